@@ -1,0 +1,77 @@
+#pragma once
+// The checkpoints of one job on disk: the I/O edge of this module. What to do is decided elsewhere (coordinator.hpp, recovery.hpp,
+// retention.hpp).
+//
+// Reading needs no ownership and never writes, so that tools may look at a running job. Writing needs a CheckpointStore, which holds the
+// directory's lock. Thread rule: one CheckpointStore is used by one strand at a time; the free functions by any thread. Errors:
+// kStorageFailed, kDirectoryInUse, kCheckpointCorrupt, kCheckpointFailed; each names the path.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tidemark/checkpoint/layout.hpp>
+#include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/checkpoint/recovery.hpp>
+#include <tidemark/checkpoint/retention.hpp>
+#include <tidemark/core/file_system.hpp>
+#include <tidemark/core/status.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+// What the directory holds. An absent directory has no facts. Damaged manifests are facts, not errors.
+Result<DirectoryFacts> read_state_directory(FileSystem& files, const std::string& directory);
+// kCheckpointCorrupt also if the manifest is another checkpoint's, or absent.
+Result<Manifest> load_manifest(FileSystem& files, const std::string& directory, CheckpointId id);
+// Presence and size of every file: what must hold before the first record. Quick.
+Status check_checkpoint_files(FileSystem& files, const std::string& directory, const Manifest& manifest);
+// Every byte of every file.
+Status verify_checkpoint_files(FileSystem& files, const std::string& directory, const Manifest& manifest);
+
+class CheckpointStore {
+ public:
+  // Takes the one ownership of `directory`, made if absent, for the life of the object, and probes that it can be written to, synced and
+  // renamed in. kDirectoryInUse, with no byte changed, if anyone else owns it.
+  static Result<std::unique_ptr<CheckpointStore>> open(FileSystem& files, std::string directory);
+  ~CheckpointStore();
+  CheckpointStore(const CheckpointStore&) = delete;
+  CheckpointStore& operator=(const CheckpointStore&) = delete;
+
+  const std::string& directory() const { return directory_; }
+  Result<DirectoryFacts> read() const { return read_state_directory(files_, directory_); }
+
+  // The first change of a start, when nothing refuses it any more. Makes the live directory of an attempt, durable, with an empty rows/ in
+  // it; its store/ is made by create_store or restore_store.
+  Status make_live(AttemptId attempt);
+  // After make_live. Makes the directory of a checkpoint, durable, and returns the path of its empty store/ for StateStore::link_into.
+  Result<std::string> begin(CheckpointId id);
+
+  // How publishing ended. A checkpoint that is kUnknown must be neither deleted nor counted on: only recovery may say what holds.
+  enum class Published : std::uint8_t { kYes, kNo, kUnknown };
+  struct PublishOutcome {
+    Published published{};
+    Status status;   // an error unless kYes
+  };
+  // Publishes the manifest of a begun checkpoint whose files are all durable. kYes: it survives any crash from now on.
+  PublishOutcome publish(const Manifest& manifest);
+
+  // Removes a checkpoint, manifest first, so that at no instant it looks complete and is not. Absent: success.
+  Status remove(CheckpointId id);
+  // Removes the directory of a checkpoint that was given up. Refuses (kCheckpointFailed) if it has a manifest.
+  Status discard(CheckpointId id);
+  Status remove_live(AttemptId attempt);
+  // remove and remove_live of all; goes on after an error and returns the first.
+  Status remove_all(const Deletions& deletions);
+
+ private:
+  CheckpointStore(FileSystem& files, std::string directory, std::unique_ptr<DirectoryLock> lock);
+
+  FileSystem& files_;
+  std::string directory_;
+  std::unique_ptr<DirectoryLock> lock_;
+  bool lineage_marked_ = false;
+};
+
+}  // namespace v0
+}  // namespace tidemark

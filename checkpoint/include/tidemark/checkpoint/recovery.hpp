@@ -1,0 +1,92 @@
+#pragma once
+// What a start does with a state directory: a pure function from facts to an answer, so that each case can be tested without a disk (R3,
+// C6). It never falls back silently: an older checkpoint, an empty start in a used directory, state without an owner are errors with a
+// remedy, or the user's explicit wish.
+//
+// Use: read_state_directory -> open the sinks' committers in the name of lineage_to_ask and ask their committed epochs -> plan_recovery ->
+// check_checkpoint_files (or verify_checkpoint_files) -> restore_store -> commit plan.recommit -> run.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/core/status.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+// A directory under checkpoints/.
+struct FoundCheckpoint {
+  CheckpointId id = 0;
+  std::shared_ptr<const Manifest> manifest;   // set: it is there and decodes
+  Status damage;                              // an error: a manifest is there and cannot be used
+  bool incomplete() const { return manifest == nullptr && damage.ok(); }   // no manifest: never completed
+};
+
+// What a state directory holds (checkpoint_store.hpp reads it).
+struct DirectoryFacts {
+  bool ever_completed = false;                // LINEAGE is there: a checkpoint was completed in this directory
+  std::vector<FoundCheckpoint> checkpoints;   // ascending by id
+  std::vector<AttemptId> live;                // ascending
+  std::vector<std::string> unknown;           // names that are not of the layout
+};
+
+// The job as it was built. State ids are 0: the plan gives them.
+struct JobFacts {
+  std::string job;
+  std::uint32_t key_groups = 0;
+  std::optional<std::uint64_t> seed;          // only if the user chose one
+  std::vector<OperatorEntry> operators;       // sources and sinks too, with their kinds
+  std::vector<std::string> sources;
+  std::vector<std::string> sinks;
+};
+
+struct SinkPosition {
+  std::string sink;
+  CheckpointId committed = 0;                 // the newest epoch of the lineage that the target holds; 0: none
+};
+
+struct RecoveryOptions {
+  enum class From : std::uint8_t { kLatest, kNone, kId };
+  From from = From::kLatest;
+  CheckpointId id = 0;                        // with kId
+  bool allow_drained = false;
+  bool fork_lineage = false;                  // a new lineage from this state; its sinks need targets of their own (R8)
+  std::vector<std::string> drop_state;        // operators, sources and sinks whose stored part is given up (K10)
+};
+
+struct RecoveryPlan {
+  enum class Answer : std::uint8_t { kFreshStart, kRestore, kAlreadyFinished };
+  Answer answer{};
+  std::shared_ptr<const Manifest> manifest;   // to restore (kRestore) or to commit again (kAlreadyFinished); null at a fresh start
+  std::string lineage;                        // to go on with; empty: draw a new one
+  std::optional<std::uint64_t> seed;          // of keys; none: draw one
+  AttemptId attempt = 1;                      // number of this start
+  CheckpointId next_checkpoint = 1;
+  std::vector<CommittableEntry> recommit;     // before the first record
+  std::vector<OperatorEntry> operators;       // the job's, with state ids, and of restored states dropped_through and live buckets
+  StateId next_state_id = 1;
+  std::vector<StateId> discarded_states;      // for the next manifests and for StateStore::set_dropped_through
+  std::vector<std::string> restored;          // "operator/state", for the report of the start; also "source NAME"
+  std::vector<std::string> added;             // starts empty
+  std::vector<std::string> dropped;           // given up, as the user said
+  std::vector<std::string> warnings;          // sentences for the log
+  bool verify_all = false;                    // not the newest one, or not a plain continuation: verify every byte first
+};
+
+// The lineage in whose name the sinks are asked for their positions: of the checkpoint that will be restored or, if that is damaged, of the newest
+// that is not. Empty: the start is fresh or forks, so a new one is to be drawn; then the positions that count are those under the new one.
+std::string lineage_to_ask(const DirectoryFacts& directory, const RecoveryOptions& options);
+// The number of this start: above all that left a trace.
+AttemptId next_attempt(const DirectoryFacts& directory);
+
+// An error is a refusal with reason and remedy. `sinks`: the positions that are known. Without a sink's position nothing is refused that would not
+// be refused with a good one, but a damaged newest checkpoint: then an older one is used only if every sink's position is known.
+Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFacts& job, const RecoveryOptions& options,
+                                   const std::vector<SinkPosition>& sinks);
+
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,199 @@
+#include <tidemark/checkpoint/checkpoint_store.hpp>
+
+#include <utility>
+
+#include <tidemark/core/check.hpp>
+
+#include "src/footer.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+
+namespace {
+
+using checkpoint_internal::damaged;
+
+constexpr const char* kProbe = ".probe";
+
+// Children of `path`; none if it is absent. A symbolic link in its place is an error of list().
+Result<std::vector<DirectoryEntry>> children(FileSystem& files, const std::string& path) {
+  TIDEMARK_ASSIGN(const FileKind kind, files.kind(path));
+  if (kind == FileKind::kAbsent) return std::vector<DirectoryEntry>{};
+  return files.list(path);
+}
+
+// The numbers among the directories in `path`, ascending; other names go to `unknown`.
+Result<std::vector<std::uint64_t>> numbered_children(FileSystem& files, const std::string& path, std::vector<std::string>& unknown) {
+  TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, children(files, path));
+  std::vector<std::uint64_t> numbers;
+  for (const DirectoryEntry& entry : entries) {
+    const std::optional<std::uint64_t> number = parse_numbered_name(entry.name);
+    if (number && entry.kind == FileKind::kDirectory) {
+      numbers.push_back(*number);
+    } else {
+      unknown.push_back(file_name(path) + "/" + entry.name);
+    }
+  }
+  return numbers;
+}
+
+Result<FoundCheckpoint> examine(FileSystem& files, const std::string& directory, CheckpointId id) {
+  FoundCheckpoint found;
+  found.id = id;
+  TIDEMARK_ASSIGN(const FileKind kind, files.kind(manifest_path(directory, id)));
+  if (kind == FileKind::kAbsent) return found;
+  Result<Manifest> manifest = load_manifest(files, directory, id);
+  if (manifest.ok()) {
+    found.manifest = std::make_shared<const Manifest>(*std::move(manifest));
+  } else {
+    found.damage = manifest.status();
+  }
+  return found;
+}
+
+// Writing, syncing, renaming and syncing the directory work here (fault F20). Leaves nothing behind.
+Status probe(FileSystem& files, const std::string& directory) {
+  const std::string path = join_path(directory, kProbe);
+  TIDEMARK_TRY(publish_file(files, path, "probe"));
+  return files.remove_file(path);
+}
+
+Error unusable(const std::string& directory, Error reason) {
+  reason.message = "the state directory \"" + directory + "\" cannot be used: " + reason.message;
+  return reason;
+}
+
+}  // namespace
+
+Result<DirectoryFacts> read_state_directory(FileSystem& files, const std::string& directory) {
+  DirectoryFacts facts;
+  TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, children(files, directory));
+  for (const DirectoryEntry& entry : entries) {
+    const bool ours = entry.kind == FileKind::kDirectory ? entry.name == "checkpoints" || entry.name == "live"
+                                                         : entry.kind == FileKind::kFile && (entry.name == "LOCK" || entry.name == kProbe);
+    if (entry.name == "LINEAGE") {
+      facts.ever_completed = true;   // whatever it holds: it would not be there otherwise
+    } else if (!ours) {
+      facts.unknown.push_back(entry.name);
+    }
+  }
+  TIDEMARK_ASSIGN(const std::vector<std::uint64_t> ids, numbered_children(files, checkpoints_path(directory), facts.unknown));
+  for (const CheckpointId id : ids) {
+    TIDEMARK_ASSIGN(FoundCheckpoint found, examine(files, directory, id));
+    facts.checkpoints.push_back(std::move(found));
+  }
+  TIDEMARK_ASSIGN(facts.live, numbered_children(files, all_live_path(directory), facts.unknown));
+  return facts;
+}
+
+Result<Manifest> load_manifest(FileSystem& files, const std::string& directory, CheckpointId id) {
+  const std::string path = manifest_path(directory, id);
+  TIDEMARK_ASSIGN(const FileKind kind, files.kind(path));
+  if (kind != FileKind::kFile) return damaged(path, kind == FileKind::kAbsent ? "it is missing" : "it is not a plain file");
+  TIDEMARK_ASSIGN(const Bytes bytes, read_file(files, path, 2 * kMaxManifestBytes));
+  TIDEMARK_ASSIGN(Manifest manifest, decode_manifest(bytes, path));
+  if (manifest.checkpoint != id) return damaged(path, "it is the manifest of checkpoint " + std::to_string(manifest.checkpoint));
+  return manifest;
+}
+
+Status check_checkpoint_files(FileSystem& files, const std::string& directory, const Manifest& manifest) {
+  return check_files(files, checkpoint_store_path(directory, manifest.checkpoint), manifest.files);
+}
+
+Status verify_checkpoint_files(FileSystem& files, const std::string& directory, const Manifest& manifest) {
+  return verify_files(files, checkpoint_store_path(directory, manifest.checkpoint), manifest.files);
+}
+
+CheckpointStore::CheckpointStore(FileSystem& files, std::string directory, std::unique_ptr<DirectoryLock> lock)
+    : files_(files), directory_(std::move(directory)), lock_(std::move(lock)) {}
+
+CheckpointStore::~CheckpointStore() = default;
+
+Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& files, std::string directory) {
+  if (const Status made = make_directories(files, directory); !made.ok()) return unusable(directory, made.error());
+  TIDEMARK_ASSIGN(std::unique_ptr<DirectoryLock> lock, files.lock(lock_path(directory)));
+  if (const Status works = probe(files, directory); !works.ok()) return unusable(directory, works.error());
+  TIDEMARK_ASSIGN(const FileKind marker, files.kind(lineage_path(directory)));
+  std::unique_ptr<CheckpointStore> store{new CheckpointStore{files, std::move(directory), std::move(lock)}};
+  store->lineage_marked_ = marker != FileKind::kAbsent;
+  return store;
+}
+
+Status CheckpointStore::make_live(AttemptId attempt) {
+  TIDEMARK_TRY(make_directories(files_, checkpoints_path(directory_)));
+  TIDEMARK_TRY(make_directories(files_, all_live_path(directory_)));
+  TIDEMARK_TRY(files_.make_directory(live_path(directory_, attempt)));
+  TIDEMARK_TRY(files_.make_directory(live_rows_path(directory_, attempt)));
+  // An attempt's number is not given twice, not even after a power loss.
+  return files_.sync_directory(all_live_path(directory_));
+}
+
+Result<std::string> CheckpointStore::begin(CheckpointId id) {
+  std::string store = checkpoint_store_path(directory_, id);
+  TIDEMARK_TRY(files_.make_directory(checkpoint_path(directory_, id)));
+  TIDEMARK_TRY(files_.make_directory(store));
+  TIDEMARK_TRY(files_.sync_directory(checkpoint_path(directory_, id)));
+  TIDEMARK_TRY(files_.sync_directory(checkpoints_path(directory_)));
+  return store;
+}
+
+CheckpointStore::PublishOutcome CheckpointStore::publish(const Manifest& manifest) {
+  const Result<Bytes> bytes = encode_manifest(manifest);
+  if (!bytes.ok()) return {Published::kNo, bytes.status()};
+  const std::string path = manifest_path(directory_, manifest.checkpoint);
+  if (Status published = publish_file(files_, path, *bytes); !published.ok()) {
+    // The rename may have happened, and only the sync after it failed.
+    const Result<FileKind> kind = files_.kind(path);
+    const bool absent = kind.ok() && *kind == FileKind::kAbsent;
+    return {absent ? Published::kNo : Published::kUnknown, std::move(published)};
+  }
+  if (!lineage_marked_) {
+    Bytes marker;
+    checkpoint_internal::append_footer(marker, {kManifestFormatVersion, manifest.checkpoint, manifest.job, manifest.lineage},
+                                       checkpoint_internal::kLineageMagic);
+    if (Status marked = publish_file(files_, lineage_path(directory_), marker); !marked.ok()) {
+      return {Published::kUnknown, std::move(marked)};
+    }
+    lineage_marked_ = true;
+  }
+  return {Published::kYes, {}};
+}
+
+Status CheckpointStore::remove(CheckpointId id) {
+  const std::string path = checkpoint_path(directory_, id);
+  TIDEMARK_ASSIGN(const FileKind kind, files_.kind(path));
+  if (kind == FileKind::kAbsent) return {};
+  TIDEMARK_ASSIGN(const FileKind manifest, files_.kind(manifest_path(directory_, id)));
+  if (manifest != FileKind::kAbsent) {
+    TIDEMARK_TRY(files_.remove_file(manifest_path(directory_, id)));
+    TIDEMARK_TRY(files_.sync_directory(path));
+  }
+  return remove_tree(files_, path);
+}
+
+Status CheckpointStore::discard(CheckpointId id) {
+  TIDEMARK_ASSIGN(const FileKind manifest, files_.kind(manifest_path(directory_, id)));
+  if (manifest != FileKind::kAbsent) {
+    return Error{.code = ErrorCode::kCheckpointFailed,
+                 .message = "checkpoint " + std::to_string(id) + " was given up, and yet it has a manifest",
+                 .facts = {{"manifest", manifest_path(directory_, id)}},
+                 .why = "it may be complete",
+                 .fix = ""};
+  }
+  return remove_tree(files_, checkpoint_path(directory_, id));
+}
+
+Status CheckpointStore::remove_live(AttemptId attempt) { return remove_tree(files_, live_path(directory_, attempt)); }
+
+Status CheckpointStore::remove_all(const Deletions& deletions) {
+  Status first;
+  const auto note = [&](Status status) {
+    if (first.ok()) first = std::move(status);
+  };
+  for (const CheckpointId id : deletions.checkpoints) note(remove(id));
+  for (const AttemptId attempt : deletions.live) note(remove_live(attempt));
+  return first;
+}
+
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,202 @@
+#include <tidemark/checkpoint/recovery.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "src/reconcile.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+
+namespace {
+
+using From = RecoveryOptions::From;
+
+Error refusal(ErrorCode code, std::string message, std::vector<std::pair<std::string, std::string>> facts, std::string why, std::string fix) {
+  return Error{.code = code, .message = std::move(message), .facts = std::move(facts), .why = std::move(why), .fix = std::move(fix)};
+}
+
+std::string name_of(CheckpointId id) { return "checkpoint " + std::to_string(id); }
+
+std::string usable_ids(const DirectoryFacts& directory) {
+  std::string text;
+  for (const FoundCheckpoint& found : directory.checkpoints) {
+    if (found.manifest != nullptr) text += (text.empty() ? "" : ", ") + std::to_string(found.id);
+  }
+  return text.empty() ? "none" : text;
+}
+
+// Above every number that was ever given, complete or not (C5).
+CheckpointId next_checkpoint(const DirectoryFacts& directory) { return directory.checkpoints.empty() ? 1 : directory.checkpoints.back().id + 1; }
+
+Result<RecoveryPlan> fresh_start(const DirectoryFacts& directory, const JobFacts& job, const std::vector<SinkPosition>& sinks) {
+  for (const SinkPosition& position : sinks) {
+    if (position.committed == 0) continue;
+    return refusal(ErrorCode::kSinkEpochMismatch, "sink " + position.sink + " already holds output of this lineage",
+                   {{"committed", "epoch " + std::to_string(position.committed)}}, "a fresh start would write it a second time",
+                   "give the sink a target of its own");
+  }
+  RecoveryPlan plan;
+  plan.answer = RecoveryPlan::Answer::kFreshStart;
+  plan.seed = job.seed;
+  plan.attempt = next_attempt(directory);
+  plan.next_checkpoint = next_checkpoint(directory);
+  TIDEMARK_TRY(checkpoint_internal::start_empty(job, plan));
+  return plan;
+}
+
+Error nothing_usable(const DirectoryFacts& directory) {
+  std::string content;
+  for (const std::string& name : directory.unknown) content += (content.empty() ? "" : ", ") + name;
+  if (directory.ever_completed) content += (content.empty() ? "" : ", ") + std::string{"traces of completed checkpoints"};
+  return refusal(ErrorCode::kRestoreRefused, "there is no checkpoint to restore, and the state directory is not empty", {{"found", content}},
+                 "a fresh start reads all input again and repeats output that was already committed",
+                 "choose another directory, or start afresh with --from none");
+}
+
+// A manifest that is there and cannot be used was complete once, so its epoch may be committed.
+Error unusable(const FoundCheckpoint& found, const FoundCheckpoint* older, std::string why) {
+  Error error = found.damage.error();
+  error.why = std::move(why);
+  error.fix = older == nullptr ? "restore the file from a copy; or, if its output may be repeated, start afresh with --from none"
+                               : "restore the file from a copy; or, if no sink has committed past it, use --from " + std::to_string(older->id);
+  return error;
+}
+
+bool newer_format(const FoundCheckpoint& found) { return !found.damage.ok() && found.damage.error().code == ErrorCode::kRestoreRefused; }
+
+const SinkPosition* past(const std::vector<SinkPosition>& sinks, CheckpointId id) {
+  const auto found = std::find_if(sinks.begin(), sinks.end(), [&](const SinkPosition& position) { return position.committed > id; });
+  return found == sinks.end() ? nullptr : &*found;
+}
+
+bool position_known(const std::vector<SinkPosition>& sinks, const std::string& name) {
+  return std::any_of(sinks.begin(), sinks.end(), [&](const SinkPosition& position) { return position.sink == name; });
+}
+
+struct Choice {
+  const FoundCheckpoint* checkpoint = nullptr;   // null: nothing was ever completed
+  std::vector<std::string> warnings;
+  bool newest = true;
+};
+
+// The newest one; an older one only if every sink is known not to have committed past it (C6, fault F18).
+Result<Choice> choose_latest(const DirectoryFacts& directory, const std::vector<SinkPosition>& sinks) {
+  Choice choice;
+  std::vector<const FoundCheckpoint*> complete;   // newest first
+  for (auto found = directory.checkpoints.rbegin(); found != directory.checkpoints.rend(); ++found) {
+    if (!found->incomplete()) complete.push_back(&*found);
+  }
+  for (std::size_t i = 0; i < complete.size(); ++i) {
+    const FoundCheckpoint& found = *complete[i];
+    if (found.manifest != nullptr) {
+      choice.checkpoint = &found;
+      choice.newest = i == 0;
+      return choice;
+    }
+    const auto usable = std::find_if(complete.begin() + static_cast<std::ptrdiff_t>(i), complete.end(),
+                                     [](const FoundCheckpoint* other) { return other->manifest != nullptr; });
+    const FoundCheckpoint* older = usable == complete.end() ? nullptr : *usable;
+    if (newer_format(found)) return found.damage.error();
+    if (older == nullptr) return unusable(found, nullptr, "no other checkpoint can be used");
+    for (const std::string& sink : older->manifest->sinks) {
+      if (!position_known(sinks, sink)) {
+        return unusable(found, older, name_of(older->id) + " is the newest usable one, and sink " + sink + " may have committed past it");
+      }
+    }
+    if (const SinkPosition* position = past(sinks, older->id)) {
+      return unusable(found, nullptr, "sink " + position->sink + " has committed epoch " + std::to_string(position->committed) +
+                                          ", past the newest usable checkpoint, " + std::to_string(older->id));
+    }
+    choice.warnings.push_back(name_of(found.id) + " cannot be used (" + found.damage.error().message + "); no sink has committed it, so " +
+                              name_of(older->id) + " is used");
+  }
+  if (directory.ever_completed || !directory.unknown.empty()) return nothing_usable(directory);
+  return choice;
+}
+
+Result<Choice> choose_by_id(const DirectoryFacts& directory, CheckpointId id) {
+  Choice choice;
+  for (const FoundCheckpoint& found : directory.checkpoints) {
+    if (found.id > id && !found.incomplete()) choice.newest = false;
+    if (found.id != id || found.incomplete()) continue;
+    if (found.manifest == nullptr) return found.damage.error();
+    choice.checkpoint = &found;
+  }
+  if (choice.checkpoint != nullptr) return choice;
+  return refusal(ErrorCode::kRestoreRefused, "there is no " + name_of(id), {{"usable", usable_ids(directory)}}, "",
+                 "name one of those, or leave --from away for the newest");
+}
+
+// Refusals that concern the checkpoint as a whole.
+Status check_choice(const Manifest& manifest, const JobFacts& job, const RecoveryOptions& options, const std::vector<SinkPosition>& sinks) {
+  if (manifest.job != job.job) {
+    return refusal(ErrorCode::kForeignLineage, "the state directory belongs to another job", {{"checkpoint", manifest.job}, {"job", job.job}},
+                   "one job's state means nothing to another", "choose another directory, or give the job its old name");
+  }
+  if (options.fork_lineage) {
+    for (const SinkPosition& position : sinks) {
+      if (position.committed == 0) continue;
+      return refusal(ErrorCode::kSinkEpochMismatch, "sink " + position.sink + " already holds output of this lineage",
+                     {{"committed", "epoch " + std::to_string(position.committed)}}, "a fork must not mix its output with the original's",
+                     "give the sink a target of its own");
+    }
+  } else if (const SinkPosition* position = past(sinks, manifest.checkpoint)) {
+    return refusal(ErrorCode::kSinkEpochMismatch, "sink " + position->sink + " has committed past " + name_of(manifest.checkpoint),
+                   {{"committed", "epoch " + std::to_string(position->committed)}, {"checkpoint", std::to_string(manifest.checkpoint)}},
+                   "output between the two would be written a second time",
+                   "restore a newer checkpoint, or fork with --fork-lineage and a target of its own");
+  }
+  if (manifest.drained && !options.allow_drained) {
+    return refusal(ErrorCode::kDrained, name_of(manifest.checkpoint) + " was taken after a drain", {},
+                   "its windows have fired before they were full", "start from an older one with --from ID, or allow it with --allow-drained");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string lineage_to_ask(const DirectoryFacts& directory, const RecoveryOptions& options) {
+  if (options.from == From::kNone || options.fork_lineage) return {};
+  for (auto found = directory.checkpoints.rbegin(); found != directory.checkpoints.rend(); ++found) {
+    if (found->manifest != nullptr && (options.from == From::kLatest || found->id == options.id)) return found->manifest->lineage;
+  }
+  return {};
+}
+
+AttemptId next_attempt(const DirectoryFacts& directory) {
+  AttemptId last = directory.live.empty() ? 0 : directory.live.back();
+  for (const FoundCheckpoint& found : directory.checkpoints) {
+    if (found.manifest != nullptr) last = std::max(last, found.manifest->attempt);
+  }
+  return last + 1;
+}
+
+Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFacts& job, const RecoveryOptions& options,
+                                   const std::vector<SinkPosition>& sinks) {
+  if (options.from == From::kNone) return fresh_start(directory, job, sinks);
+  Result<Choice> chosen = options.from == From::kId ? choose_by_id(directory, options.id) : choose_latest(directory, sinks);
+  if (!chosen.ok()) return chosen.status();
+  if (chosen->checkpoint == nullptr) return fresh_start(directory, job, sinks);
+
+  const std::shared_ptr<const Manifest>& manifest = chosen->checkpoint->manifest;
+  TIDEMARK_TRY(check_choice(*manifest, job, options, sinks));
+  RecoveryPlan plan;
+  plan.answer = manifest->finished && !options.fork_lineage ? RecoveryPlan::Answer::kAlreadyFinished : RecoveryPlan::Answer::kRestore;
+  plan.manifest = manifest;
+  plan.seed = manifest->seed;
+  plan.attempt = next_attempt(directory);
+  plan.next_checkpoint = next_checkpoint(directory);
+  plan.warnings = std::move(chosen->warnings);
+  plan.verify_all = !chosen->newest || options.fork_lineage;
+  if (!options.fork_lineage) {
+    // What the original has prepared is for the original to commit.
+    plan.lineage = manifest->lineage;
+    plan.recommit = manifest->committables;
+  }
+  TIDEMARK_TRY(checkpoint_internal::reconcile(*manifest, job, options.drop_state, plan));
+  return plan;
+}
+
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,10 @@
+# Compiles COMMAND's source and passes only if that fails and the first error line holds the text SAYS. See tidemark_refusal().
+execute_process(COMMAND ${COMMAND} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(code EQUAL 0)
+  message(FATAL_ERROR "it compiles, but should be refused with: ${SAYS}")
+endif()
+string(REGEX MATCH "error: [^\n]*" first "${output}")
+string(FIND "${first}" "${SAYS}" position)
+if(position EQUAL -1)
+  message(FATAL_ERROR "it is refused, but not in the words: ${SAYS}\nthe first error is: ${first}\n${output}")
+endif()

@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <vector>
+
+#include <tidemark/core/file_system.hpp>
+#include <tidemark/file/detail/staged_sink.hpp>
+
+#include "src/content_hash.hpp"
+#include "src/sink_directory.hpp"
+#include "src/staged_names.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+namespace file_internal {
+
+namespace {
+
+constexpr std::uint64_t kLargestMarker = 4096;
+
+class FileCommitter final : public SinkCommitter {
+ public:
+  FileCommitter(const IoContext& io, SinkIdentity identity, std::string directory, std::string extension)
+      : files_(io.files), identity_(std::move(identity)), directory_(std::move(directory)), extension_(std::move(extension)) {}
+
+  Result<CheckpointId> committed_epoch() override {
+    const std::string path = path_of(marker_name(identity_));
+    TIDEMARK_ASSIGN(const FileKind kind, files_.kind(path));
+    if (kind == FileKind::kAbsent) return CheckpointId{0};
+    TIDEMARK_ASSIGN(const Bytes bytes, read_file(files_, path, kLargestMarker));
+    TIDEMARK_ASSIGN(const Marker marker, decode_marker(bytes, path));
+    if (marker.lineage == identity_.lineage && marker.sink == identity_.sink) return marker.epoch;
+    return Error{.code = ErrorCode::kSinkEpochMismatch,
+                 .message = "the directory \"" + directory_ + "\" holds results of another run of this job, or of another job",
+                 .facts = {{"results there", "job " + marker.job + ", lineage " + marker.lineage + ", up to epoch " + std::to_string(marker.epoch)},
+                           {"this job", "job " + identity_.job + ", lineage " + identity_.lineage}},
+                 .why = "results of two lineages in one directory cannot be told apart",
+                 .fix = "give this job an empty output directory, or go on with the state directory that wrote these results"};
+  }
+
+  Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
+    TIDEMARK_ASSIGN(const CheckpointId held, committed_epoch());
+    if (held >= epoch) return {};
+    if (held != previous) {
+      return Error{.code = ErrorCode::kSinkEpochMismatch,
+                   .message = "the directory \"" + directory_ + "\" does not hold the epoch before the one to commit",
+                   .facts = {{"to commit", std::to_string(epoch)}, {"must be there", std::to_string(previous)}, {"is there", std::to_string(held)}},
+                   .why = held < previous ? "the results in between would be missing" : "the checkpoint is older than the results",
+                   .fix = held < previous ? "give the directory that holds the results so far, as it was" : "restore a checkpoint that is as new as the results"};
+    }
+    std::vector<const Committable*> ordered;
+    for (const Committable& committable : committables) ordered.push_back(&committable);
+    std::sort(ordered.begin(), ordered.end(), [](const Committable* a, const Committable* b) {
+      return a->epoch != b->epoch ? a->epoch < b->epoch : a->subtask < b->subtask;
+    });
+    for (const Committable* committable : ordered) {
+      TIDEMARK_ASSIGN(const StagedRecord record, decode_staged_record(committable->bytes));
+      TIDEMARK_TRY(publish(record, committable->epoch));
+    }
+    if (!ordered.empty()) TIDEMARK_TRY(files_.sync_directory(directory_));
+    const Marker marker{.job = identity_.job, .lineage = identity_.lineage, .sink = identity_.sink, .epoch = epoch};
+    TIDEMARK_TRY(publish_file(files_, path_of(marker_name(identity_)), encode(marker)));
+    from_earlier_process_ = false;
+    return {};
+  }
+
+  Status discard_unlisted() override {
+    TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, files_.list(directory_));
+    for (const DirectoryEntry& entry : entries) {
+      if (entry.kind == FileKind::kFile && is_staged_name(entry.name, identity_, extension_)) TIDEMARK_TRY(files_.remove_file(path_of(entry.name)));
+    }
+    return {};
+  }
+
+ private:
+  std::string path_of(const std::string& name) const { return join_path(directory_, name); }
+
+  // Gives a staged file its final name, or finds that this was done.
+  Status publish(const StagedRecord& record, CheckpointId epoch) {
+    const std::string staged = path_of(record.staged);
+    const std::string final = path_of(record.final);
+    TIDEMARK_ASSIGN(const FileKind staged_kind, files_.kind(staged));
+    TIDEMARK_ASSIGN(const FileKind final_kind, files_.kind(final));
+    if (staged_kind == FileKind::kAbsent && final_kind == FileKind::kAbsent) {
+      return Error{.code = ErrorCode::kSinkFailed,
+                   .message = "results of epoch " + std::to_string(epoch) + " are lost: \"" + final + "\" is neither staged nor committed",
+                   .facts = {{"staged file", record.staged}, {"size", std::to_string(record.size)}},
+                   .why = "the checkpoint says that these results were written, and they are not computed again",
+                   .fix = "restore the file, or start afresh with another state directory; whoever takes results away must wait for the marker " +
+                          marker_name(identity_)};
+    }
+    if (final_kind != FileKind::kAbsent) {
+      TIDEMARK_TRY(verify(final, record, true));
+      // Both names, on a file system where renaming without replacing takes two steps.
+      return staged_kind == FileKind::kAbsent ? Status{} : files_.remove_file(staged);
+    }
+    // What this process has just written needs no second reading.
+    TIDEMARK_TRY(verify(staged, record, from_earlier_process_));
+    return files_.rename_new(staged, final);
+  }
+
+  Status verify(const std::string& path, const StagedRecord& record, bool content) {
+    TIDEMARK_ASSIGN(const std::unique_ptr<ReadableFile> file, files_.open(path));
+    TIDEMARK_ASSIGN(const std::uint64_t size, file->size());
+    std::uint64_t checksum = record.checksum;
+    if (content && size == record.size) {
+      TIDEMARK_ASSIGN(checksum, checksum_of(*file));
+    }
+    if (size == record.size && checksum == record.checksum) return {};
+    return Error{.code = ErrorCode::kSinkFailed,
+                 .message = "\"" + path + "\" is not what the checkpoint says",
+                 .facts = {{"size in the checkpoint", std::to_string(record.size)}, {"size found", std::to_string(size)}},
+                 .why = size == record.size ? "its checksum is another one" : "",
+                 .fix = "restore the file, or start afresh with another state directory and an empty output directory"};
+  }
+
+  static Result<std::uint64_t> checksum_of(const ReadableFile& file) {
+    ContentHash hash;
+    Bytes block(std::size_t{256} << 10, '\0');
+    for (std::uint64_t offset = 0;;) {
+      TIDEMARK_ASSIGN(const std::size_t got, file.read_at(offset, block.data(), block.size()));
+      if (got == 0) return hash.value();
+      hash.add(ByteView(block).substr(0, got));
+      offset += got;
+    }
+  }
+
+  FileSystem& files_;
+  SinkIdentity identity_;
+  std::string directory_;
+  std::string extension_;
+  bool from_earlier_process_ = true;   // until the first commit: what is committed at a start may have gone through a crash
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SinkCommitter>> open_file_committer(const IoContext& io, const SinkIdentity& identity, const std::string& directory,
+                                                           const std::string& extension) {
+  TIDEMARK_TRY(prepare_directory(io, identity, directory));
+  return std::unique_ptr<SinkCommitter>(std::make_unique<FileCommitter>(io, identity, directory, extension));
+}
+
+}  // namespace file_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,24 @@
+#pragma once
+// Which bytes are text, and how those that are not are shown.
+
+#include <cstddef>
+#include <string>
+
+#include <tidemark/core/bytes.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace file_internal {
+
+// The length of the UTF-8 sequence at the front of `bytes`; 0 if there is none (over-long forms, surrogates and what lies above U+10FFFF are none).
+std::size_t utf8_length(ByteView bytes);
+// UTF-8 without NUL.
+bool is_text(ByteView bytes);
+// Every byte that is not part of printable UTF-8 as \xNN, and a backslash as two. Tabs and line ends stay as they are.
+std::string escape_bytes(ByteView bytes);
+// A value in a message: in quotes, on one line, cut when it is long.
+std::string shown(ByteView value);
+
+}  // namespace file_internal
+}  // namespace v0
+}  // namespace tidemark

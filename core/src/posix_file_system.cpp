@@ -1,0 +1,325 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <tidemark/core/check.hpp>
+#include <tidemark/core/file_system.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+namespace {
+
+std::string remedy(int reason) {
+  if (reason == ENOSPC || reason == EDQUOT) return "free space on the file system that holds it, or move the directory to a larger one";
+  if (reason == EACCES || reason == EPERM || reason == EROFS) {
+    return "let the user of this process write there, or choose another directory";
+  }
+  return {};
+}
+
+// `what` is the operation and its path, such as `sync "a/b"`.
+Error failure(const std::string& what, int reason) {
+  const char* name = ::strerrorname_np(reason);
+  const char* words = ::strerrordesc_np(reason);
+  return Error{.code = ErrorCode::kStorageFailed,
+               .message = "cannot " + what + ": " + (words != nullptr ? words : "unknown error") + " (" +
+                          (name != nullptr ? std::string{name} : std::to_string(reason)) + ")",
+               .fix = remedy(reason)};
+}
+
+std::string quoted(const std::string& path) { return "\"" + path + "\""; }
+
+Status status_of(int result, const std::string& what) {
+  if (result != 0) return failure(what, errno);
+  return {};
+}
+
+// Repeats a call that a signal interrupted. Not for close(): Linux frees the descriptor even then.
+template <class Call>
+auto uninterrupted(Call call) {
+  decltype(call()) result{};
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  int get() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
+
+ private:
+  int number_;
+};
+
+Result<Descriptor> open_descriptor(const std::string& path, int flags, const char* verb) {
+  const int number = uninterrupted([&] { return ::open(path.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600); });
+  if (number < 0) return failure(verb + (" " + quoted(path)), errno);
+  return Descriptor{number};
+}
+
+class PosixWritableFile final : public WritableFile {
+ public:
+  PosixWritableFile(Descriptor descriptor, std::string path) : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+
+  Status append(ByteView bytes) override {
+    TIDEMARK_TRY(usable());
+    while (!bytes.empty()) {
+      const ssize_t written = uninterrupted([&] { return ::write(descriptor_.get(), bytes.data(), bytes.size()); });
+      if (written <= 0) return fail("write", written < 0 ? errno : ENOSPC);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
+  Status sync() override {
+    TIDEMARK_TRY(usable());
+    // Once: after a failure the kernel may have dropped the pages, and a second fsync would report a success that is none.
+    if (::fsync(descriptor_.get()) != 0) return fail("sync", errno);
+    return {};
+  }
+
+  Status close() override {
+    TIDEMARK_CHECK(descriptor_.get() >= 0, "file closed twice: " + path_);
+    const Status before = usable();
+    if (::close(descriptor_.release()) != 0 && before.ok()) return fail("close", errno);
+    return before;
+  }
+
+ private:
+  // The first failure is the answer to everything that follows.
+  Status usable() const {
+    TIDEMARK_CHECK(descriptor_.get() >= 0, "file used after it was closed: " + path_);
+    return failed_;
+  }
+  Status fail(const char* verb, int reason) { return failed_ = failure(verb + (" " + quoted(path_)), reason); }
+
+  Descriptor descriptor_;
+  std::string path_;
+  Status failed_;
+};
+
+class PosixReadableFile final : public ReadableFile {
+ public:
+  PosixReadableFile(Descriptor descriptor, std::string path) : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+
+  Result<std::size_t> read_at(std::uint64_t offset, char* buffer, std::size_t size) const override {
+    std::size_t done = 0;
+    while (done < size) {
+      const ssize_t taken =
+          uninterrupted([&] { return ::pread(descriptor_.get(), buffer + done, size - done, static_cast<off_t>(offset + done)); });
+      if (taken < 0) return failure("read " + quoted(path_), errno);
+      if (taken == 0) break;
+      done += static_cast<std::size_t>(taken);
+    }
+    return done;
+  }
+
+  Result<std::uint64_t> size() const override {
+    struct stat info {};
+    if (::fstat(descriptor_.get(), &info) != 0) return failure("examine " + quoted(path_), errno);
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+
+ private:
+  Descriptor descriptor_;
+  std::string path_;
+};
+
+FileKind kind_of_mode(mode_t mode) {
+  if (S_ISREG(mode)) return FileKind::kFile;
+  if (S_ISDIR(mode)) return FileKind::kDirectory;
+  if (S_ISLNK(mode)) return FileKind::kSymlink;
+  return FileKind::kOther;
+}
+
+// The locks that this process holds, by the identity of the file. The lock of the operating system alone does not exclude a second runtime
+// in the same process on every file system: where flock is emulated by record locks (NFS), these belong to the process.
+class LockTable {
+ public:
+  using Identity = std::pair<dev_t, ino_t>;
+  bool add(Identity file) {
+    const std::lock_guard guard{mutex_};
+    return held_.insert(file).second;
+  }
+  void remove(Identity file) {
+    const std::lock_guard guard{mutex_};
+    held_.erase(file);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<Identity> held_;
+};
+
+// A place in the table, given back on destruction.
+class TableEntry {
+ public:
+  TableEntry(LockTable& table, LockTable::Identity file) : table_(table), file_(file), added_(table.add(file)) {}
+  TableEntry(const TableEntry&) = delete;
+  TableEntry& operator=(const TableEntry&) = delete;
+  ~TableEntry() {
+    if (added_) table_.remove(file_);
+  }
+  bool added() const { return added_; }
+
+ private:
+  LockTable& table_;
+  LockTable::Identity file_;
+  bool added_;
+};
+
+class PosixLock final : public DirectoryLock {
+ public:
+  PosixLock(Descriptor descriptor, std::unique_ptr<TableEntry> entry) : entry_(std::move(entry)), descriptor_(std::move(descriptor)) {}
+  ~PosixLock() override {
+    // Explicitly: a child process that was forked meanwhile shares the descriptor, and closing ours would leave the lock to it.
+    ::flock(descriptor_.get(), LOCK_UN);
+  }
+
+ private:
+  std::unique_ptr<TableEntry> entry_;   // first, so that it is given up last
+  Descriptor descriptor_;
+};
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override {
+    TIDEMARK_ASSIGN(Descriptor descriptor, open_descriptor(path, O_WRONLY | O_CREAT | O_EXCL, "create"));
+    return std::unique_ptr<WritableFile>{std::make_unique<PosixWritableFile>(std::move(descriptor), path)};
+  }
+
+  Result<std::unique_ptr<ReadableFile>> open(const std::string& path) override {
+    // O_NONBLOCK: opening a pipe in the place of a file must not hang.
+    TIDEMARK_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDONLY | O_NONBLOCK, "open"));
+    struct stat info {};
+    if (::fstat(descriptor.get(), &info) != 0) return failure("examine " + quoted(path), errno);
+    if (!S_ISREG(info.st_mode)) return failure("open " + quoted(path) + " as a file", S_ISDIR(info.st_mode) ? EISDIR : EINVAL);
+    return std::unique_ptr<ReadableFile>{std::make_unique<PosixReadableFile>(std::move(descriptor), path)};
+  }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    return status_of(::rename(from.c_str(), to.c_str()), "rename " + quoted(from) + " to " + quoted(to));
+  }
+
+  Status rename_new(const std::string& from, const std::string& to) override {
+    const std::string what = "rename " + quoted(from) + " to the new name " + quoted(to);
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+    if (errno != EINVAL && errno != ENOSYS) return failure(what, errno);
+    // A file system without RENAME_NOREPLACE: a link fails if the name is taken. A crash between the two leaves both names of one file.
+    if (::link(from.c_str(), to.c_str()) != 0 || ::unlink(from.c_str()) != 0) return failure(what, errno);
+    return {};
+  }
+
+  Status link(const std::string& from, const std::string& to) override {
+    return status_of(::link(from.c_str(), to.c_str()), "link " + quoted(from) + " as " + quoted(to));
+  }
+
+  Status remove_file(const std::string& path) override { return status_of(::unlink(path.c_str()), "remove " + quoted(path)); }
+
+  Status remove_directory(const std::string& path) override {
+    return status_of(::rmdir(path.c_str()), "remove the directory " + quoted(path));
+  }
+
+  Status make_directory(const std::string& path) override {
+    return status_of(::mkdir(path.c_str(), 0700), "make the directory " + quoted(path));
+  }
+
+  Status sync_directory(const std::string& path) override {
+    TIDEMARK_ASSIGN(const Descriptor directory, open_descriptor(path, O_RDONLY | O_DIRECTORY, "open the directory"));
+    return status_of(::fsync(directory.get()), "sync the directory " + quoted(path));
+  }
+
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    TIDEMARK_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDONLY | O_DIRECTORY, "open the directory"));
+    const std::string what = "list the directory " + quoted(path);
+    const auto close_stream = [](DIR* open) { ::closedir(open); };
+    const std::unique_ptr<DIR, decltype(close_stream)> stream{::fdopendir(descriptor.get()), close_stream};
+    if (stream == nullptr) return failure(what, errno);
+    descriptor.release();   // the stream closes it
+    std::vector<DirectoryEntry> entries;
+    for (;;) {
+      errno = 0;
+      const dirent* entry = ::readdir(stream.get());
+      if (entry == nullptr) {
+        if (errno != 0) return failure(what, errno);
+        break;
+      }
+      const std::string name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      struct stat info {};
+      if (::fstatat(::dirfd(stream.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT) continue;   // removed meanwhile
+        return failure(what, errno);
+      }
+      entries.push_back({name, kind_of_mode(info.st_mode)});
+    }
+    std::sort(entries.begin(), entries.end(), [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
+    return entries;
+  }
+
+  Result<FileKind> kind(const std::string& path) override {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) == 0) return kind_of_mode(info.st_mode);
+    if (errno == ENOENT || errno == ENOTDIR) return FileKind::kAbsent;
+    return failure("examine " + quoted(path), errno);
+  }
+
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override {
+    TIDEMARK_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT, "open the lock"));
+    struct stat info {};
+    if (::fstat(descriptor.get(), &info) != 0) return failure("examine " + quoted(path), errno);
+    auto entry = std::make_unique<TableEntry>(locks_, LockTable::Identity{info.st_dev, info.st_ino});
+    if (!entry->added()) return in_use(path, "another runtime in this process");
+    if (uninterrupted([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) != 0) {
+      if (errno == EWOULDBLOCK) return in_use(path, "another process");
+      return failure("lock " + quoted(path), errno);
+    }
+    // Whoever removed the file between our open and our lock may hold a lock on a new file of this name.
+    struct stat now {};
+    if (::lstat(path.c_str(), &now) != 0 || now.st_dev != info.st_dev || now.st_ino != info.st_ino) {
+      return in_use(path, "another process, which replaced the lock file");
+    }
+    return std::unique_ptr<DirectoryLock>{std::make_unique<PosixLock>(std::move(descriptor), std::move(entry))};
+  }
+
+ private:
+  static Error in_use(const std::string& path, const std::string& holder) {
+    return Error{.code = ErrorCode::kDirectoryInUse,
+                 .message = "the directory " + quoted(parent_path(path)) + " is in use",
+                 .facts = {{"lock", path}, {"held by", holder}},
+                 .why = "two owners would overwrite each other's state",
+                 .fix = "stop the other job, or give this one a directory of its own"};
+  }
+
+  LockTable locks_;
+};
+
+}  // namespace
+
+FileSystem& posix_file_system() {
+  // Never destroyed: locks that live as long as the process are given back after static objects are gone.
+  static FileSystem& files = *new PosixFileSystem;
+  return files;
+}
+
+}  // namespace v0
+}  // namespace tidemark

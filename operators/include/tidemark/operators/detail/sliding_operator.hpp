@@ -1,0 +1,355 @@
+#pragma once
+// Windows that overlap. A record goes into one slice, never into each of its windows; a window is put together from its slices with about three merges for
+// each key, however many slices it has, and nothing is ever subtracted.
+//
+// The state is a table for each slice. Everything else is derived from it, and made anew after a restore. Slices form blocks of the length of a window,
+// aligned to slice number 0. A window that starts in block b is the slices from its start to the end of b (the *suffix*) and those of block b + 1
+// up to its end (the *prefix*). For each key:
+//   - prefix: the slices of block b + 1 so far, folded from the first to the last, one merge when a slice closes;
+//   - suffix: when windows begin to start in b, its slices are folded from the last to the first; each slice keeps, beside a key that occurs in it, that
+//     key's suffix behind the slice, which becomes current when the slice leaves. One merge for each key and slice.
+// Which values are merged in which order depends on slice numbers alone, so floating-point results are the same after a restore.
+//
+// A record that is too late for some of its windows and not for others (L4) may belong to a slice that is folded already, or that still has to serve
+// windows closed to the record. Such stragglers are a small state of their own: by slice and key, and the end of the first window they count for.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tidemark/operators/detail/dense_index.hpp>
+#include <tidemark/operators/detail/sliced_operator.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace operators_internal {
+
+// What stragglers of one slice and key add to the windows that end at or after a time.
+template <class Accumulator>
+struct Straggle {
+  EventTime first_end{};   // unclipped
+  Accumulator accumulator{};
+};
+
+template <class Key, class T, class KeyOf, class Aggregate>
+class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
+  using Base = SlicedOperator<Key, T, KeyOf, Aggregate>;
+  using typename Base::Accumulator;
+  using typename Base::Fired;
+  using typename Base::Slice;
+  using typename Base::Table;
+  using Stragglers = SliceTable<Key, std::vector<Straggle<Accumulator>>>;
+
+ public:
+  SlidingOperator(KeyOf key_of, WindowSpec spec, Aggregate aggregate)
+      : Base(std::move(key_of), spec, std::move(aggregate)), slicing_(spec.size, spec.slide, spec.offset) {}
+
+ private:
+  // What is derived for a key. `last`: the last folded slice in which it occurs.
+  struct Cell {
+    std::int64_t last = kFree;
+    Accumulator suffix{};
+    Accumulator prefix{};
+    std::uint32_t extra = kNone;   // of extras_: what stragglers add to the window that fires
+  };
+  static constexpr std::int64_t kFree = std::numeric_limits<std::int64_t>::min();
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+  // A folded slice: for each key its value there, or from the turn of its block on the key's suffix behind this slice.
+  struct Part {
+    std::uint32_t cell = 0;
+    Accumulator value{};
+  };
+  struct Run {
+    std::int64_t slice = 0;
+    std::vector<Part> parts;
+  };
+
+  enum class Stage : std::uint8_t { kChoose, kReset, kFold, kTurn, kStraggle, kEmit, kLeave };
+
+  void open_state(StateBackend& state) override {
+    const std::string parameters = this->spec().parameters();
+    this->set_slices(state.slice_table<Key, Accumulator>("slices", parameters));
+    stragglers_ = &state.slice_table<Key, std::vector<Straggle<Accumulator>>>("stragglers", parameters);
+  }
+
+  // --- records
+
+  Window open_slice(EventTime t) const override {
+    const std::int64_t slice = slicing_.slice_of(t);
+    if (is_reached(first_end_of(slice), this->watermark())) return {};
+    return {slicing_.slice_start(slice), slicing_.slice_end(slice)};
+  }
+  EventTime first_end_of(std::int64_t slice) const { return slicing_.window(slicing_.first_window_with(slice)).end; }
+
+  // A record that may be late for all or some of its windows.
+  void take_one(Batch<T>& in, std::size_t index, EventTime as_of) override {
+    const T& record = in.values[index];
+    const std::int64_t slice = slicing_.slice_of(in.times[index]);
+    const EventTime decision = this->decision_watermark(as_of);
+    const std::int64_t last = slicing_.last_window_with(slice);
+    if (is_reached(slicing_.window(last).end, decision)) return this->set_aside(in, index, decision);
+    const std::uint64_t hash = in.hashes[index];
+    const Key& key = this->key_of(record);
+    if (!is_reached(first_end_of(slice), decision)) {
+      // No window that has the slice has fired, so it is not folded.
+      return this->aggregate().add(this->slices().slice(slicing_.slice_end(slice)).upsert(hash, key), record);
+    }
+    ++this->count().late_for_some_windows;
+    const EventTime first_end = slicing_.window(slicing_.first_window_after(decision)).end;
+    auto& list = stragglers_->slice(slicing_.slice_end(slice)).upsert(hash, key);
+    auto found = std::find_if(list.begin(), list.end(), [&](const Straggle<Accumulator>& s) { return s.first_end == first_end; });
+    if (found == list.end()) found = list.insert(list.end(), {.first_end = first_end});
+    this->aggregate().add(found->accumulator, record);
+  }
+
+  // --- firing
+
+  void begin_firing(EventTime watermark) override {
+    Base::begin_firing(watermark);
+    next_window_ = this->watermark() == kPlusInfinity ? kFree : slicing_.first_window_after(this->watermark());
+  }
+
+  Fired fire_some() override {
+    std::size_t work = kEntriesPerStep;
+    while (true) {
+      bool complete = false;
+      switch (stage_) {
+        case Stage::kChoose:
+          if (!choose_window()) return Fired::kAll;
+          complete = true;
+          break;
+        case Stage::kReset: complete = reset(work); break;
+        case Stage::kFold: complete = fold(work); break;
+        case Stage::kTurn: complete = turn(work); break;
+        case Stage::kStraggle: complete = gather_stragglers(work); break;
+        case Stage::kEmit:
+          complete = emit_cells(work);
+          if (!complete && !this->has_room()) return Fired::kSome;
+          break;
+        case Stage::kLeave: complete = leave(work); break;
+      }
+      if (!complete) return Fired::kPaused;
+      const bool end = stage_ == Stage::kLeave;
+      stage_ = end ? Stage::kChoose : Stage{static_cast<std::uint8_t>(static_cast<std::uint8_t>(stage_) + 1)};
+      at_ = 0;
+      if (end && this->end_firing()) return Fired::kSome;
+    }
+  }
+
+  // The next window that is due and not empty.
+  bool choose_window() {
+    std::int64_t first = std::numeric_limits<std::int64_t>::max();
+    if (this->slices().first_slice() != nullptr) first = slicing_.slice_ending_at(this->slices().first_end());
+    if (stragglers_->first_slice() != nullptr) first = std::min(first, slicing_.slice_ending_at(stragglers_->first_end()));
+    if (first == std::numeric_limits<std::int64_t>::max()) {
+      forget_derived();
+      return false;
+    }
+    window_ = std::max(next_window_, slicing_.first_window_with(first));
+    bounds_ = slicing_.window(window_);
+    if (!is_reached(bounds_.end, this->watermark())) return false;
+    const std::int64_t block = floor_div(Duration{window_}, Duration{slicing_.length()});
+    turning_ = block != block_ || !derived_;
+    block_ = block;
+    if (turning_ && cells_.free() > cells_.size() / 2) forget_derived();   // keys that are gone must not be walked for ever
+    derived_ = true;
+    if (fold_from_ < first) fold_from_ = first;
+    return true;
+  }
+  std::int64_t window_end_slice() const { return window_ + slicing_.length() - 1; }
+  bool in_block(std::int64_t slice) const { return slice < (block_ + 1) * slicing_.length(); }
+
+  void forget_derived() {
+    if (!derived_) return;
+    derived_ = false;
+    fold_from_ = kFree;
+    cells_.clear();
+    while (!runs_.empty()) drop_run();
+  }
+  void drop_run() {
+    spare_.push_back(std::move(runs_.front().parts));
+    spare_.back().clear();
+    runs_.pop_front();
+  }
+
+  // Walks cells or parts from at_ on. true: to the end.
+  template <class F>
+  bool walk(std::size_t size, std::size_t& work, F f) {
+    const std::size_t end = std::min(size, at_ + work);
+    work -= end - at_;
+    for (; at_ < end; ++at_) f(at_);
+    return at_ == size;
+  }
+
+  bool reset(std::size_t& work) {
+    if (!turning_) return true;
+    return walk(cells_.size(), work, [&](std::size_t i) {
+      Cell& cell = cells_[static_cast<std::uint32_t>(i)];
+      cell.suffix = cell.prefix = Accumulator{};
+    });
+  }
+
+  // Closes the slices up to the window's end.
+  bool fold(std::size_t& work) {
+    for (; fold_from_ <= window_end_slice(); ++fold_from_) {
+      Slice* slice = this->slices().find_slice(slicing_.slice_end(fold_from_));
+      if (slice == nullptr) continue;
+      if (runs_.empty() || runs_.back().slice != fold_from_) {
+        std::vector<Part> parts;
+        if (!spare_.empty()) {
+          parts = std::move(spare_.back());
+          spare_.pop_back();
+        }
+        parts.reserve(slice->size());
+        runs_.push_back({fold_from_, std::move(parts)});
+        cursor_ = {};
+      }
+      if (!fold_slice(*slice, runs_.back(), work)) return false;
+    }
+    return true;
+  }
+  bool fold_slice(Slice& slice, Run& run, std::size_t& work) {
+    // In groups, so that the misses of a group overlap.
+    constexpr std::size_t kGroup = 32;
+    struct Entry {
+      std::uint64_t hash;
+      const Key* key;
+      const Accumulator* value;
+    };
+    Entry entries[kGroup];
+    const bool into_prefix = !in_block(run.slice);
+    for (bool all = false; !all;) {
+      if (work == 0) return false;
+      std::size_t n = 0;
+      all = slice.visit_some(cursor_, std::min(kGroup, work), [&](std::uint64_t hash, const Key& key, const Accumulator& value) {
+        entries[n++] = {hash, &key, &value};
+        cells_.prefetch_slot(hash);
+      });
+      for (std::size_t i = 0; i < n; ++i) cells_.prefetch_entry(entries[i].hash);
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::uint32_t number = cells_.find_or_add(entries[i].hash, *entries[i].key);
+        Cell& cell = cells_[number];
+        cell.last = run.slice;
+        if (into_prefix) this->aggregate().merge(cell.prefix, *entries[i].value);
+        run.parts.push_back({number, *entries[i].value});
+      }
+      work -= n;
+    }
+    return true;
+  }
+
+  // Windows begin to start in this block: its slices are folded from the last to the first.
+  bool turn(std::size_t& work) {
+    if (!turning_) return true;
+    const auto end = std::find_if(runs_.begin(), runs_.end(), [&](const Run& run) { return !in_block(run.slice); });
+    const auto count = static_cast<std::size_t>(end - runs_.begin());
+    for (; turned_ < count; ++turned_, at_ = 0) {
+      std::vector<Part>& parts = runs_[count - 1 - turned_].parts;
+      const bool whole = walk(parts.size(), work, [&](std::size_t i) {
+        Accumulator& suffix = cells_[parts[i].cell].suffix;
+        Accumulator behind = std::move(suffix);
+        suffix = std::move(parts[i].value);
+        this->aggregate().merge(suffix, behind);
+        parts[i].value = std::move(behind);
+      });
+      if (!whole) return false;
+    }
+    turned_ = 0;
+    return true;
+  }
+
+  // Adds up what stragglers give to the window, slice by slice.
+  bool gather_stragglers(std::size_t& work) {
+    if (stragglers_->first_slice() == nullptr) return true;
+    const std::vector<EventTime> ends = stragglers_->ends();
+    for (; at_ < ends.size() && slicing_.slice_ending_at(ends[at_]) <= window_end_slice(); ++at_, straggler_cursor_ = {}) {
+      std::size_t visited = 0;
+      const bool all = stragglers_->find_slice(ends[at_])->visit_some(
+          straggler_cursor_, work, [&](std::uint64_t hash, const Key& key, const std::vector<Straggle<Accumulator>>& list) {
+            ++visited;
+            for (const Straggle<Accumulator>& straggle : list) {
+              if (straggle.first_end > bounds_.end) continue;
+              Cell& cell = cells_[cells_.find_or_add(hash, key)];
+              if (cell.extra == kNone) {
+                cell.extra = static_cast<std::uint32_t>(extras_.size());
+                extras_.emplace_back();
+              }
+              this->aggregate().merge(extras_[cell.extra], straggle.accumulator);
+            }
+          });
+      work -= visited;
+      if (!all) return false;
+    }
+    return true;
+  }
+
+  bool emit_cells(std::size_t& work) {
+    const std::int64_t next = window_ + slicing_.step();
+    while (at_ < cells_.size()) {
+      const std::size_t end = std::min({cells_.size(), at_ + work, at_ + this->room()});
+      if (end == at_) return false;
+      work -= end - at_;
+      for (; at_ < end; ++at_) {
+        const auto number = static_cast<std::uint32_t>(at_);
+        Cell& cell = cells_[number];
+        if (cell.last >= window_ || cell.extra != kNone) {
+          Accumulator value = cell.suffix;
+          this->aggregate().merge(value, cell.prefix);
+          if (cell.extra != kNone) this->aggregate().merge(value, extras_[cell.extra]);
+          this->put_result(cells_.key(number), bounds_.start, bounds_.end, value);
+          cell.extra = kNone;
+          if (cell.last < next) cells_.remove(number);   // K4
+        }
+      }
+    }
+    extras_.clear();
+    return true;
+  }
+  // The slices that are in no later window go.
+  bool leave(std::size_t& work) {
+    const std::int64_t next = window_ + slicing_.step();
+    for (; !runs_.empty() && runs_.front().slice < next; at_ = 0) {
+      std::vector<Part>& parts = runs_.front().parts;
+      if (!walk(parts.size(), work, [&](std::size_t i) { cells_[parts[i].cell].suffix = std::move(parts[i].value); })) return false;
+      drop_run();
+    }
+    const EventTime gone = slicing_.slice_end(next - 1);
+    this->slices().drop_through(gone);
+    stragglers_->drop_through(gone);
+    next_window_ = next;
+    return true;
+  }
+
+  const Slicing slicing_;
+  Stragglers* stragglers_ = nullptr;   // by end of slice
+
+  // Derived.
+  bool derived_ = false;
+  DenseIndex<Key, Cell> cells_;        // of all keys in the window
+  std::deque<Run> runs_;               // ascending
+  std::vector<std::vector<Part>> spare_;
+  std::int64_t block_ = 0;             // in which windows start
+  std::int64_t fold_from_ = kFree;     // slices before it are folded
+
+  // The firing under way.
+  Stage stage_ = Stage::kChoose;
+  std::int64_t next_window_ = kFree;   // those before it have fired
+  std::int64_t window_ = 0;
+  Window bounds_{};                    // unclipped
+  bool turning_ = false;               // windows begin to start in another block
+  std::size_t at_ = 0;                 // cell, part or list of stragglers within the stage
+  std::size_t turned_ = 0;             // runs of the block that are folded
+  typename Table::Cursor cursor_{};                 // in a slice that is folded
+  typename Stragglers::Cursor straggler_cursor_{};
+  std::vector<Accumulator> extras_;
+};
+
+}  // namespace operators_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,49 @@
+#pragma once
+// Merges the watermarks and statuses of several inputs into one (W7, W10-W13). Used for the splits of a source task and for the inputs of a task.
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include <tidemark/core/time.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+class WatermarkMerger {
+ public:
+  struct Input {
+    EventTime watermark = kMinusInfinity;
+    bool idle = false;
+    bool aligned = true;     // counted in the minimum (W11)
+    bool finished = false;
+  };
+
+  explicit WatermarkMerger(std::size_t inputs = 0) : inputs_(inputs) {}
+
+  std::size_t size() const { return inputs_.size(); }
+  const Input& input(std::size_t index) const { return inputs_[index]; }
+  EventTime output() const { return output_; }
+  bool all_finished() const;
+  // True when no input that is not finished is active (and at least one is not finished).
+  bool idle() const;
+
+  // Each returns the new output if it rose. Values that are not above the input's last are ignored.
+  std::optional<EventTime> on_watermark(std::size_t index, EventTime watermark);
+  std::optional<EventTime> on_status(std::size_t index, bool idle);
+  // kPlusInfinity once all are finished.
+  std::optional<EventTime> on_finished(std::size_t index);
+
+  // As recorded in a checkpoint.
+  void restore(std::size_t index, const Input& input) { inputs_[index] = input; }
+  void restore_output(EventTime output) { output_ = output; }
+
+ private:
+  std::optional<EventTime> derive();
+
+  std::vector<Input> inputs_;
+  EventTime output_ = kMinusInfinity;
+};
+
+}  // namespace v0
+}  // namespace tidemark

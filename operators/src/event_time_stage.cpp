@@ -1,0 +1,140 @@
+#include <tidemark/operators/detail/event_time_stage.hpp>
+
+#include <tidemark/core/check.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace operators_internal {
+
+std::string duration_text(Duration duration) {
+  const std::int64_t count = duration.count();
+  if (count == 0) return "0s";
+  struct Unit {
+    std::int64_t micros;
+    const char* name;
+  };
+  for (const Unit unit : {Unit{86'400'000'000, "d"}, Unit{3'600'000'000, "h"}, Unit{60'000'000, "min"}, Unit{1'000'000, "s"}, Unit{1'000, "ms"}}) {
+    if (count % unit.micros == 0) return std::to_string(count / unit.micros) + unit.name;
+  }
+  return std::to_string(count) + "us";
+}
+
+Status EventTimeStageBase::open(OperatorContext& context) {
+  TIDEMARK_TRY(Operator::open(context));
+  if (options_.out_of_orderness < Duration{0} || options_.out_of_orderness > kLongestDuration) {
+    return Error{.code = ErrorCode::kBadGraph,
+                 .message = "with_event_time(): out_of_orderness must lie between 0 and 2^61 us",
+                 .facts = {{"out_of_orderness", std::to_string(options_.out_of_orderness.count()) + " us"}},
+                 .fix = "give the longest delay by which a record of one split may follow a later one, e.g. {.out_of_orderness = 5s}"};
+  }
+  refusals_.open(context, count(), outlet(kQuarantineOutlet));
+  return {};
+}
+
+void EventTimeStageBase::splits_assigned(const std::vector<std::uint32_t>& splits) {
+  for (const std::uint32_t number : splits) splits_.push_back({number, WatermarkGenerator{options_.out_of_orderness}});
+  merger_ = WatermarkMerger{splits.size()};
+}
+
+std::size_t EventTimeStageBase::index_of(std::uint32_t split) const {
+  for (std::size_t i = 0; i < splits_.size(); ++i) {
+    if (splits_[i].number == split) return i;
+  }
+  TIDEMARK_CHECK(false, "split " + std::to_string(split) + " was never assigned");
+}
+
+EventTimeStageBase::SplitState& EventTimeStageBase::state_of(std::uint32_t split) {
+  return splits_[splits_.size() == 1 && splits_[0].number == split ? 0 : index_of(split)];
+}
+
+std::uint32_t EventTimeStageBase::records_until_watermark(std::uint32_t split) const {
+  return splits_[index_of(split)].generator.records_until_watermark();
+}
+
+std::size_t EventTimeStageBase::step(SplitState& split, const Column<EventTime>& times, std::size_t begin, std::vector<Behind>& behind) {
+  WatermarkGenerator& generator = split.generator;
+  const std::size_t end = begin + std::min<std::size_t>(times.size() - begin, generator.records_until_watermark());
+  EventTime greatest = generator.greatest();
+  EventTime least = kPlusInfinity;
+  EventTime last = greatest;
+  for (std::size_t i = begin; i < end; ++i) {
+    least = std::min(least, times[i]);
+    last = std::max(last, times[i]);
+  }
+  // If even the least time is above the watermark that the greatest one gives, nobody is behind.
+  if (least <= generator.watermark_at(last)) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const EventTime as_of = greatest == kMinusInfinity ? kMinusInfinity : generator.watermark_at(greatest);
+      if (times[i] <= as_of) behind.push_back({static_cast<std::uint32_t>(i - begin), as_of});
+      greatest = std::max(greatest, times[i]);
+    }
+  }
+  generator.advance_to(last);
+  generator.count(end - begin);
+  return end;
+}
+
+Progress EventTimeStageBase::send_watermark(const SplitState& split) {
+  const auto risen = merger_.on_watermark(index_of(split.number), split.generator.watermark());
+  return risen ? Operator::on_watermark(*risen) : Progress::kDone;
+}
+
+Progress EventTimeStageBase::split_waits(std::uint32_t split) { return send_watermark(state_of(split)); }
+
+Progress EventTimeStageBase::split_ended(std::uint32_t split) {
+  // Its last watermark first: the others go on from the least of what is left (W13). +infinity is for the source to send.
+  const std::size_t index = index_of(split);
+  auto risen = merger_.on_watermark(index, splits_[index].generator.watermark());
+  if (const auto after = merger_.on_finished(index)) risen = after;
+  if (!risen || sent_end_) return Progress::kDone;
+  sent_end_ = *risen == kPlusInfinity;
+  return Operator::on_watermark(*risen);
+}
+
+Progress EventTimeStageBase::on_watermark(EventTime watermark) {
+  TIDEMARK_CHECK(watermark == kPlusInfinity, "only the end of the input comes from above");
+  if (std::exchange(sent_end_, true)) return Progress::kDone;
+  return Operator::on_watermark(watermark);
+}
+
+void EventTimeStageBase::save(Bytes& out) const {
+  append_varint(out, splits_.size());
+  for (std::size_t i = 0; i < splits_.size(); ++i) {
+    const WatermarkMerger::Input& input = merger_.input(i);
+    append_u32(out, splits_[i].number);
+    splits_[i].generator.save(out);
+    append_time(out, input.watermark);
+    append_u8(out, static_cast<std::uint8_t>(input.idle | input.aligned << 1 | input.finished << 2));
+  }
+  append_time(out, merger_.output());
+  append_u8(out, sent_end_);
+}
+
+Status EventTimeStageBase::load(ByteView saved) {
+  const Error damaged{.code = ErrorCode::kCheckpointCorrupt, .message = "the saved watermarks of \"" + context().name + "\" cannot be read"};
+  std::uint64_t count = 0;
+  if (!take_varint(saved, count)) return damaged;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::uint32_t number = 0;
+    std::uint8_t flags = 0;
+    WatermarkGenerator generator{options_.out_of_orderness};
+    WatermarkMerger::Input input;
+    if (!take_u32(saved, number) || !generator.load(saved) || !take_time(saved, input.watermark) || !take_u8(saved, flags)) return damaged;
+    input.idle = flags & 1;
+    input.aligned = flags & 2;
+    input.finished = flags & 4;
+    const std::size_t index = index_of(number);
+    splits_[index].generator = generator;
+    merger_.restore(index, input);
+  }
+  EventTime output;
+  std::uint8_t sent_end = 0;
+  if (!take_time(saved, output) || !take_u8(saved, sent_end) || !saved.empty()) return damaged;
+  merger_.restore_output(output);
+  sent_end_ = sent_end != 0;
+  return {};
+}
+
+}  // namespace operators_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,64 @@
+#include <tidemark/operators/watermark_merger.hpp>
+
+#include <algorithm>
+
+namespace tidemark {
+inline namespace v0 {
+
+bool WatermarkMerger::all_finished() const {
+  return std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.finished; });
+}
+
+bool WatermarkMerger::idle() const {
+  return !all_finished() && std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.finished || input.idle; });
+}
+
+std::optional<EventTime> WatermarkMerger::on_watermark(std::size_t index, EventTime watermark) {
+  Input& input = inputs_[index];
+  if (input.finished || watermark <= input.watermark) return std::nullopt;
+  input.watermark = watermark;
+  if (!input.aligned && !input.idle && watermark >= output_) input.aligned = true;
+  return derive();
+}
+
+std::optional<EventTime> WatermarkMerger::on_status(std::size_t index, bool idle) {
+  Input& input = inputs_[index];
+  if (input.finished || input.idle == idle) return std::nullopt;
+  input.idle = idle;
+  if (!idle) input.aligned = input.watermark >= output_;
+  return derive();
+}
+
+std::optional<EventTime> WatermarkMerger::on_finished(std::size_t index) {
+  inputs_[index].finished = true;
+  return derive();
+}
+
+std::optional<EventTime> WatermarkMerger::derive() {
+  EventTime least = kPlusInfinity;
+  EventTime greatest = kMinusInfinity;
+  bool any_counted = false;
+  bool any_active = false;
+  for (const Input& input : inputs_) {
+    greatest = std::max(greatest, input.watermark);
+    if (input.finished || input.idle) continue;
+    any_active = true;
+    if (!input.aligned) continue;
+    any_counted = true;
+    least = std::min(least, input.watermark);
+  }
+  EventTime derived = output_;
+  if (any_counted) {
+    derived = least;
+  } else if (all_finished()) {
+    derived = kPlusInfinity;   // W13
+  } else if (!any_active) {
+    derived = greatest;        // W12: everything open is idle
+  }
+  if (derived <= output_) return std::nullopt;
+  output_ = derived;
+  return output_;
+}
+
+}  // namespace v0
+}  // namespace tidemark

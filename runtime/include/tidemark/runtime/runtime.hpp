@@ -1,0 +1,143 @@
+#pragma once
+// Runs a job inside the host's process.
+//
+// Threads: start() makes `workers` threads for the tasks, one for checkpoints and commits, and two for disk work; nothing else. None of them outlives the
+// object. The library installs no signal handler, never ends the process and keeps no global state: several runtimes may live side by side.
+//
+// The functions of the user run on worker threads. They may call request_stop() and request_cancel(), which never wait; waiting for the job or destroying its
+// Runtime on one of its own threads is refused (stop) or a broken invariant (destruction).
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tidemark/core/clock.hpp>
+#include <tidemark/core/file_system.hpp>
+#include <tidemark/core/log.hpp>
+#include <tidemark/core/random.hpp>
+#include <tidemark/core/status.hpp>
+#include <tidemark/core/time.hpp>
+#include <tidemark/operators/graph.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+struct RestoreFrom {
+  enum class Kind : std::uint8_t { kLatest, kNone, kCheckpoint };
+  Kind kind = Kind::kLatest;
+  CheckpointId checkpoint = 0;   // with kCheckpoint
+};
+
+struct RuntimeOptions {
+  // In every manifest; a state directory belongs to one job.
+  std::string job_name = "job";
+  // Where checkpoints live. Empty: none are taken, nothing survives the process, and sinks commit once, at the end of the input.
+  std::string state_directory;
+  // Tasks per stage, at most the number of key groups (128). The output does not depend on it. A restore must use the same (until rescaling comes).
+  std::uint32_t parallelism = 1;
+  // Threads for the tasks; 0: as many as the parallelism, but no more than the machine has cores.
+  std::uint32_t workers = 0;
+  // From the beginning of one checkpoint to the beginning of the next; results become visible that often. Zero: only the final one.
+  std::chrono::milliseconds checkpoint_every{1000};
+  // How many checkpoints in a row may fail before the job fails.
+  std::uint32_t tolerated_checkpoint_failures = 3;
+  // What to start from. kNone gives up what the directory holds, on purpose.
+  RestoreFrom from;
+  // Operators, sources and sinks whose stored part may be given up because the job no longer has them (K10).
+  std::vector<std::string> drop_state;
+  // Records in a batch, 1 to 65536. The output does not depend on it.
+  std::uint32_t max_batch = 1000;
+  // Bound of each queue between two tasks.
+  std::size_t queue_bytes = std::size_t{256} << 10;
+  // Sorted firings and a fixed seed of the key hash: equal bytes from run to run (D4), at the cost of a sort per firing.
+  bool deterministic = false;
+  // Seed of the key hash; drawn at random for a new job if not given.
+  std::optional<std::uint64_t> key_seed;
+
+  // The seams. Each outlives the runtime.
+  Logger logger = Logger::to_stderr(LogLevel::kWarning);
+  FileSystem* files = &posix_file_system();
+  const Clock* clock = &system_clock();
+  Random* random = &system_random();
+};
+
+enum class JobState : std::uint8_t {
+  kRunning,
+  kFinished,          // the end of the input was reached and everything is committed
+  kAlreadyFinished,   // it had been before: nothing was done
+  kStopped,           // after a final checkpoint; a start on the same directory goes on from there
+  kCancelled,         // at once; a start on the same directory goes on from the last checkpoint
+  kFailed,            // `error` says why; a start on the same directory goes on from the last checkpoint
+};
+std::string_view to_string(JobState state);
+
+// The figures of one moment. Counters run from the start of this process, not of the job.
+struct JobSnapshot {
+  JobState state = JobState::kRunning;
+  std::chrono::milliseconds uptime{0};
+  std::uint64_t records_in = 0;             // read by the sources
+  std::uint64_t records_out = 0;            // given to the sinks
+  std::uint64_t late = 0;
+  std::uint64_t quarantined = 0;
+  std::uint64_t dropped = 0;
+  EventTime watermark = kMinusInfinity;     // the least of all tasks
+  CheckpointId last_checkpoint = 0;         // newest completed one; 0: none yet
+  std::chrono::milliseconds since_checkpoint{0};
+  std::chrono::milliseconds checkpoint_duration{0};
+  std::uint64_t checkpoint_bytes = 0;       // written by the last one
+  std::uint64_t checkpoints = 0;            // completed by this process
+  std::uint64_t failed_checkpoints = 0;
+};
+
+struct JobResult {
+  JobState state = JobState::kRunning;
+  std::optional<Error> error;               // with kFailed
+};
+
+// What a start found in the state directory.
+struct StartReport {
+  CheckpointId restored_checkpoint = 0;     // 0: a fresh start
+  std::string lineage;
+  std::uint64_t attempt = 0;
+  std::vector<std::string> restored;        // "operator/state"
+  std::vector<std::string> added;
+  std::vector<std::string> dropped;
+};
+
+class Runtime {
+ public:
+  // Builds the job, restores it, and starts its threads. An error means that nothing runs and no committed output was changed.
+  static Result<std::unique_ptr<Runtime>> start(Graph graph, RuntimeOptions options);
+  // Cancels the job if it still runs, and joins all threads.
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Blocks until the job has ended. Not on a thread of the job.
+  JobResult wait();
+  // As wait(), but gives up at the deadline: nothing.
+  std::optional<JobResult> wait_for(std::chrono::milliseconds deadline);
+
+  // Take a final checkpoint, commit, and stop (C9). Any thread; does not wait. No window fires for it.
+  void request_stop();
+  // Stop now, with no further checkpoint. Any thread; does not wait.
+  void request_cancel();
+  // request_stop(), then waits. At the deadline the job is cancelled, and the error kStopTimeout names the operator that did not return.
+  Status stop(std::chrono::milliseconds deadline);
+
+  // Any thread.
+  JobSnapshot snapshot() const;
+  const StartReport& start_report() const;
+
+ private:
+  class Job;
+  explicit Runtime(std::unique_ptr<Job> job);
+  std::unique_ptr<Job> job_;
+};
+
+}  // namespace v0
+}  // namespace tidemark

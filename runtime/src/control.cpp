@@ -1,0 +1,299 @@
+#include "src/control.hpp"
+
+#include <algorithm>
+
+#include <tidemark/checkpoint/layout.hpp>
+#include <tidemark/core/check.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+namespace {
+
+std::vector<std::string> task_names(const BuiltJob& job) {
+  std::vector<std::string> names;
+  for (const auto& task : job.tasks) names.push_back(task->describe());
+  return names;
+}
+
+CoordinatorOptions coordinator_options(const RuntimeOptions& options) {
+  CoordinatorOptions made;
+  made.interval = options.state_directory.empty() ? std::chrono::milliseconds{0} : options.checkpoint_every;
+  made.tolerated_failures = options.tolerated_checkpoint_failures;
+  return made;
+}
+
+// The values of a state over all tasks: the least dropped-through time, the union of live buckets.
+void merge_buckets(std::vector<OperatorEntry>& operators, const std::vector<std::optional<TaskSnapshot>>& snapshots) {
+  std::map<StateId, std::pair<EventTime, std::vector<EventTime>>> merged;
+  for (const auto& snapshot : snapshots) {
+    for (const BucketFacts& facts : snapshot->buckets) {
+      auto [at, fresh] = merged.try_emplace(facts.id, facts.dropped_through, std::vector<EventTime>{});
+      at->second.first = std::min(at->second.first, facts.dropped_through);
+      at->second.second.insert(at->second.second.end(), facts.live.begin(), facts.live.end());
+    }
+  }
+  for (OperatorEntry& entry : operators) {
+    for (StateEntry& state : entry.states) {
+      const auto found = merged.find(state.id);
+      if (found == merged.end()) continue;
+      auto& [dropped, live] = found->second;
+      std::sort(live.begin(), live.end());
+      live.erase(std::unique(live.begin(), live.end()), live.end());
+      state.dropped_through = dropped;
+      state.live_buckets = live;
+    }
+  }
+}
+
+}  // namespace
+
+Control::Control(const RuntimeOptions& options, ControlFacts facts, BuiltJob& job, OnEnd on_end)
+    : options_(options),
+      facts_(std::move(facts)),
+      job_(job),
+      on_end_(std::move(on_end)),
+      coordinator_(coordinator_options(options), task_names(job), facts_.next_checkpoint, facts_.completed, now()),
+      snapshots_(job.tasks.size()) {
+  figures_.last_checkpoint = facts_.completed;
+  completed_at_ = now();
+}
+
+Control::~Control() { join(); }
+
+void Control::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Control::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Control::post(std::function<void()> message) {
+  const std::lock_guard lock(mutex_);
+  messages_.push(std::move(message));
+  condition_.notify_one();
+}
+
+void Control::run() {
+  while (!ended_) {
+    std::function<void()> message;
+    {
+      std::unique_lock lock(mutex_);
+      const auto has_message = [this] { return !messages_.empty(); };
+      if (const auto wakeup = coordinator_.next_wakeup()) {
+        const auto pause = *wakeup - now();
+        if (pause > SteadyTime::duration{0}) condition_.wait_for(lock, pause, has_message);
+      } else {
+        condition_.wait(lock, has_message);
+      }
+      if (!messages_.empty()) {
+        message = std::move(messages_.front());
+        messages_.pop();
+      }
+    }
+    if (message) {
+      message();
+    } else {
+      carry_out(coordinator_.on_time(now()));
+    }
+  }
+}
+
+void Control::on_snapshot(TaskSnapshot snapshot, std::optional<Error> error) {
+  post([this, snapshot = std::make_shared<TaskSnapshot>(std::move(snapshot)), error = std::move(error)]() mutable {
+    if (ended_) return;
+    // Prepared output stays prepared, whatever becomes of this checkpoint (C7).
+    prepared_.insert(prepared_.end(), snapshot->committables.begin(), snapshot->committables.end());
+    const std::size_t task = snapshot->task;
+    const CheckpointId id = snapshot->checkpoint;
+    if (error && error->code == ErrorCode::kSinkFailed) return carry_out(coordinator_.on_task_failed(task, std::move(*error)));
+    if (error) return carry_out(coordinator_.on_declined(task, id, std::move(*error)));
+    if (id != coordinator_.pending()) return;
+    snapshots_[task] = std::move(*snapshot);
+    carry_out(coordinator_.on_acknowledged(task, id));
+  });
+}
+
+void Control::on_task_ended(std::size_t task) {
+  post([this, task] {
+    if (!ended_) carry_out(coordinator_.on_task_ended(task, now()));
+  });
+}
+
+void Control::on_task_failed(std::size_t task, Error error, bool broken_invariant) {
+  if (broken_invariant) poisoned_.store(true);
+  post([this, task, error = std::move(error)]() mutable {
+    if (!ended_) carry_out(coordinator_.on_task_failed(task, std::move(error)));
+  });
+}
+
+void Control::request_stop() {
+  post([this] {
+    if (!ended_) carry_out(coordinator_.on_stop_requested(false, now()));
+  });
+}
+
+void Control::request_cancel() {
+  post([this] {
+    if (ended_) return;
+    cancelled_ = true;
+    carry_out(coordinator_.on_cancelled());
+  });
+}
+
+void Control::carry_out(CoordinatorActions actions) {
+  for (CoordinatorAction& action : actions) {
+    if (ended_) return;
+    using Kind = CoordinatorAction::Kind;
+    switch (action.kind) {
+      case Kind::kBegin: begin(action); break;
+      case Kind::kPublish: publish(action); break;
+      case Kind::kCommit: commit(action); break;
+      case Kind::kCollectGarbage: collect_garbage(action.id); break;
+      case Kind::kAbort: abort(action); break;
+      case Kind::kFailAttempt: end({JobState::kFailed, std::move(action.error)}); break;
+      case Kind::kFinished: end({JobState::kFinished, std::nullopt}); break;
+      case Kind::kStopped: end({cancelled_ ? JobState::kCancelled : JobState::kStopped, std::nullopt}); break;
+    }
+  }
+}
+
+void Control::begin(const CoordinatorAction& action) {
+  begun_ = now();
+  std::fill(snapshots_.begin(), snapshots_.end(), std::nullopt);
+  for (auto& task : job_.tasks) {
+    if (task->source != nullptr) task->inject_barrier(action.id, action.checkpoint_kind == CheckpointKind::kStop);
+  }
+}
+
+void Control::publish(const CoordinatorAction& action) {
+  if (poisoned_.load()) return;   // the task's report of the broken invariant is on its way
+  bool maybe_published = false;
+  const Status status = facts_.checkpoints == nullptr ? Status{} : store_checkpoint(action, maybe_published);
+  if (!status.ok()) {
+    options_.logger.warning("checkpoint " + std::to_string(action.id) + " failed: " + status.error().message);
+    return carry_out(coordinator_.on_publish_failed(action.id, maybe_published, status.error()));
+  }
+  for (auto& task : job_.tasks) task->settle(action.id, true);
+  {
+    const std::lock_guard lock(mutex_);
+    completed_at_ = now();
+    figures_.last_checkpoint = action.id;
+    ++figures_.checkpoints;
+    figures_.checkpoint_bytes = 0;
+    for (const auto& snapshot : snapshots_) figures_.checkpoint_bytes += snapshot->bytes;
+    figures_.checkpoint_duration = std::chrono::duration_cast<std::chrono::milliseconds>(completed_at_ - begun_);
+  }
+  carry_out(coordinator_.on_published(action.id));
+}
+
+Status Control::store_checkpoint(const CoordinatorAction& action, bool& maybe_published) {
+  TIDEMARK_TRY(facts_.store->health());
+  std::vector<std::string> paths;
+  for (auto& snapshot : snapshots_) {
+    auto& row_files = snapshot->row_files;
+    std::sort(row_files.begin(), row_files.end());
+    for (const auto& [number, path] : row_files) paths.push_back(path);
+  }
+  TIDEMARK_TRY(facts_.store->ingest(paths));
+  TIDEMARK_ASSIGN(const std::string directory, facts_.checkpoints->begin(action.id));
+  Manifest manifest = manifest_of(action);
+  TIDEMARK_ASSIGN(manifest.files, facts_.store->link_into(directory));
+  const auto outcome = facts_.checkpoints->publish(manifest);
+  maybe_published = outcome.published == CheckpointStore::Published::kUnknown;
+  TIDEMARK_TRY(outcome.status);
+  facts_.store->set_dropped_through(dropped_through(manifest));
+  facts_.manifest.operators = std::move(manifest.operators);
+  return {};
+}
+
+Manifest Control::manifest_of(const CoordinatorAction& action) const {
+  Manifest manifest = facts_.manifest;
+  manifest.checkpoint = action.id;
+  manifest.previous = action.previous;
+  manifest.finished = action.checkpoint_kind == CheckpointKind::kFinal && !action.drained;
+  manifest.drained = action.drained;
+  manifest.created = std::chrono::time_point_cast<std::chrono::milliseconds>(options_.clock->wall_now());
+  manifest.committables = prepared_;
+  merge_buckets(manifest.operators, snapshots_);
+  for (const auto& snapshot : snapshots_) manifest.tasks.push_back(snapshot->entry);
+  for (std::uint32_t number = 0; number < job_.splits.size(); ++number) {
+    SourceEntry& source = *std::find_if(manifest.sources.begin(), manifest.sources.end(), [&](const SourceEntry& entry) {
+      return (*job_.split_names)[number].rfind(entry.operator_name + "/", 0) == 0;
+    });
+    for (const auto& snapshot : snapshots_) {
+      const auto found = snapshot->splits.find(number);
+      if (found != snapshot->splits.end()) source.splits.push_back(found->second);
+    }
+  }
+  return manifest;
+}
+
+void Control::commit(const CoordinatorAction& action) {
+  if (poisoned_.load()) return;
+  for (CommittingSink& sink : facts_.sinks) {
+    std::vector<Committable> mine;
+    for (const CommittableEntry& entry : prepared_) {
+      if (entry.sink == sink.name) mine.push_back({entry.subtask, entry.epoch, entry.bytes});
+    }
+    const Status status = sink.committer->commit(action.id, action.previous, mine);
+    if (!status.ok()) {
+      Error error = status.error();
+      error.facts.insert(error.facts.begin(), {"sink", sink.name + ", epoch " + std::to_string(action.id)});
+      return carry_out(coordinator_.on_commit_failed(action.id, std::move(error)));
+    }
+  }
+  prepared_.clear();
+  carry_out(coordinator_.on_committed(action.id, now()));
+}
+
+void Control::collect_garbage(CheckpointId committed) {
+  if (facts_.checkpoints == nullptr) return;
+  const auto directory = facts_.checkpoints->read();
+  if (!directory.ok()) return options_.logger.warning("old checkpoints cannot be listed: " + directory.error().message);
+  const Deletions deletions =
+      choose_deletions(*directory, {.lineage = facts_.manifest.lineage, .attempt = facts_.manifest.attempt, .committed = committed, .in_use = {}, .retain = 2});
+  if (const Status status = facts_.checkpoints->remove_all(deletions); !status.ok()) {
+    options_.logger.warning("an old checkpoint cannot be removed: " + status.error().message);
+  }
+}
+
+void Control::abort(const CoordinatorAction& action) {
+  if (action.error) options_.logger.warning("checkpoint " + std::to_string(action.id) + " was given up: " + action.error->message);
+  for (auto& task : job_.tasks) task->settle(action.id, false);
+  if (facts_.checkpoints != nullptr) {
+    if (const Status status = facts_.checkpoints->discard(action.id); !status.ok()) {
+      options_.logger.warning("a checkpoint that was given up cannot be removed: " + status.error().message);
+    }
+    for (const auto& snapshot : snapshots_) {
+      if (!snapshot) continue;
+      for (const auto& [number, path] : snapshot->row_files) (void)options_.files->remove_file(path);
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    ++figures_.failed_checkpoints;
+  }
+  carry_out(coordinator_.on_abort_settled(action.id, now()));
+}
+
+void Control::end(JobResult result) {
+  ended_ = true;
+  on_end_(std::move(result));
+}
+
+void Control::fill(JobSnapshot& snapshot) const {
+  const std::lock_guard lock(mutex_);
+  snapshot.last_checkpoint = figures_.last_checkpoint;
+  snapshot.checkpoints = figures_.checkpoints;
+  snapshot.failed_checkpoints = figures_.failed_checkpoints;
+  snapshot.checkpoint_bytes = figures_.checkpoint_bytes;
+  snapshot.checkpoint_duration = figures_.checkpoint_duration;
+  snapshot.since_checkpoint = std::chrono::duration_cast<std::chrono::milliseconds>(options_.clock->steady_now() - completed_at_);
+}
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark

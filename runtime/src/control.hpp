@@ -1,0 +1,100 @@
+#pragma once
+// The control thread: carries out what the coordinator decides (checkpoint/coordinator.hpp). It alone touches the state store, publishes manifests and has
+// sinks commit, so these never overlap. Everything else talks to it by messages.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <queue>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <tidemark/checkpoint/checkpoint_store.hpp>
+#include <tidemark/checkpoint/coordinator.hpp>
+#include <tidemark/runtime/runtime.hpp>
+#include "src/job_builder.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+// A sink of the job and its committer.
+struct CommittingSink {
+  std::string name;
+  std::unique_ptr<SinkCommitter> committer;
+};
+
+// What the control thread works on. Without a state directory `checkpoints` and `store` are null: then the sinks commit once, at the end.
+struct ControlFacts {
+  std::unique_ptr<CheckpointStore> checkpoints;
+  std::unique_ptr<StateStore> store;
+  std::vector<CommittingSink> sinks;
+  Manifest manifest;                       // what stays the same from checkpoint to checkpoint
+  CheckpointId next_checkpoint = 1;
+  CheckpointId completed = 0;
+};
+
+class Control {
+ public:
+  // `on_end` is called once, on the control thread, when nothing more will be written or committed; it stops the workers.
+  using OnEnd = std::function<void(JobResult)>;
+  Control(const RuntimeOptions& options, ControlFacts facts, BuiltJob& job, OnEnd on_end);
+  ~Control();
+
+  void start();
+  void join();
+  bool is_current_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
+
+  // From any thread; none waits.
+  void on_snapshot(TaskSnapshot snapshot, std::optional<Error> error);
+  void on_task_ended(std::size_t task);
+  void on_task_failed(std::size_t task, Error error, bool broken_invariant);
+  void request_stop();
+  void request_cancel();
+
+  // The checkpoint part of a snapshot of the job's figures.
+  void fill(JobSnapshot& snapshot) const;
+
+ private:
+  void post(std::function<void()> message);
+  void run();
+  void carry_out(CoordinatorActions actions);
+  void begin(const CoordinatorAction& action);
+  void publish(const CoordinatorAction& action);
+  Status store_checkpoint(const CoordinatorAction& action, bool& maybe_published);
+  Manifest manifest_of(const CoordinatorAction& action) const;
+  void commit(const CoordinatorAction& action);
+  void collect_garbage(CheckpointId committed);
+  void abort(const CoordinatorAction& action);
+  void end(JobResult result);
+  SteadyTime now() const { return options_.clock->steady_now(); }
+
+  const RuntimeOptions& options_;
+  ControlFacts facts_;
+  BuiltJob& job_;
+  OnEnd on_end_;
+  Coordinator coordinator_;
+  std::vector<std::optional<TaskSnapshot>> snapshots_;       // of the pending checkpoint, by task
+  std::vector<CommittableEntry> prepared_;                   // not known to be committed, oldest first
+  bool cancelled_ = false;
+  bool ended_ = false;
+  std::atomic<bool> poisoned_{false};                        // a broken invariant: nothing more is written
+
+  mutable std::mutex mutex_;
+  std::condition_variable condition_;
+  std::queue<std::function<void()>> messages_;
+  JobSnapshot figures_;                                      // under mutex_
+  SteadyTime begun_{};
+  SteadyTime completed_at_{};                                // under mutex_
+  std::thread thread_;
+};
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,266 @@
+#include "src/job_start.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include <tidemark/checkpoint/layout.hpp>
+#include <tidemark/core/check.hpp>
+#include <tidemark/core/names.hpp>
+#include <tidemark/core/version.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+namespace {
+
+std::string draw_lineage(Random& random) {
+  char text[33];
+  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(random.next()), static_cast<unsigned long long>(random.next()));
+  return text;
+}
+
+Status check_options(const RuntimeOptions& options, const KeySpace& space) {
+  const auto refuse = [](std::string message, std::string fix) {
+    return Error{.code = ErrorCode::kBadConfiguration, .message = std::move(message), .fix = std::move(fix)};
+  };
+  TIDEMARK_TRY(check_name("job", options.job_name));
+  if (options.parallelism < 1 || options.parallelism > space.groups) {
+    return refuse("parallelism " + std::to_string(options.parallelism) + " is not between 1 and the number of key groups, " + std::to_string(space.groups),
+                  "choose a parallelism in that range (K2)");
+  }
+  if (options.max_batch < 1 || options.max_batch > 65536) return refuse("max_batch must lie between 1 and 65536", "leave it at its default of 1000");
+  if (options.checkpoint_every.count() < 0) return refuse("checkpoint_every must not be negative", "zero means: only the final checkpoint");
+  if (options.queue_bytes == 0) return refuse("queue_bytes must be positive", "leave it at its default of 256 KiB");
+  return {};
+}
+
+Status commit_again(const RecoveryPlan& plan, std::vector<CommittingSink>& sinks) {
+  if (plan.manifest == nullptr) return {};
+  for (CommittingSink& sink : sinks) {
+    if (std::find(plan.manifest->sinks.begin(), plan.manifest->sinks.end(), sink.name) == plan.manifest->sinks.end()) continue;   // new in the job
+    std::vector<Committable> mine;
+    for (const CommittableEntry& entry : plan.recommit) {
+      if (entry.sink == sink.name) mine.push_back({entry.subtask, entry.epoch, entry.bytes});
+    }
+    TIDEMARK_TRY(sink.committer->commit(plan.manifest->checkpoint, plan.manifest->previous, mine));
+    TIDEMARK_TRY(sink.committer->discard_unlisted());
+  }
+  return {};
+}
+
+// The splits of all sources, numbered as the manifest has them, so that numbers in saved state keep their meaning.
+Result<std::vector<JobSplit>> find_splits(const GraphData& graph, const Manifest* manifest, const IoContext& io) {
+  std::vector<JobSplit> splits;
+  std::vector<NodeId> known;
+  const auto source_named = [&](const std::string& name) -> std::optional<NodeId> {
+    for (NodeId node = 0; node < graph.nodes.size(); ++node) {
+      if (graph.nodes[node].kind == NodeKind::kSource && graph.nodes[node].name == name) return node;
+    }
+    return std::nullopt;
+  };
+  if (manifest != nullptr) {
+    for (const SourceEntry& entry : manifest->sources) {
+      const auto node = source_named(entry.operator_name);
+      if (node) known.push_back(*node);
+      for (const SplitEntry& split : entry.splits) {
+        // Of a source that was dropped the number stays taken.
+        splits.push_back({node.value_or(static_cast<NodeId>(graph.nodes.size())), split.name, split.position, split.finished});
+      }
+    }
+  }
+  for (NodeId node = 0; node < graph.nodes.size(); ++node) {
+    if (graph.nodes[node].kind != NodeKind::kSource || std::find(known.begin(), known.end(), node) != known.end()) continue;
+    auto named = graph.nodes[node].source->splits(io);
+    if (!named.ok()) {
+      Error error = named.error();
+      error.facts.insert(error.facts.begin(), {"source", graph.nodes[node].name});
+      return error;
+    }
+    for (std::string& name : *named) splits.push_back({node, std::move(name), {}, false});
+  }
+  return splits;
+}
+
+// Gives every row of the store to the task that owns its key group.
+Status restore_rows(StateStore& store, BuiltJob& job, const KeySpace& space, std::uint32_t parallelism) {
+  struct Owner {
+    bool timed = false;
+    std::vector<StateBackend*> backends;   // by subtask
+  };
+  std::map<StateId, Owner> owners;
+  for (auto& task : job.tasks) {
+    for (Task::Link& link : task->links) {
+      if (!link.backend) continue;
+      for (const auto& component : link.backend->components()) {
+        Owner& owner = owners[component->id()];
+        owner.timed = component->schema().timed;
+        owner.backends.resize(parallelism);
+        owner.backends[task->subtask()] = link.backend.get();
+      }
+    }
+  }
+  return store.scan([&](ByteView key, ByteView value) -> Status {
+    const Error damaged{.code = ErrorCode::kCheckpointCorrupt, .message = "a row of the state store has no readable key"};
+    StateId id = 0;
+    if (!take_u16_big_endian(key, id)) return damaged;
+    const auto found = owners.find(id);
+    if (found == owners.end()) return Status{};   // of an operator whose state was dropped
+    ByteView rest = key;
+    EventTime bucket;
+    std::uint64_t hash = 0;
+    if ((found->second.timed && !take_time_big_endian(rest, bucket)) || !take_u64_big_endian(rest, hash)) return damaged;
+    const std::uint32_t subtask = space.task_of_group(space.group_of(hash), parallelism);
+    return found->second.backends[subtask]->restore_row(id, key, value);
+  });
+}
+
+Status restore_tasks(BuiltJob& job, const Manifest& manifest) {
+  for (auto& task : job.tasks) {
+    const auto entry = std::find_if(manifest.tasks.begin(), manifest.tasks.end(),
+                                    [&](const TaskEntry& each) { return each.task == task->stage() && each.subtask == task->subtask(); });
+    if (entry == manifest.tasks.end()) {
+      return Error{.code = ErrorCode::kStateMismatch,
+                   .message = "checkpoint " + std::to_string(manifest.checkpoint) + " knows no task " + task->describe(),
+                   .why = "the job was built differently when the checkpoint was taken",
+                   .fix = "start the job as it was, or with --from none"};
+    }
+    TIDEMARK_TRY(task->restore(*entry));
+  }
+  return {};
+}
+
+Status open_committers(const GraphData& graph, const BuildOptions& options, std::vector<CommittingSink>& sinks) {
+  for (const Node& node : graph.nodes) {
+    if (node.kind != NodeKind::kSink) continue;
+    const SinkIdentity identity{.job = options.job, .lineage = options.lineage, .attempt = options.attempt, .sink = node.name, .subtask = 0};
+    TIDEMARK_ASSIGN(auto committer, node.sink->open_committer(*options.io, identity));
+    sinks.push_back({node.name, std::move(committer)});
+  }
+  return {};
+}
+
+RecoveryOptions recovery_options(const RuntimeOptions& options) {
+  RecoveryOptions made;
+  made.from = options.from.kind == RestoreFrom::Kind::kLatest ? RecoveryOptions::From::kLatest
+              : options.from.kind == RestoreFrom::Kind::kNone ? RecoveryOptions::From::kNone
+                                                              : RecoveryOptions::From::kId;
+  made.id = options.from.checkpoint;
+  made.drop_state = options.drop_state;
+  return made;
+}
+
+}  // namespace
+
+Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& options, IoContext& io) {
+  PreparedJob prepared;
+  prepared.checkpoints = !options.state_directory.empty();
+  BuildOptions build{.job = options.job_name,
+                     .lineage = {},
+                     .attempt = 1,
+                     .parallelism = options.parallelism,
+                     .key_space = {},
+                     .max_batch = options.max_batch,
+                     .queue_bytes = options.queue_bytes,
+                     .deterministic = options.deterministic,
+                     .checkpoints = prepared.checkpoints,
+                     .io = &io};
+  TIDEMARK_TRY(graph.check());
+  TIDEMARK_TRY(check_options(options, build.key_space));
+  TIDEMARK_ASSIGN(JobFacts job, describe_job(graph, build));
+  job.seed = options.deterministic ? std::optional<std::uint64_t>{0} : options.key_seed;
+
+  // What the directory holds, and what the sinks' targets hold.
+  RecoveryPlan plan;
+  if (prepared.checkpoints) {
+    TIDEMARK_TRY(make_directories(*options.files, options.state_directory));
+    TIDEMARK_ASSIGN(prepared.facts.checkpoints, CheckpointStore::open(*options.files, options.state_directory));
+    TIDEMARK_ASSIGN(const DirectoryFacts directory, prepared.facts.checkpoints->read());
+    TIDEMARK_ASSIGN(plan, plan_recovery(directory, job, recovery_options(options), {}));
+    build.lineage = plan.lineage.empty() ? draw_lineage(*options.random) : plan.lineage;
+    build.attempt = plan.attempt;
+    TIDEMARK_TRY(open_committers(graph.data(), build, prepared.facts.sinks));
+    if (plan.answer != RecoveryPlan::Answer::kFreshStart) {
+      std::vector<SinkPosition> positions;
+      for (CommittingSink& sink : prepared.facts.sinks) {
+        TIDEMARK_ASSIGN(const CheckpointId committed, sink.committer->committed_epoch());
+        positions.push_back({sink.name, committed});
+      }
+      TIDEMARK_ASSIGN(plan, plan_recovery(directory, job, recovery_options(options), positions));
+    }
+  } else {
+    build.lineage = draw_lineage(*options.random);
+    plan.seed = job.seed;
+    TIDEMARK_TRY(open_committers(graph.data(), build, prepared.facts.sinks));
+  }
+  if (plan.answer == RecoveryPlan::Answer::kFreshStart) {
+    for (CommittingSink& sink : prepared.facts.sinks) {
+      TIDEMARK_TRY(sink.committer->committed_epoch().status());   // refuses a target that holds another lineage's output
+    }
+  }
+  for (const std::string& warning : plan.warnings) options.logger.warning(warning);
+  const Manifest* manifest = plan.manifest.get();
+  prepared.report = {.restored_checkpoint = manifest == nullptr ? 0 : manifest->checkpoint,
+                     .lineage = build.lineage,
+                     .attempt = build.attempt,
+                     .restored = plan.restored,
+                     .added = plan.added,
+                     .dropped = plan.dropped};
+  if (manifest != nullptr) TIDEMARK_TRY(verify_checkpoint_files(*options.files, options.state_directory, *manifest));
+  if (plan.answer == RecoveryPlan::Answer::kAlreadyFinished) {
+    TIDEMARK_TRY(commit_again(plan, prepared.facts.sinks));
+    prepared.already_finished = true;
+    return prepared;
+  }
+
+  build.key_space.seed = plan.seed ? *plan.seed : options.random->next();
+  if (prepared.checkpoints) {
+    TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
+    const std::string live = live_store_path(options.state_directory, build.attempt);
+    const StoreOptions store_options{.logger = options.logger};
+    if (manifest != nullptr) {
+      TIDEMARK_ASSIGN(prepared.facts.store, restore_store(*options.files, checkpoint_store_path(options.state_directory, manifest->checkpoint),
+                                                          manifest->files, live, store_options));
+      prepared.facts.store->set_dropped_through(dropped_through(*manifest));
+    } else {
+      TIDEMARK_ASSIGN(prepared.facts.store, create_store(*options.files, live, store_options));
+    }
+    prepared.rows_directory = live_rows_path(options.state_directory, build.attempt);
+  }
+  TIDEMARK_ASSIGN(std::vector<JobSplit> splits, find_splits(graph.data(), manifest, io));
+  TIDEMARK_ASSIGN(prepared.job, build_job(graph, build, std::move(splits), plan.operators));
+  if (manifest != nullptr) {
+    TIDEMARK_TRY(restore_rows(*prepared.facts.store, prepared.job, build.key_space, options.parallelism));
+    TIDEMARK_TRY(restore_tasks(prepared.job, *manifest));
+  }
+  for (auto& task : prepared.job.tasks) {
+    for (Task::Link& link : task->links) TIDEMARK_TRY(link.op->started());
+  }
+  // Only now, when nothing can be refused any more, may committed output change.
+  TIDEMARK_TRY(commit_again(plan, prepared.facts.sinks));
+
+  Manifest& constant = prepared.facts.manifest;
+  constant.job = options.job_name;
+  constant.lineage = build.lineage;
+  constant.attempt = build.attempt;
+  constant.key_groups = build.key_space.groups;
+  constant.seed = build.key_space.seed;
+  constant.tidemark_version = kVersion;
+  constant.operators = plan.operators;
+  constant.next_state_id = plan.next_state_id;
+  constant.discarded_states = plan.discarded_states;
+  constant.sinks = job.sinks;
+  for (const JobSplit& split : prepared.job.splits) {
+    const std::string name = split.source < graph.data().nodes.size() ? graph.data().nodes[split.source].name : std::string{};
+    if (name.empty() || std::any_of(constant.sources.begin(), constant.sources.end(), [&](const SourceEntry& each) { return each.operator_name == name; })) continue;
+    constant.sources.push_back({name, {}});
+  }
+  prepared.facts.next_checkpoint = plan.next_checkpoint;
+  prepared.facts.completed = manifest == nullptr ? 0 : manifest->checkpoint;
+  return prepared;
+}
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,30 @@
+#pragma once
+// From options and a state directory to a job that is ready to run: decides what to restore, restores it, and commits again what a crash left open.
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <tidemark/runtime/runtime.hpp>
+#include "src/control.hpp"
+#include "src/job_builder.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+struct PreparedJob {
+  bool already_finished = false;       // then nothing else is filled in but the report
+  StartReport report;
+  ControlFacts facts;
+  BuiltJob job;
+  bool checkpoints = false;
+  std::string rows_directory;          // of row files on their way into the store; empty without checkpoints
+};
+
+// `io` outlives the job. Errors leave committed output as it was.
+Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& options, IoContext& io);
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark

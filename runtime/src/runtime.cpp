@@ -1,0 +1,222 @@
+#include <tidemark/runtime/runtime.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <tidemark/core/check.hpp>
+#include "src/control.hpp"
+#include "src/io_pool.hpp"
+#include "src/job_start.hpp"
+#include "src/worker.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+
+using namespace runtime_internal;
+
+std::string_view to_string(JobState state) {
+  switch (state) {
+    case JobState::kRunning: return "running";
+    case JobState::kFinished: return "finished";
+    case JobState::kAlreadyFinished: return "already finished";
+    case JobState::kStopped: return "stopped";
+    case JobState::kCancelled: return "cancelled";
+    case JobState::kFailed: return "failed";
+  }
+  TIDEMARK_CHECK(false, "unknown state");
+}
+
+class Runtime::Job {
+ public:
+  Job(Graph graph, RuntimeOptions options)
+      : graph_(std::move(graph)), options_(std::move(options)), io_{*options_.files, *options_.clock, options_.logger}, began_(options_.clock->steady_now()) {}
+
+  ~Job() {
+    for (const auto& worker : workers_) TIDEMARK_CHECK(!worker->is_current_thread(), "a Runtime is destroyed on one of its own threads");
+    if (control_) {
+      control_->request_cancel();
+      control_->join();
+    }
+  }
+
+  Status start() {
+    TIDEMARK_ASSIGN(PreparedJob prepared, prepare_job(graph_, options_, io_));
+    report_ = std::move(prepared.report);
+    if (prepared.already_finished) {
+      end({JobState::kAlreadyFinished, std::nullopt});
+      return {};
+    }
+    job_ = std::move(prepared.job);
+    io_pool_ = std::make_unique<IoPool>(2U);
+    control_ = std::make_unique<Control>(options_, std::move(prepared.facts), job_, [this](JobResult result) { shut_down(std::move(result)); });
+    make_workers();
+    for (auto& task : job_.tasks) {
+      Task::Reports reports{
+          .on_snapshot = [this](TaskSnapshot snapshot, std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
+          .on_ended = [this](std::size_t index) { control_->on_task_ended(index); }};
+      task->begin(std::move(reports), io_pool_.get(), options_.files, prepared.rows_directory);
+    }
+    control_->start();
+    for (auto& worker : workers_) worker->start();
+    return {};
+  }
+
+  JobResult wait() {
+    check_not_own_thread();
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [this] { return result_.has_value(); });
+    return *result_;
+  }
+
+  std::optional<JobResult> wait_for(std::chrono::milliseconds deadline) {
+    check_not_own_thread();
+    std::unique_lock lock(mutex_);
+    ended_.wait_for(lock, deadline, [this] { return result_.has_value(); });
+    return result_;
+  }
+
+  Status stop(std::chrono::milliseconds deadline) {
+    if (own_thread()) {
+      return Error{.code = ErrorCode::kUsage,
+                   .message = "stop() was called on a thread of the job",
+                   .why = "it would wait for itself",
+                   .fix = "call request_stop() from functions of the job"};
+    }
+    request_stop();
+    if (wait_for(deadline)) return {};
+    std::string busy;
+    for (const auto& worker : workers_) {
+      if (const auto* task = dynamic_cast<const Task*>(worker->in_step())) busy += (busy.empty() ? "" : ", ") + task->describe();
+    }
+    request_cancel();
+    return Error{.code = ErrorCode::kStopTimeout,
+                 .message = "the job did not stop within " + std::to_string(deadline.count()) + " ms",
+                 .facts = {{"in work", busy.empty() ? "no task; a checkpoint or a commit is waiting for the disk or a sink" : busy}},
+                 .fix = "look at the function of that stage; the job was cancelled and goes on from its last checkpoint when it is started again"};
+  }
+
+  void request_stop() {
+    if (control_) control_->request_stop();
+  }
+  void request_cancel() {
+    if (control_) control_->request_cancel();
+  }
+
+  JobSnapshot snapshot() const {
+    JobSnapshot snapshot;
+    {
+      const std::lock_guard lock(mutex_);
+      if (result_) snapshot.state = result_->state;
+    }
+    snapshot.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(options_.clock->steady_now() - began_);
+    EventTime least = kPlusInfinity;
+    for (const auto& task : job_.tasks) {
+      const TaskGauges& gauges = task->gauges();
+      snapshot.records_in += gauges.records_in.load(std::memory_order_relaxed);
+      snapshot.records_out += gauges.records_out.load(std::memory_order_relaxed);
+      snapshot.late += gauges.late.load(std::memory_order_relaxed);
+      snapshot.quarantined += gauges.quarantined.load(std::memory_order_relaxed);
+      snapshot.dropped += gauges.dropped.load(std::memory_order_relaxed);
+      least = std::min(least, event_time(gauges.watermark.load(std::memory_order_relaxed)));
+    }
+    snapshot.watermark = job_.tasks.empty() ? kMinusInfinity : least;
+    if (control_) control_->fill(snapshot);
+    return snapshot;
+  }
+
+  const StartReport& report() const { return report_; }
+
+ private:
+  void make_workers() {
+    std::uint32_t count = options_.workers;
+    if (count == 0) count = std::min(options_.parallelism, std::max(1U, std::thread::hardware_concurrency()));
+    count = std::min(count, static_cast<std::uint32_t>(job_.tasks.size()));
+    for (std::uint32_t i = 0; i < count; ++i) {
+      workers_.push_back(std::make_unique<Worker>([this](Stepped& task) { on_failure(static_cast<Task&>(task)); }));
+    }
+    // Tasks of one subtask share a worker, so that what is handed on stays in its cache.
+    for (auto& task : job_.tasks) {
+      Worker& worker = *workers_[task->subtask() % count];
+      worker.add(*task);
+      task->worker = &worker;
+    }
+    for (auto& task : job_.tasks) {
+      for (Task::Input& input : task->inputs) input.channel->consumed_by(*task->worker);
+      for (auto& writer : task->writers) writer->produced_by(*task->worker);
+    }
+  }
+
+  // In a catch block on a worker's thread.
+  void on_failure(Task& task) {
+    try {
+      throw;
+    } catch (const JobFailure& failure) {
+      control_->on_task_failed(task.index(), failure.error(), false);
+    } catch (const std::exception& broken) {
+      control_->on_task_failed(task.index(),
+                               Error{.code = ErrorCode::kBrokenInvariant,
+                                     .message = "a defect in Tidemark stopped the job in task " + task.describe(),
+                                     .facts = {{"broken", broken.what()}},
+                                     .why = "what follows a broken invariant cannot be trusted; nothing more was written or committed",
+                                     .fix = "please report it; the job goes on from its last checkpoint when it is started again"},
+                               true);
+    }
+  }
+
+  // On the control thread, once.
+  void shut_down(JobResult result) {
+    for (auto& worker : workers_) worker->request_end();
+    for (auto& worker : workers_) worker->join();
+    io_pool_->join();
+    end(std::move(result));
+  }
+
+  void end(JobResult result) {
+    const std::lock_guard lock(mutex_);
+    result_ = std::move(result);
+    ended_.notify_all();
+  }
+
+  bool own_thread() const {
+    return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->is_current_thread(); });
+  }
+  void check_not_own_thread() const { TIDEMARK_CHECK(!own_thread(), "a job cannot wait for itself: wait() was called on one of its own threads"); }
+
+  Graph graph_;
+  RuntimeOptions options_;
+  IoContext io_;
+  std::chrono::steady_clock::time_point began_;
+  StartReport report_;
+  // In this order: what is declared later refers to what is declared earlier.
+  BuiltJob job_;
+  std::unique_ptr<IoPool> io_pool_;
+  std::unique_ptr<Control> control_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable ended_;
+  std::optional<JobResult> result_;
+};
+
+Runtime::Runtime(std::unique_ptr<Job> job) : job_(std::move(job)) {}
+Runtime::~Runtime() = default;
+
+Result<std::unique_ptr<Runtime>> Runtime::start(Graph graph, RuntimeOptions options) {
+  auto job = std::make_unique<Job>(std::move(graph), std::move(options));
+  TIDEMARK_TRY(job->start());
+  return std::unique_ptr<Runtime>(new Runtime(std::move(job)));
+}
+
+JobResult Runtime::wait() { return job_->wait(); }
+std::optional<JobResult> Runtime::wait_for(std::chrono::milliseconds deadline) { return job_->wait_for(deadline); }
+void Runtime::request_stop() { job_->request_stop(); }
+void Runtime::request_cancel() { job_->request_cancel(); }
+Status Runtime::stop(std::chrono::milliseconds deadline) { return job_->stop(deadline); }
+JobSnapshot Runtime::snapshot() const { return job_->snapshot(); }
+const StartReport& Runtime::start_report() const { return job_->report(); }
+
+}  // namespace v0
+}  // namespace tidemark

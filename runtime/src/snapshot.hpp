@@ -1,0 +1,72 @@
+#pragma once
+// One task's part of one checkpoint, on its way from the barrier to the coordinator.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/core/status.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+// What of a timed state the manifest must say (R2); gathered at the freeze.
+struct BucketFacts {
+  StateId id = 0;
+  EventTime dropped_through = kMinusInfinity;
+  std::vector<EventTime> live;
+};
+
+struct TaskSnapshot {
+  CheckpointId checkpoint = 0;
+  std::size_t task = 0;
+  TaskEntry entry;
+  std::map<std::uint32_t, SplitEntry> splits;       // by number; sources
+  std::vector<BucketFacts> buckets;
+  std::vector<std::pair<std::uint64_t, std::string>> row_files;   // in the order in which the task wrote them: later ones win
+  std::uint64_t bytes = 0;
+  std::vector<CommittableEntry> committables;
+};
+
+// Collects what the I/O pool makes of a snapshot; when the last part is done, reports once. Thread-safe.
+class SnapshotWork {
+ public:
+  // `error` is set if a part failed; the snapshot holds what did not fail.
+  using Report = std::function<void(TaskSnapshot, std::optional<Error>)>;
+  SnapshotWork(TaskSnapshot snapshot, Report report) : snapshot_(std::move(snapshot)), report_(std::move(report)) {}
+
+  // A part was begun; each is finished once by finish(). The task itself is a part until it has encoded everything.
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    ++open_;
+  }
+  // `add` puts the part's result into the snapshot.
+  void finish(const Status& status, const std::function<void(TaskSnapshot&)>& add = {}) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!status.ok() && !error_) error_ = status.error();
+      if (status.ok() && add) add(snapshot_);
+      if (--open_ > 0) return;
+    }
+    report_(std::move(snapshot_), std::move(error_));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t open_ = 1;
+  TaskSnapshot snapshot_;
+  std::optional<Error> error_;
+  Report report_;
+};
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark

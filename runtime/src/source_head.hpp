@@ -1,0 +1,68 @@
+#pragma once
+// The head of a source's chain: polls the splits of its task in turn, one batch each, and tells the stages behind it where their watermarks belong.
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tidemark/operators/graph.hpp>
+#include <tidemark/operators/operator.hpp>
+#include <tidemark/operators/refusals.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+class SourceHead final : public Operator {
+ public:
+  struct Split {
+    std::uint32_t number = 0;      // in the job
+    std::string name;
+    Bytes position;                // empty: the start
+    bool finished = false;
+  };
+  enum class Found : std::uint8_t { kSomething, kNothingNow, kEnded };
+
+  SourceHead(std::shared_ptr<SourceBase> source, const RecordType& type) : Operator(2), source_(std::move(source)), batch_(type.make_batch()) {}
+
+  Status open(OperatorContext& context) override;
+  // After open() and before load(). `listeners`: the stages behind this head that make watermarks.
+  Status open_splits(std::vector<Split> splits, std::vector<SplitListener*> listeners);
+  // One bounded slice of reading. Precondition: nobody below is pending. kEnded: all splits are, and +infinity and the end were sent.
+  Found read();
+  // With kNothingNow: how long until a poll may find something.
+  std::chrono::milliseconds poll_again_after() const;
+  // Where each split stands.
+  std::vector<Split> splits() const;
+  bool ended() const { return end_sent_; }
+
+  Progress on_batch(BatchBase& batch) override;
+  void save(Bytes& out) const override;
+  Status load(ByteView saved) override;
+
+ private:
+  struct OpenSplit {
+    Split split;
+    std::unique_ptr<SplitReaderBase> reader;   // null once finished
+    bool waits = false;                        // nothing at hand at the last poll
+  };
+  Result<PollResult> poll(OpenSplit& open);
+
+  std::shared_ptr<SourceBase> source_;
+  std::unique_ptr<BatchBase> batch_;
+  std::vector<OpenSplit> splits_;
+  std::vector<SplitListener*> listeners_;
+  std::vector<Refused> refused_;
+  Refusals refusals_;
+  std::size_t next_ = 0;
+  std::optional<std::uint32_t> ended_split_;   // to be told, when those below have taken its last batch
+  std::optional<std::uint32_t> waiting_split_;
+  bool infinity_sent_ = false;
+  bool end_sent_ = false;
+};
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,351 @@
+#include "src/task.hpp"
+
+#include <algorithm>
+
+#include <tidemark/core/check.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+namespace {
+constexpr int kBatchesPerStep = 16;
+constexpr std::size_t kRowsPerSlice = 4096;                          // encoded between two batches
+constexpr std::size_t kRowFileBytes = std::size_t{32} << 20;         // rows are handed to the disk in pieces of this size
+}  // namespace
+
+void Task::begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory) {
+  reports_ = std::move(reports);
+  io_ = io;
+  files_ = files;
+  rows_directory_ = std::move(rows_directory);
+  tracking_ = !rows_directory_.empty();
+  if (merger_.size() != inputs.size()) merger_ = WatermarkMerger{inputs.size()};
+}
+
+Status Task::restore(const TaskEntry& entry) {
+  const auto differs = [&](const std::string& what) {
+    return Error{.code = ErrorCode::kStateMismatch,
+                 .message = "task " + describe() + " differs from the checkpoint's: " + what,
+                 .why = "the job was built differently when the checkpoint was taken",
+                 .fix = "start the job as it was, or with --from none"};
+  };
+  merger_ = WatermarkMerger{inputs.size()};
+  if (entry.inputs.size() != inputs.size()) return differs(std::to_string(entry.inputs.size()) + " inputs then, " + std::to_string(inputs.size()) + " now");
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const InputEntry& saved = entry.inputs[i];
+    if (saved.channel != inputs[i].name) return differs("input \"" + saved.channel + "\" then, \"" + inputs[i].name + "\" now");
+    merger_.restore(i, {.watermark = saved.watermark, .idle = saved.idle, .aligned = true, .finished = saved.finished});
+  }
+  if (entry.operators.size() != links.size()) return differs(std::to_string(entry.operators.size()) + " operators then, " + std::to_string(links.size()) + " now");
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const OperatorMeta& saved = entry.operators[i];
+    if (saved.operator_name != links[i].context->name) return differs("operator \"" + saved.operator_name + "\" then, \"" + links[i].context->name + "\" now");
+    TIDEMARK_TRY(links[i].op->load(saved.state));
+    if (i == 0) merger_.restore_output(saved.watermark);
+  }
+  told_idle_ = merger_.idle();
+  ended_ = source != nullptr ? source->ended() : merger_.output() == kPlusInfinity;
+  return {};
+}
+
+void Task::inject_barrier(CheckpointId id, bool then_pause) {
+  {
+    const std::lock_guard lock(mail_mutex_);
+    mail_.push_back({Mail::Kind::kBarrier, id, then_pause});
+    has_mail_.store(true, std::memory_order_release);
+  }
+  worker->wake_if_asleep();
+}
+
+void Task::settle(CheckpointId id, bool completed) {
+  {
+    const std::lock_guard lock(mail_mutex_);
+    mail_.push_back({Mail::Kind::kSettle, id, completed});
+    has_mail_.store(true, std::memory_order_release);
+  }
+  worker->wake_if_asleep();
+}
+
+void Task::take_mail() {
+  if (!has_mail_.load(std::memory_order_acquire)) return;
+  std::vector<Mail> mail;
+  {
+    const std::lock_guard lock(mail_mutex_);
+    mail.swap(mail_);
+    has_mail_.store(false, std::memory_order_relaxed);
+  }
+  for (const Mail& letter : mail) {
+    if (letter.kind == Mail::Kind::kBarrier) {
+      TIDEMARK_CHECK(source != nullptr && barrier_ == 0, "a barrier is injected at sources, one at a time");
+      barrier_ = letter.id;
+      pause_after_barrier_ = letter.flag;
+      continue;
+    }
+    if (letter.id != snapshot_) continue;   // this task never froze for it
+    snapshot_ = 0;
+    if (work_) {                            // given up while encoding
+      rows_.clear();
+      std::exchange(work_, nullptr)->finish(Error{.code = ErrorCode::kCheckpointFailed, .message = "the checkpoint was given up"});
+    }
+    if (tracking_) {
+      for (Link& link : links) {
+        if (link.backend) link.backend->settle(letter.flag);
+      }
+    }
+  }
+}
+
+Stepped::Step Task::step() {
+  take_mail();
+  budget_.batches = kBatchesPerStep;
+  const bool encoded = encode_slice();
+  bool progress = false;
+  last_blocked_ = writers_blocked();
+  if (!last_blocked_) {
+    progress = resume_pending() || pay_owed();
+    if (!progress && barrier_ != 0 && !any_pending()) {
+      begin_snapshot(std::exchange(barrier_, 0));
+      progress = true;
+    }
+    if (!progress) {
+      if (source == nullptr) {
+        progress = take_input();
+      } else if (!paused_) {
+        const SourceHead::Found found = source->read();
+        progress = found == SourceHead::Found::kSomething;
+        source_waits_ = found == SourceHead::Found::kNothingNow;
+        ended_ = found == SourceHead::Found::kEnded;
+      }
+    }
+    if (ended_ && !end_reported_ && !progress) {
+      end_reported_ = true;
+      reports_.on_ended(index_);
+    }
+  }
+  if (progress) {
+    flushed_ = false;
+  } else if (!last_blocked_ && !std::exchange(flushed_, true)) {
+    for (auto& writer : writers) writer->flush();   // nothing more at hand: a quiet stream is not delayed
+    progress = true;
+  }
+  if (!progress || (++steps_ & 63U) == 0) publish_gauges();
+  return progress || encoded ? Step::kProgress : Step::kWaiting;
+}
+
+bool Task::ready() {
+  if (has_mail_.load(std::memory_order_acquire)) return true;
+  if (last_blocked_) {
+    for (auto& writer : writers) {
+      if (writer->blocked() && writer->has_room()) return true;
+    }
+    return false;
+  }
+  for (Input& input : inputs) {
+    if (!input.waits && input.channel->front() != nullptr) return true;
+  }
+  return false;
+}
+
+std::chrono::milliseconds Task::wait() const {
+  if (source != nullptr && source_waits_ && !paused_) return source->poll_again_after();
+  return std::chrono::milliseconds{0};
+}
+
+bool Task::writers_blocked() {
+  bool blocked = false;
+  for (auto& writer : writers) blocked |= writer->blocked() && !writer->drain();
+  return blocked;
+}
+
+bool Task::any_pending() const {
+  return std::any_of(links.begin(), links.end(), [](const Link& link) { return link.op->pending(); });
+}
+
+bool Task::resume_pending() {
+  // The most downstream first: those above wait for it.
+  for (auto link = links.rbegin(); link != links.rend(); ++link) {
+    if (!link->op->pending()) continue;
+    (void)link->op->resume();
+    return true;
+  }
+  return false;
+}
+
+bool Task::pay_owed() {
+  if (owed_.watermark) {
+    const EventTime watermark = *std::exchange(owed_.watermark, std::nullopt);
+    (void)head->on_watermark(watermark);
+    return true;
+  }
+  if (owed_.idle) {
+    const bool idle = *std::exchange(owed_.idle, std::nullopt);
+    (void)head->on_status(idle);
+    return true;
+  }
+  if (std::exchange(owed_.end, false)) {
+    ended_ = true;
+    (void)head->on_end();
+    return true;
+  }
+  return false;
+}
+
+bool Task::take_input() {
+  if (current_) {   // everything below is done with it
+    inputs[current_input_].channel->give_back(std::move(current_));
+  }
+  for (std::size_t tried = 0; tried < inputs.size(); ++tried) {
+    const std::size_t input = next_input_;
+    next_input_ = next_input_ + 1 == inputs.size() ? 0 : next_input_ + 1;
+    if (inputs[input].waits || inputs[input].channel->front() == nullptr) continue;
+    handle(input, inputs[input].channel->take());
+    return true;
+  }
+  return false;
+}
+
+void Task::handle(std::size_t input, Element element) {
+  std::optional<EventTime> risen;
+  switch (element.kind) {
+    case Element::Kind::kBatch:
+      current_ = std::move(element.batch);
+      current_input_ = input;
+      (void)head->on_batch(*current_);
+      return;
+    case Element::Kind::kBarrier:
+      TIDEMARK_CHECK(element.checkpoint > inputs[input].barrier, "barriers ascend");
+      inputs[input].barrier = element.checkpoint;
+      inputs[input].waits = true;
+      if (!barrier_complete()) return;
+      for (Input& each : inputs) each.waits = false;
+      barrier_ = element.checkpoint;
+      return;
+    case Element::Kind::kWatermark: risen = merger_.on_watermark(input, element.watermark); break;
+    case Element::Kind::kIdle: risen = merger_.on_status(input, true); break;
+    case Element::Kind::kActive: risen = merger_.on_status(input, false); break;
+    case Element::Kind::kEnd: risen = merger_.on_finished(input); break;
+  }
+  if (risen) owed_.watermark = *risen;
+  if (merger_.idle() != told_idle_) {
+    told_idle_ = merger_.idle();
+    owed_.idle = told_idle_;
+  }
+  owed_.end = element.kind == Element::Kind::kEnd && merger_.all_finished();
+  (void)pay_owed();
+}
+
+bool Task::barrier_complete() const {
+  return std::all_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.waits; });
+}
+
+void Task::begin_snapshot(CheckpointId id) {
+  take_mail();   // the word of how the one before ended was sent before this barrier was
+  TIDEMARK_CHECK(snapshot_ == 0 && !work_, "checkpoint " + std::to_string(id) + " began before the one before it was settled");
+  TaskSnapshot snapshot;
+  snapshot.checkpoint = id;
+  snapshot.task = index_;
+  snapshot.entry.task = stage_;
+  snapshot.entry.subtask = subtask_;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const WatermarkMerger::Input& input = merger_.input(i);
+    snapshot.entry.inputs.push_back({.channel = inputs[i].name, .watermark = input.watermark, .idle = input.idle, .finished = input.finished});
+  }
+  for (Link& link : links) {
+    OperatorMeta meta{.operator_name = link.context->name, .state = {}, .watermark = merger_.output()};
+    link.op->save(meta.state);
+    snapshot.entry.operators.push_back(std::move(meta));
+    if (!link.backend || !tracking_) continue;
+    link.backend->freeze(rows_);
+    for (const auto& component : link.backend->components()) {
+      if (component->schema().timed) snapshot.buckets.push_back({component->id(), component->dropped_through(), component->live_buckets()});
+    }
+  }
+  if (source != nullptr) {
+    for (SourceHead::Split& split : source->splits()) {
+      snapshot.splits[split.number] = {.name = std::move(split.name), .position = std::move(split.position), .finished = split.finished, .progress = {}};
+    }
+  }
+  snapshot_ = id;
+  work_ = std::make_shared<SnapshotWork>(std::move(snapshot), reports_.on_snapshot);
+  for (Link& link : links) {
+    EpochSeal seal = link.op->seal(id);
+    if (!seal) continue;
+    work_->begin();
+    io_->post([work = work_, seal = std::move(seal), entry = CommittableEntry{link.context->name, subtask_, id, {}}]() mutable {
+      Result<Bytes> sealed = [&]() -> Result<Bytes> {
+        try {
+          return seal();
+        } catch (const std::exception& error) {
+          return Error{.code = ErrorCode::kSinkFailed, .message = "sink \"" + entry.sink + "\" threw while it prepared an epoch", .facts = {{"exception", error.what()}}};
+        }
+      }();
+      work->finish(sealed.ok() ? Status{} : sealed.status(), [&](TaskSnapshot& into) {
+        entry.bytes = std::move(*sealed);
+        if (!entry.bytes.empty()) into.committables.push_back(std::move(entry));
+      });
+    });
+  }
+  for (auto& writer : writers) writer->on_barrier(id);
+  if (std::exchange(pause_after_barrier_, false)) paused_ = true;
+}
+
+bool Task::encode_slice() {
+  if (!work_) return false;
+  bool done = true;
+  if (tracking_) {
+    for (Link& link : links) {
+      if (link.backend && !link.backend->encode_some(kRowsPerSlice)) {
+        done = false;
+        break;
+      }
+    }
+  }
+  if (rows_.bytes() >= kRowFileBytes || (done && rows_.rows() > 0)) hand_over_rows();
+  if (done) std::exchange(work_, nullptr)->finish({});
+  return true;
+}
+
+void Task::hand_over_rows() {
+  const std::uint64_t number = files_written_++;
+  std::string path = join_path(rows_directory_, stage_ + "-" + std::to_string(subtask_) + "-" + std::to_string(snapshot_) + "-" + std::to_string(number) + ".sst");
+  work_->begin();
+  io_->post([work = work_, rows = std::move(rows_), files = files_, path = std::move(path), number]() mutable {
+    auto written = write_row_file(*files, path, std::move(rows));
+    work->finish(written.ok() ? Status{} : written.status(), [&](TaskSnapshot& into) {
+      into.bytes += written->size;
+      into.row_files.emplace_back(number, std::move(path));
+    });
+  });
+  rows_ = RowRun{};
+}
+
+void Task::publish_gauges() {
+  std::uint64_t in = 0, out = 0, late = 0, quarantined = 0, dropped = 0;
+  for (const Link& link : links) {
+    const OperatorCounters& counters = link.op->counters();
+    if (link.op.get() == source) in += counters.records_in;
+    if (link.sink) out += counters.records_in;
+    late += counters.late;
+    for (std::size_t reason = 0; reason < kQuarantineReasons; ++reason) {
+      quarantined += counters.quarantined[reason];
+      dropped += counters.dropped[reason];
+    }
+  }
+  EventTime watermark = merger_.output();
+  if (source != nullptr) {
+    for (const Link& link : links) {
+      if (const auto* listener = dynamic_cast<const SplitListener*>(link.op.get())) watermark = listener->watermark();
+    }
+  }
+  gauges_.records_in.store(in, std::memory_order_relaxed);
+  gauges_.records_out.store(out, std::memory_order_relaxed);
+  gauges_.late.store(late, std::memory_order_relaxed);
+  gauges_.quarantined.store(quarantined, std::memory_order_relaxed);
+  gauges_.dropped.store(dropped, std::memory_order_relaxed);
+  gauges_.watermark.store(micros(watermark), std::memory_order_relaxed);
+}
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark

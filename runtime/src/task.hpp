@@ -1,0 +1,158 @@
+#pragma once
+// A task: one chain of operators of one subtask, stepped cooperatively by one worker. It takes one element at a time from its inputs (or polls its source),
+// aligns barriers, and takes snapshots between batches.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tidemark/operators/operator.hpp>
+#include <tidemark/operators/watermark_merger.hpp>
+#include <tidemark/state/backend.hpp>
+#include <tidemark/state/store.hpp>
+#include "src/channel.hpp"
+#include "src/io_pool.hpp"
+#include "src/snapshot.hpp"
+#include "src/source_head.hpp"
+#include "src/worker.hpp"
+#include "src/writers.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+// Figures that other threads may read at any time; written by the task after each step.
+struct TaskGauges {
+  std::atomic<std::uint64_t> records_in{0};      // sources only
+  std::atomic<std::uint64_t> records_out{0};     // sinks only
+  std::atomic<std::uint64_t> late{0};
+  std::atomic<std::uint64_t> quarantined{0};
+  std::atomic<std::uint64_t> dropped{0};
+  std::atomic<std::int64_t> watermark{kMinusInfinity.time_since_epoch().count()};
+};
+
+class Task final : public Stepped {
+ public:
+  // An operator of the chain, with what the runtime knows of it.
+  struct Link {
+    std::unique_ptr<OperatorContext> context;
+    std::unique_ptr<StateBackend> backend;      // null: has no state
+    std::unique_ptr<Operator> op;
+    bool sink = false;
+  };
+  struct Input {
+    std::string name;
+    std::shared_ptr<Channel> channel;
+    CheckpointId barrier = 0;                   // the last barrier that came
+    bool waits = false;                         // for the barriers of the others
+  };
+  // What a task tells the coordinator. Any of these is called on the task's worker or on an I/O thread.
+  struct Reports {
+    SnapshotWork::Report on_snapshot;
+    std::function<void(std::size_t task)> on_ended;
+  };
+
+  Task(std::string stage, std::size_t index, std::uint32_t subtask) : stage_(std::move(stage)), index_(index), subtask_(subtask) {}
+
+  // --- building, before start ---
+  std::vector<Link> links;                      // upstream first
+  std::vector<Input> inputs;
+  std::vector<std::unique_ptr<Writer>> writers;
+  std::vector<std::unique_ptr<Operator>> tees;
+  Operator* head = nullptr;
+  SourceHead* source = nullptr;                 // the head, if it is one
+  Waker* worker = nullptr;
+
+  const std::string& stage() const { return stage_; }
+  std::size_t index() const { return index_; }
+  std::uint32_t subtask() const { return subtask_; }
+  StepBudget& budget() { return budget_; }
+  void begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory);
+  Status restore(const TaskEntry& entry);
+
+  // --- messages, from any thread ---
+  // Sources: put barrier `id` into the stream; with `then_pause` read nothing more after it.
+  void inject_barrier(CheckpointId id, bool then_pause);
+  // The end of checkpoint `id` for this task's state.
+  void settle(CheckpointId id, bool completed);
+
+  // --- worker ---
+  Step step() override;
+  bool ready() override;
+  std::chrono::milliseconds wait() const override;
+
+  const TaskGauges& gauges() const { return gauges_; }
+  // The operator that a thread is in, if any, for messages.
+  std::string describe() const { return stage_ + "/" + std::to_string(subtask_); }
+
+ private:
+  struct Mail {
+    enum class Kind : std::uint8_t { kBarrier, kSettle } kind{};
+    CheckpointId id = 0;
+    bool flag = false;
+  };
+  // What is to be told to the head once nobody below is pending.
+  struct Owed {
+    std::optional<EventTime> watermark;
+    std::optional<bool> idle;
+    bool end = false;
+  };
+
+  void take_mail();
+  bool writers_blocked();
+  bool resume_pending();
+  bool pay_owed();
+  bool take_input();
+  void handle(std::size_t input, Element element);
+  bool barrier_complete() const;
+  void begin_snapshot(CheckpointId id);
+  bool encode_slice();
+  void hand_over_rows();
+  void publish_gauges();
+  bool any_pending() const;
+
+  const std::string stage_;
+  const std::size_t index_;
+  const std::uint32_t subtask_;
+  Reports reports_;
+  IoPool* io_ = nullptr;
+  FileSystem* files_ = nullptr;
+  std::string rows_directory_;
+
+  StepBudget budget_;
+  WatermarkMerger merger_;
+  std::size_t next_input_ = 0;
+  std::unique_ptr<BatchBase> current_;          // in work below; goes back to its channel when nobody is pending
+  std::size_t current_input_ = 0;
+  Owed owed_;
+  bool told_idle_ = false;
+  bool ended_ = false;
+  bool end_reported_ = false;
+  bool paused_ = false;
+  bool source_waits_ = false;
+  bool flushed_ = true;
+  bool last_blocked_ = false;
+
+  CheckpointId barrier_ = 0;                    // to be taken when nobody is pending; 0: none
+  bool pause_after_barrier_ = false;
+  std::shared_ptr<SnapshotWork> work_;          // the snapshot being encoded
+  RowRun rows_;
+  CheckpointId snapshot_ = 0;                   // frozen and not settled
+  std::uint64_t files_written_ = 0;
+  bool tracking_ = false;
+
+  std::mutex mail_mutex_;
+  std::vector<Mail> mail_;
+  std::atomic<bool> has_mail_{false};
+  TaskGauges gauges_;
+  unsigned steps_ = 0;
+};
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark

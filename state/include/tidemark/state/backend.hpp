@@ -1,0 +1,82 @@
+#pragma once
+// All state of one operator instance in one task.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tidemark/core/hash.hpp>
+#include <tidemark/state/component.hpp>
+#include <tidemark/state/keyed_table.hpp>
+#include <tidemark/state/slice_table.hpp>
+#include <tidemark/state/time_buffer.hpp>
+#include <tidemark/state/timers.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+// Owns its components; the references it gives out live as long as it does. Not thread-safe: it belongs to its task.
+class StateBackend {
+ public:
+  // For the key groups [first_group, end_group) of the job's key space.
+  StateBackend(KeySpace space, std::uint32_t first_group, std::uint32_t end_group);
+  StateBackend(const StateBackend&) = delete;
+  StateBackend& operator=(const StateBackend&) = delete;
+  ~StateBackend();
+
+  // Each makes a state; its name must be new in this backend. Ids count from 0 until the runtime sets others.
+  template <class Key, class Value>
+  KeyedTable<Key, Value>& keyed_table(std::string name, std::string parameters = {}) {
+    return add(std::make_unique<KeyedTable<Key, Value>>(std::move(name), std::move(parameters), space_, first_group_, end_group_));
+  }
+  template <class Key, class Value>
+  SliceTable<Key, Value>& slice_table(std::string name, std::string parameters = {}) {
+    return add(std::make_unique<SliceTable<Key, Value>>(std::move(name), std::move(parameters), space_, first_group_, end_group_));
+  }
+  template <class Key>
+  TimerTable<Key>& timers(std::string name = "timers") {
+    return add(std::make_unique<TimerTable<Key>>(std::move(name), space_, first_group_, end_group_));
+  }
+  template <class Key, class T, class Order = ByBytesAlone>
+  TimeBuffer<Key, T, Order>& time_buffer(std::string name, Order order = {}) {
+    return add(std::make_unique<TimeBuffer<Key, T, Order>>(std::move(name), std::move(order), space_, first_group_, end_group_));
+  }
+
+  const KeySpace& key_space() const { return space_; }
+  std::uint32_t first_group() const { return first_group_; }
+  std::uint32_t end_group() const { return end_group_; }
+  // In the order in which they were made.
+  std::span<const std::unique_ptr<StateComponent>> components() const { return components_; }
+
+  // For all components, also those made later. false: no checkpoint will be taken, and nothing is marked.
+  void set_tracking(bool on);
+
+  // As in StateComponent, for all components.
+  void freeze(RowSink& rows);
+  bool encode_some(std::size_t max_rows);
+  void settle(bool completed);
+  // Errors: kStateMismatch if no state has this id; kCheckpointCorrupt.
+  Status restore_row(StateId id, ByteView key_after_state_id, ByteView value);
+
+ private:
+  template <class Component>
+  Component& add(std::unique_ptr<Component> component) {
+    Component& added = *component;
+    adopt(std::move(component));
+    return added;
+  }
+  void adopt(std::unique_ptr<StateComponent> component);
+
+  KeySpace space_;
+  std::uint32_t first_group_;
+  std::uint32_t end_group_;
+  bool tracking_ = true;
+  std::vector<std::unique_ptr<StateComponent>> components_;
+  std::size_t encode_at_ = 0;   // components before it have nothing frozen
+};
+
+}  // namespace v0
+}  // namespace tidemark

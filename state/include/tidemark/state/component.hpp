@@ -1,0 +1,91 @@
+#pragma once
+// One named state of one operator in one task, as the runtime sees it: what its checkpoints ask for, whatever it holds.
+//
+// Life of an entry: *dirty* (written since the last freeze), *frozen* (to be written to the checkpoint under way), *in flight* (its row was
+// handed over, the checkpoint is not complete), *clean* (the store has its last value). An entry that is written or erased while frozen is
+// encoded first, so a checkpoint holds the state as of freeze(). An erased key stays as a marker with the same life until its tombstone is
+// in the store. Nothing here is thread-safe: a component belongs to its task.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <tidemark/core/status.hpp>
+#include <tidemark/core/time.hpp>
+#include <tidemark/state/detail/row_context.hpp>
+#include <tidemark/state/rows.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+// What a state holds. Recorded in every manifest and compared at a restore (K9, K11).
+struct StateSchema {
+  std::string name;          // of the state, unique within its operator
+  std::string kind;          // "value", "slices", "timers", "buffer"
+  std::string key;           // Codec<Key>::schema()
+  std::string value;         // Codec<Value>::schema(); empty for timers
+  std::string parameters;    // what gives stored rows their meaning, e.g. "tumbling(60s,0s)"
+  bool timed = false;        // its row keys have a bucket
+
+  // All but the name, for a person: "slices of i64 to struct{i64,f64}, tumbling(60s,0s)".
+  std::string text() const;
+  // Of text(). A renamed state keeps its fingerprint.
+  std::uint64_t fingerprint() const;
+};
+
+class StateComponent {
+ public:
+  virtual ~StateComponent();
+  StateComponent(const StateComponent&) = delete;
+  StateComponent& operator=(const StateComponent&) = delete;
+
+  const StateSchema& schema() const { return schema_; }
+  StateId id() const { return context_.id; }
+  // Not between freeze() and settle().
+  void set_id(StateId id);
+  // false: no checkpoint will be taken; nothing is marked and freeze() is refused. Only while the component is empty. Default true.
+  void set_tracking(bool on);
+
+  // At the barrier: what is dirty becomes frozen, in time that depends on the number of sub-tables and not of entries. `rows` is used until
+  // settle(). Read dropped_through() and live_buckets() for the manifest before the task goes on. Precondition: settled.
+  virtual void freeze(RowSink& rows) = 0;
+  // Encodes up to `max_rows` frozen entries. true: none is left.
+  virtual bool encode_some(std::size_t max_rows) = 0;
+  // The end of the checkpoint. true: every row given out since freeze() is in the store; precondition: encode_some() returned true.
+  // false: the checkpoint failed; all that was frozen or in flight is dirty again.
+  virtual void settle(bool completed) = 0;
+
+  // Takes a row from a checkpoint: the key as it was put, without the state id. The entry is clean. Rows of buckets at or below
+  // dropped_through() are skipped. Errors: kCheckpointCorrupt.
+  virtual Status restore_row(ByteView key_after_state_id, ByteView value) = 0;
+
+  // Rows of buckets at or below this time are dead, and have no tombstones; kMinusInfinity if there are none such.
+  virtual EventTime dropped_through() const { return kMinusInfinity; }
+  // At a restore, before the first row.
+  virtual void set_dropped_through(EventTime) {}
+  // Ascending. Empty for states whose buckets are as many as their entries (timers, buffers).
+  virtual std::vector<EventTime> live_buckets() const { return {}; }
+
+  virtual std::size_t entries() const = 0;
+  // Memory held, without the heap memory that keys and values own themselves.
+  virtual std::size_t bytes() const = 0;
+
+ protected:
+  explicit StateComponent(StateSchema schema) : schema_(std::move(schema)) {}
+
+  // The common part of freeze() and settle().
+  void begin_freeze(RowSink& rows);
+  void end_settle();
+  bool frozen() const { return context_.rows != nullptr; }
+  Status malformed_row() const;
+  Status foreign_row(std::uint64_t hash) const;
+
+  state_internal::RowContext context_;
+
+ private:
+  StateSchema schema_;
+};
+
+}  // namespace v0
+}  // namespace tidemark

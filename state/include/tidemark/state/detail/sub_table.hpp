@@ -1,0 +1,95 @@
+#pragma once
+// One key group's part of a hot map: a block of slots and its planes, which are bitmaps with one bit a slot.
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include <tidemark/core/bytes.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace state_internal {
+
+// Slot::meta below 2 is no hash. A key with such a hash is filed under 2: its key group is the same.
+inline constexpr std::uint64_t kEmptySlot = 0;
+inline constexpr std::uint64_t kDeadSlot = 1;      // empty, but searches go on behind it
+constexpr std::uint64_t meta_of(std::uint64_t hash) { return hash < 2 ? 2 : hash; }
+
+// An empty type takes no room in a slot.
+template <class Value, bool kNoRoom = std::is_empty_v<Value>>
+struct ValueCell {
+  ValueCell() = delete;
+  ~ValueCell() {}
+  Value& get() { return value; }
+  union {
+    Value value;
+  };
+};
+template <class Value>
+struct ValueCell<Value, true> : Value {
+  Value& get() { return *this; }
+};
+
+// Never constructed as a whole: `meta` is set by the block's owner, `key` and the value live while meta says so.
+template <class Key, class Value>
+struct Slot {
+  Slot() = delete;
+  ~Slot() {}
+  std::uint64_t meta;
+  union {
+    Key key;
+  };
+  [[no_unique_address]] ValueCell<Value> cell;
+};
+
+// Planes of a block. Dirty and frozen are the first two and change places at a freeze. They lie before the slots, word by word side by side
+// and growing downwards, so that their place follows from that of the slots alone; the others lie behind the slots.
+enum Plane : std::uint32_t { kMarkedA = 0, kMarkedB = 1, kInFlight = 2, kStored = 3, kErased = 4, kPlanes = 5 };
+
+template <class SlotType>
+struct SubTable {
+  SlotType* slots;            // a shared block of two empty slots until the first insertion
+  std::uint32_t live = 0;     // entries
+  std::uint32_t used = 0;     // entries, erased ones whose tombstone is due, and dead slots
+  std::uint32_t limit = 0;    // `used` that makes the block grow; 0: the shared block
+  std::uint32_t erased = 0;   // erased ones whose tombstone is due
+  std::uint8_t shift = 63;    // 64 minus the logarithm of the number of slots
+  std::uint8_t first_log = 3; // logarithm of the number of slots of the first block
+  std::uint8_t flags = 0;     // bit n: plane n (of the first three) may have bits set
+
+  std::uint32_t mask() const { return static_cast<std::uint32_t>(~std::uint64_t{0} >> shift); }
+  std::uint32_t capacity() const { return mask() + 1; }
+  std::uint32_t words() const { return (capacity() + 63) / 64; }
+
+  static std::size_t bytes_before_slots(std::size_t capacity) { return ((capacity + 63) / 64 * 16 + 63) / 64 * 64; }
+  static std::size_t block_bytes(std::size_t capacity) {
+    return bytes_before_slots(capacity) + capacity * sizeof(SlotType) + (kPlanes - kInFlight) * ((capacity + 63) / 64) * sizeof(std::uint64_t);
+  }
+  void* block() const { return reinterpret_cast<std::byte*>(slots) - bytes_before_slots(capacity()); }
+
+  // The word that has the bit of a slot.
+  std::uint64_t& word_of(std::uint32_t number, std::uint32_t slot) const {
+    if (number < kInFlight) return reinterpret_cast<std::uint64_t*>(slots)[-1 - static_cast<std::ptrdiff_t>(slot / 64 * 2 + number)];
+    return reinterpret_cast<std::uint64_t*>(slots + capacity())[(number - kInFlight) * words() + slot / 64];
+  }
+  bool test(std::uint32_t number, std::uint32_t slot) const { return (word_of(number, slot) >> (slot % 64) & 1) != 0; }
+  void set(std::uint32_t number, std::uint32_t slot) {
+    word_of(number, slot) |= std::uint64_t{1} << (slot % 64);
+    flags = static_cast<std::uint8_t>(flags | 1u << number);
+  }
+  void reset(std::uint32_t number, std::uint32_t slot) { word_of(number, slot) &= ~(std::uint64_t{1} << (slot % 64)); }
+  void clear_planes() const {
+    const std::size_t before = bytes_before_slots(capacity());
+    std::memset(reinterpret_cast<std::byte*>(slots) - before, 0, before);
+    std::memset(static_cast<void*>(slots + capacity()), 0, (kPlanes - kInFlight) * words() * sizeof(std::uint64_t));
+  }
+  bool may_have(std::uint32_t number) const { return (flags >> number & 1) != 0; }
+  void forget(std::uint32_t number) { flags = static_cast<std::uint8_t>(flags & ~(1u << number)); }
+};
+
+}  // namespace state_internal
+}  // namespace v0
+}  // namespace tidemark

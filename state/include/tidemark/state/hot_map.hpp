@@ -1,0 +1,458 @@
+#pragma once
+// The in-memory table under keyed state: sub-tables by key group, open addressing, and the life of every entry in bitmaps.
+//
+// A slot's index is the position of the hash within its key group's range, scaled to the sub-table: it never uses the bits that chose the
+// task, and walking the slots gives rows that are nearly sorted. Growing is bounded by the size of one sub-table.
+//
+// References and pointers to values are good until the next call that may add or erase a key. Not thread-safe.
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <tidemark/core/check.hpp>
+#include <tidemark/core/hash.hpp>
+#include <tidemark/state/detail/block_pool.hpp>
+#include <tidemark/state/detail/row_context.hpp>
+#include <tidemark/state/detail/same_key.hpp>
+#include <tidemark/state/detail/sub_table.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace state_internal {
+
+// Row form of plain keyed state, with the bucket of a slice or without.
+template <class Key, class Value>
+struct KeyedRows {
+  std::optional<EventTime> bucket;
+
+  void append_key(Bytes& out, std::uint64_t hash, const Key& key) const {
+    if (bucket) append_time_big_endian(out, *bucket);
+    append_row_key(out, hash, key);
+  }
+  void append_value(Bytes& out, const Value& value) const { Codec<Value>::encode(value, out); }
+};
+
+}  // namespace state_internal
+
+template <class Key, class Value, class Rows = state_internal::KeyedRows<Key, Value>>
+class HotMap {
+  using Slot = state_internal::Slot<Key, Value>;
+  using SubTable = state_internal::SubTable<Slot>;
+
+ public:
+  // Where a walk stands. Good as long as no key is added; erase() and find_to_change() are allowed during a walk.
+  struct Cursor {
+    std::uint32_t group = 0;
+    std::uint32_t slot = 0;
+  };
+
+  // Made by the tables of this module, not by users. `context` and `blocks` outlive the map.
+  HotMap(state_internal::RowContext& context, state_internal::BlockPool& blocks, const KeySpace& space, std::uint32_t first_group,
+         std::uint32_t end_group, Rows rows = {})
+      : context_(context), blocks_(blocks), groups_(space.groups), first_group_(first_group), rows_(std::move(rows)) {
+    TIDEMARK_CHECK(first_group < end_group && end_group <= space.groups);
+    tables_.assign(end_group - first_group, SubTable{no_slots()});
+    encode_at_.group = static_cast<std::uint32_t>(tables_.size());
+  }
+  HotMap(const HotMap&) = delete;
+  HotMap& operator=(const HotMap&) = delete;
+  ~HotMap() {
+    for (SubTable& table : tables_) {
+      destroy_entries(table);
+      if (table.limit != 0) blocks_.release(table.block(), SubTable::block_bytes(table.capacity()));
+    }
+  }
+
+  // In all of these `hash` is hash_key(key) and lies in the map's key groups.
+
+  // nullptr if there is none. Marks nothing.
+  const Value* find(std::uint64_t hash, const Key& key) const {
+    const auto [table, start] = start_of(hash);
+    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    return slot == kNone || is_erased(*table, slot) ? nullptr : &table->slots[slot].cell.get();
+  }
+
+  // The value, default-constructed if there was none. Marks the entry dirty.
+  Value& upsert(std::uint64_t hash, const Key& key) {
+    const auto [table, start] = start_of(hash);
+    std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot != kNone) [[likely]] {
+      touch(*table, slot);
+    } else {
+      slot = add(*table, start, hash, key);
+    }
+    return table->slots[slot].cell.get();
+  }
+
+  // nullptr if there is none; else marks the entry dirty.
+  Value* find_to_change(std::uint64_t hash, const Key& key) {
+    const auto [table, start] = start_of(hash);
+    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone || is_erased(*table, slot)) return nullptr;
+    touch(*table, slot);
+    return &table->slots[slot].cell.get();
+  }
+
+  // true: there was an entry.
+  bool erase(std::uint64_t hash, const Key& key) {
+    const auto [table, start] = start_of(hash);
+    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone || is_erased(*table, slot)) return false;
+    erase_at(*table, slot);
+    return true;
+  }
+
+  // Asks the cache for the entry's line: call it some tens of records ahead of the access.
+  void prefetch(std::uint64_t hash) const {
+    const auto [table, start] = start_of(hash);
+    __builtin_prefetch(table->slots + start, 1);
+  }
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+  // Calls f(hash, key, const value) for up to `max` entries from the cursor on, in the order of the slots; true when all were visited.
+  template <class F>
+  bool visit_some(Cursor& cursor, std::size_t max, F&& f) {
+    for (; cursor.group < tables_.size(); ++cursor.group, cursor.slot = 0) {
+      SubTable& table = tables_[cursor.group];
+      if (table.live == 0) continue;
+      const std::uint32_t capacity = table.capacity();
+      for (; cursor.slot < capacity; ++cursor.slot) {
+        Slot& slot = table.slots[cursor.slot];
+        if (slot.meta <= state_internal::kDeadSlot || is_erased(table, cursor.slot)) continue;
+        if (max == 0) return false;
+        --max;
+        f(slot.meta, std::as_const(slot.key), std::as_const(slot.cell.get()));
+      }
+    }
+    return true;
+  }
+
+  // The rest is for the components of this module.
+
+  // The key that has this hash and for which match(key) holds; nullptr if there is none.
+  template <class Match>
+  const Key* find_key(std::uint64_t hash, Match match) const {
+    const auto [table, start] = start_of(hash);
+    const std::uint32_t slot = search(*table, start, hash, [this, table = table, &match](std::uint32_t candidate) {
+      return !is_erased(*table, candidate) && match(std::as_const(table->slots[candidate].key));
+    });
+    return slot == kNone ? nullptr : &table->slots[slot].key;
+  }
+
+  // Adds a default-constructed value and marks it. false, and nothing marked: there is an entry.
+  bool insert(std::uint64_t hash, const Key& key) {
+    const auto [table, start] = start_of(hash);
+    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone) {
+      add(*table, start, hash, key);
+      return true;
+    }
+    if (!is_erased(*table, slot)) return false;
+    touch(*table, slot);
+    return true;
+  }
+
+  bool owns(std::uint64_t hash) const { return group_and_position(hash).group < tables_.size(); }
+
+  // Takes an entry from the store: it is clean.
+  void restore(std::uint64_t hash, const Key& key, Value&& value) {
+    const auto [table, start] = start_of(hash);
+    std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone) slot = add(*table, start, hash, key);
+    table->slots[slot].cell.get() = std::move(value);
+    if (!context_.tracking) return;
+    table->reset(dirty_, slot);
+    table->set(state_internal::kStored, slot);
+  }
+
+  // As StateComponent::freeze(), encode_some() and settle(). `budget` is lowered by the entries encoded.
+  void freeze() {
+    dirty_ ^= 1u;
+    encode_at_ = {};
+  }
+  bool may_have_frozen() const { return encode_at_.group < tables_.size(); }
+  bool encode_some(std::size_t& budget) {
+    for (; encode_at_.group < tables_.size(); ++encode_at_.group, encode_at_.slot = 0) {
+      SubTable& table = tables_[encode_at_.group];
+      if (!table.may_have(frozen())) continue;
+      const std::uint32_t words = table.words();
+      for (std::uint32_t word = encode_at_.slot / 64; word < words; ++word) {
+        const std::uint64_t& frozen_slots = table.word_of(frozen(), word * 64);
+        while (frozen_slots != 0) {
+          encode_at_.slot = word * 64;
+          if (budget == 0) return false;
+          --budget;
+          encode(table, word * 64 + static_cast<std::uint32_t>(std::countr_zero(frozen_slots)));
+        }
+      }
+      table.forget(frozen());
+    }
+    return true;
+  }
+  void settle(bool completed) {
+    TIDEMARK_CHECK(!completed || !may_have_frozen(), "a checkpoint completed before all its rows were taken");
+    encode_at_.group = static_cast<std::uint32_t>(tables_.size());
+    for (SubTable& table : tables_) {
+      if (completed) {
+        settle_completed(table);
+      } else {
+        settle_failed(table);
+      }
+    }
+  }
+
+  // Forgets everything, without tombstones, and keeps the memory for the next slice, which `rows` describes from then on.
+  void recycle(Rows rows) {
+    for (SubTable& table : tables_) {
+      if (table.limit == 0) continue;
+      destroy_entries(table);
+      // The next slice starts at this size; a much smaller one shrinks it.
+      const int fitting = std::bit_width(table.live + table.live / 2);
+      table.first_log = static_cast<std::uint8_t>(std::max(3, std::min(64 - table.shift, fitting + 1)));
+      blocks_.recycle(table.block(), SubTable::block_bytes(table.capacity()));
+      SubTable fresh{no_slots()};
+      fresh.first_log = table.first_log;
+      table = fresh;
+    }
+    encode_at_.group = static_cast<std::uint32_t>(tables_.size());
+    size_ = 0;
+    rows_ = std::move(rows);
+  }
+  void set_rows(Rows rows) { rows_ = std::move(rows); }
+
+  std::size_t overhead_bytes() const { return sizeof *this + tables_.capacity() * sizeof(SubTable); }
+
+ private:
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  static constexpr std::uint32_t kSmall = 64;
+
+  struct Same {
+    const SubTable& table;
+    const Key& key;
+    bool operator()(std::uint32_t slot) const { return state_internal::same_key(key, table.slots[slot].key); }
+  };
+  struct Position {
+    std::uint64_t group;
+    std::uint64_t within;   // of 2^64
+  };
+  struct Start {
+    SubTable* table;
+    std::uint32_t slot;
+  };
+
+  // Small sub-tables are filled less: what they cost is mispredicted steps, not memory.
+  static std::uint32_t limit_of(std::uint32_t capacity) { return capacity <= kSmall ? capacity / 2 : capacity / 8 * 5; }
+
+  static Slot* no_slots() {
+    alignas(Slot) static std::byte raw[2 * sizeof(Slot)]{};   // two empty slots, never written
+    return reinterpret_cast<Slot*>(raw);
+  }
+
+  Position group_and_position(std::uint64_t hash) const {
+    __extension__ typedef unsigned __int128 Wide;
+    const Wide product = static_cast<Wide>(state_internal::meta_of(hash)) * groups_;
+    return {static_cast<std::uint64_t>(product >> 64) - first_group_, static_cast<std::uint64_t>(product)};
+  }
+  // The table and slot at which the search for a hash begins. The table is mutable also in a const map: marking is not a change of content.
+  Start start_of(std::uint64_t hash) const {
+    const Position position = group_and_position(hash);
+    TIDEMARK_CHECK(position.group < tables_.size(), "a key of another task");
+    SubTable* table = const_cast<SubTable*>(tables_.data()) + position.group;
+    return {table, static_cast<std::uint32_t>(position.within >> table->shift)};
+  }
+  template <class Match>
+  std::uint32_t search(const SubTable& table, std::uint32_t slot, std::uint64_t hash, const Match& match) const {
+    const std::uint64_t meta = state_internal::meta_of(hash);
+    const std::uint32_t mask = table.mask();
+    for (;; slot = (slot + 1) & mask) {
+      const std::uint64_t candidate = table.slots[slot].meta;
+      if (candidate == meta && match(slot)) return slot;
+      if (candidate == state_internal::kEmptySlot) return kNone;
+    }
+  }
+
+  std::uint32_t frozen() const { return dirty_ ^ 1u; }
+  static bool is_erased(const SubTable& table, std::uint32_t slot) {
+    return table.erased != 0 && table.test(state_internal::kErased, slot);
+  }
+
+  void touch(SubTable& table, std::uint32_t slot) {
+    if (!context_.tracking) return;
+    if (table.erased == 0 && table.test(dirty_, slot)) [[likely]] return;
+    touch_clean(table, slot);
+  }
+  [[gnu::noinline]] void touch_clean(SubTable& table, std::uint32_t slot) {
+    encode_if_frozen(table, slot);
+    table.set(dirty_, slot);
+    if (!is_erased(table, slot)) return;
+    table.reset(state_internal::kErased, slot);
+    --table.erased;
+    ++table.live;
+    ++size_;
+  }
+  void encode_if_frozen(SubTable& table, std::uint32_t slot) {
+    if (table.may_have(frozen()) && table.test(frozen(), slot)) encode(table, slot);
+  }
+  // Hands out the row of a frozen entry, which is then in flight.
+  void encode(SubTable& table, std::uint32_t slot) {
+    Slot& entry = table.slots[slot];
+    Bytes& key = context_.begin_key();
+    rows_.append_key(key, entry.meta, entry.key);
+    if (is_erased(table, slot)) {
+      context_.rows->erase(key);
+    } else {
+      context_.value.clear();
+      rows_.append_value(context_.value, entry.cell.get());
+      context_.rows->put(key, context_.value);
+    }
+    table.reset(frozen(), slot);
+    table.set(state_internal::kInFlight, slot);
+    table.set(state_internal::kStored, slot);
+  }
+
+  [[gnu::noinline]] std::uint32_t add(SubTable& table, std::uint32_t start, std::uint64_t hash, const Key& key) {
+    if (table.used >= table.limit) {
+      rehash(table);
+      start = static_cast<std::uint32_t>(group_and_position(hash).within >> table.shift);
+    }
+    std::uint32_t slot = start;
+    while (table.slots[slot].meta > state_internal::kDeadSlot) slot = (slot + 1) & table.mask();
+    Slot& entry = table.slots[slot];
+    std::construct_at(&entry.key, key);
+    std::construct_at(&entry.cell.get());
+    if (entry.meta == state_internal::kEmptySlot) ++table.used;
+    entry.meta = state_internal::meta_of(hash);
+    ++table.live;
+    ++size_;
+    if (context_.tracking) table.set(dirty_, slot);
+    return slot;
+  }
+
+  void erase_at(SubTable& table, std::uint32_t slot) {
+    --table.live;
+    --size_;
+    if (!context_.tracking) return vacate(table, slot);
+    encode_if_frozen(table, slot);
+    if (!table.test(state_internal::kStored, slot)) return vacate(table, slot);
+    std::destroy_at(&table.slots[slot].cell.get());
+    std::construct_at(&table.slots[slot].cell.get());
+    ++table.erased;
+    table.set(state_internal::kErased, slot);
+    table.set(dirty_, slot);
+  }
+  // Frees a slot that no row is due for.
+  void vacate(SubTable& table, std::uint32_t slot) {
+    std::destroy_at(&table.slots[slot].key);
+    std::destroy_at(&table.slots[slot].cell.get());
+    if (context_.tracking) {
+      table.reset(dirty_, slot);
+      table.reset(state_internal::kStored, slot);
+    }
+    table.slots[slot].meta = state_internal::kDeadSlot;
+    const std::uint32_t mask = table.mask();
+    if (table.slots[(slot + 1) & mask].meta != state_internal::kEmptySlot) return;
+    // No search has to pass here: this slot and the dead ones before it become empty.
+    for (; table.slots[slot].meta == state_internal::kDeadSlot; slot = (slot - 1) & mask) {
+      table.slots[slot].meta = state_internal::kEmptySlot;
+      --table.used;
+    }
+  }
+
+  // A block without dead slots, and with room for a third more entries.
+  void rehash(SubTable& table) {
+    const std::uint32_t needed = table.live + table.erased + 1;
+    std::uint32_t capacity = table.limit == 0 ? 1u << table.first_log : 8;
+    while (limit_of(capacity) < needed + needed / 3) capacity *= 2;
+    SubTable fresh = table;
+    fresh.shift = static_cast<std::uint8_t>(64 - std::countr_zero(capacity));
+    fresh.slots = reinterpret_cast<Slot*>(static_cast<std::byte*>(blocks_.take(SubTable::block_bytes(capacity))) +
+                                          SubTable::bytes_before_slots(capacity));
+    fresh.limit = limit_of(capacity);
+    fresh.used = table.live + table.erased;
+    for (std::uint32_t slot = 0; slot < capacity; ++slot) fresh.slots[slot].meta = state_internal::kEmptySlot;
+    if (context_.tracking) fresh.clear_planes();
+    if (table.limit != 0) {
+      for (std::uint32_t slot = 0; slot < table.capacity(); ++slot) {
+        if (table.slots[slot].meta > state_internal::kDeadSlot) move_entry(table, slot, fresh);
+      }
+      blocks_.release(table.block(), SubTable::block_bytes(table.capacity()));
+    }
+    if (encode_at_.group == static_cast<std::uint32_t>(&table - tables_.data())) encode_at_.slot = 0;
+    table = fresh;
+  }
+  void move_entry(SubTable& from, std::uint32_t slot, SubTable& to) {
+    Slot& source = from.slots[slot];
+    const std::uint32_t mask = to.mask();
+    auto place = static_cast<std::uint32_t>(group_and_position(source.meta).within >> to.shift);
+    while (to.slots[place].meta != state_internal::kEmptySlot) place = (place + 1) & mask;
+    Slot& target = to.slots[place];
+    target.meta = source.meta;
+    std::construct_at(&target.key, std::move(source.key));
+    std::construct_at(&target.cell.get(), std::move(source.cell.get()));
+    std::destroy_at(&source.key);
+    std::destroy_at(&source.cell.get());
+    if (!context_.tracking) return;
+    for (std::uint32_t plane = 0; plane < state_internal::kPlanes; ++plane) {
+      if (from.test(plane, slot)) to.set(plane, place);
+    }
+  }
+
+  void settle_completed(SubTable& table) {
+    if (!table.may_have(state_internal::kInFlight)) return;
+    for (std::uint32_t first = 0; first < table.capacity(); first += 64) {
+      std::uint64_t& in_flight = table.word_of(state_internal::kInFlight, first);
+      // Markers whose tombstone is now in the store, and that were not written since.
+      std::uint64_t gone = in_flight & table.word_of(state_internal::kErased, first) & ~table.word_of(dirty_, first);
+      for (; gone != 0; gone &= gone - 1) {
+        const std::uint32_t slot = first + static_cast<std::uint32_t>(std::countr_zero(gone));
+        table.reset(state_internal::kErased, slot);
+        --table.erased;
+        vacate(table, slot);
+      }
+      in_flight = 0;
+    }
+    table.forget(state_internal::kInFlight);
+  }
+  void settle_failed(SubTable& table) {
+    if (!table.may_have(state_internal::kInFlight) && !table.may_have(frozen())) return;
+    for (std::uint32_t first = 0; first < table.capacity(); first += 64) {
+      std::uint64_t& in_flight = table.word_of(state_internal::kInFlight, first);
+      std::uint64_t& was_frozen = table.word_of(frozen(), first);
+      table.word_of(dirty_, first) |= in_flight | was_frozen;
+      in_flight = was_frozen = 0;
+    }
+    table.flags = static_cast<std::uint8_t>(1u << dirty_);
+  }
+
+  void destroy_entries(SubTable& table) {
+    if constexpr (!std::is_trivially_destructible_v<Key> || !std::is_trivially_destructible_v<Value>) {
+      if (table.limit == 0) return;
+      for (std::uint32_t slot = 0; slot < table.capacity(); ++slot) {
+        if (table.slots[slot].meta <= state_internal::kDeadSlot) continue;
+        std::destroy_at(&table.slots[slot].key);
+        std::destroy_at(&table.slots[slot].cell.get());
+      }
+    }
+  }
+
+  state_internal::RowContext& context_;
+  state_internal::BlockPool& blocks_;
+  std::vector<SubTable> tables_;
+  std::uint64_t groups_;
+  std::uint64_t first_group_;
+  std::uint32_t dirty_ = state_internal::kMarkedA;   // the plane that marks now; the other one is frozen
+  Cursor encode_at_;                                  // what is before it holds nothing frozen
+  std::size_t size_ = 0;
+  Rows rows_;
+};
+
+}  // namespace v0
+}  // namespace tidemark

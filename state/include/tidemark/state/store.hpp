@@ -1,0 +1,117 @@
+#pragma once
+// The durable and cold tier of a job's state: sorted rows on disk. Hot tables (keyed_table.hpp and its neighbours) hand it the rows that
+// changed, as files; a checkpoint is a set of links to its files. It knows rows, not their meaning, but for the time bucket of timed
+// states.
+//
+// Life of a row: RowRun (memory) -> write_row_file (a synced file) -> StateStore::ingest -> StateStore::link_into (a checkpoint) ->
+// restore_store. Thread rule: write_row_file and verify_files may run on any thread, also at the same time; calls on one StateStore come
+// one at a time. Errors: kStorageFailed when the disk refuses; kCheckpointCorrupt when stored bytes are not what was written. Each names
+// the file.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tidemark/core/bytes.hpp>
+#include <tidemark/core/file_system.hpp>
+#include <tidemark/core/log.hpp>
+#include <tidemark/core/status.hpp>
+#include <tidemark/core/time.hpp>
+#include <tidemark/state/rows.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+// A file of a checkpoint, as its manifest lists it.
+struct StoredFile {
+  std::string name;             // within its directory
+  std::uint64_t size = 0;
+  std::uint64_t checksum = 0;   // XXH3, 64 bit, seed 0, of the whole file
+  friend bool operator==(const StoredFile&, const StoredFile&) = default;
+};
+
+// Rows of one task on their way to disk. Filled on the task's thread, then moved to the I/O pool. Bytes are copied in; a moved-from run is
+// empty.
+class RowRun final : public RowSink {
+ public:
+  RowRun();
+  ~RowRun() override;
+  RowRun(RowRun&&) noexcept;
+  RowRun& operator=(RowRun&&) noexcept;
+
+  // Keys and values are shorter than 2 GiB.
+  void put(ByteView key, ByteView value) override;
+  void erase(ByteView key) override;
+  std::size_t rows() const { return rows_; }     // tombstones included
+  std::size_t bytes() const { return bytes_; }   // memory held by rows
+  // Empties the run and keeps some of its memory.
+  void clear();
+
+ private:
+  friend struct RowRunReader;
+  struct Block {
+    std::unique_ptr<char[]> data;
+    std::size_t used = 0;
+    std::size_t capacity = 0;
+  };
+  void add(ByteView key, ByteView value, std::uint32_t value_mark);
+  char* room_for(std::size_t size);
+
+  std::vector<Block> blocks_;   // the last one is being filled
+  std::size_t rows_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+// Sorts the rows (nearly sorted input is cheap; of equal keys the last one wins), writes them as one file at `path`, which must not exist,
+// and syncs it. Precondition: run.rows() > 0. After an error the file is of no use; what there is of it is removed if that is possible.
+Result<StoredFile> write_row_file(FileSystem& files, const std::string& path, RowRun run);
+
+class StateStore {
+ public:
+  virtual ~StateStore() = default;
+  // Takes the files of write_row_file in, all or none: in that order, later files win over earlier ones and over what is there. The files
+  // are moved. No files: success, nothing is done.
+  virtual Status ingest(const std::vector<std::string>& paths) = 0;
+  // Links (copies across file systems) every file of the store as it is now into `directory` (made by the caller, empty), syncs what it
+  // wrote and the directory, and lists all with size and checksum, sorted by name.
+  virtual Result<std::vector<StoredFile>> link_into(const std::string& directory) = 0;
+  // Visits all live rows in key order, block checksums verified, dead buckets left out; stops at the first error of `visit` and returns it.
+  // The views are valid during the visit.
+  virtual Status scan(const std::function<Status(ByteView key, ByteView value)>& visit) = 0;
+  // The dropped-through times of the last durable manifest (of the restored one, after a restore). Rows of these states with a bucket at or
+  // below are dead: compaction may remove them, scan() leaves them out. kPlusInfinity: all rows of that state are dead, timed or not.
+  // Values never fall.
+  virtual void set_dropped_through(std::map<StateId, EventTime> durable) = 0;
+  // An error: the disk failed behind the store's back (in compaction, say) and it is of no more use. Each other call returns the same error
+  // then. The job must go back to its last checkpoint, with a new store.
+  virtual Status health() const = 0;
+};
+
+struct StoreOptions {
+  std::size_t block_cache_bytes = std::size_t{32} << 20;   // memory for blocks read back, indexes and filters
+  Logger logger = Logger::silent();                        // what RocksDB warns of
+  int background_threads = 1;                              // for compaction
+};
+
+// Makes an empty store in `directory`, which must not exist.
+Result<std::unique_ptr<StateStore>> create_store(FileSystem& files, const std::string& directory, StoreOptions options);
+
+// Links (copies across file systems) `files` from `checkpoint_directory` to `directory`, which must not exist, and opens the store there.
+// Checks the size of every file and the footer of every row file first, and the whole content of the rest. Never writes to the checkpoint.
+Result<std::unique_ptr<StateStore>> restore_store(FileSystem& files, const std::string& checkpoint_directory,
+                                                  const std::vector<StoredFile>& stored, const std::string& directory,
+                                                  StoreOptions options);
+
+// Presence and size of every file, without reading it. Errors as for verify_files.
+Status check_files(FileSystem& files, const std::string& directory, const std::vector<StoredFile>& stored);
+
+// Reads every byte of every file and compares size and checksum. A missing file, a symbolic link, a wrong byte: kCheckpointCorrupt. Files
+// that are not listed are not looked at.
+Status verify_files(FileSystem& files, const std::string& directory, const std::vector<StoredFile>& stored);
+
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,158 @@
+#pragma once
+// Records that wait for the watermark (P3).
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tidemark/core/check.hpp>
+#include <tidemark/state/component.hpp>
+#include <tidemark/state/detail/record_slab.hpp>
+#include <tidemark/state/detail/time_ladder.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+// The Order of a buffer whose user gave no then_by: ties are broken by encoded bytes alone.
+struct ByBytesAlone {
+  template <class T>
+  bool operator()(const T&, const T&) const {
+    return false;
+  }
+};
+
+// Order: bool operator()(const T& a, const T& b), the user's then_by. Records come out by (time, hash, encoded key, Order, encoded value).
+//
+// What was released needs no tombstones: front(through) declares all buckets before the record that it returns dead, or all through `through`
+// if it returns none. Hence a record at or before such a time must not be added any more: it is late, and the operator judges that first.
+template <class Key, class T, class Order = ByBytesAlone>
+class TimeBuffer final : public StateComponent {
+  using Slab = state_internal::RecordSlab<Key, T>;
+
+ public:
+  using Entry = state_internal::BufferedRecord<Key, T>;   // {time, hash, key, value}
+
+  // Made by StateBackend::time_buffer().
+  TimeBuffer(std::string name, Order order, const KeySpace& space, std::uint32_t first_group, std::uint32_t end_group)
+      : StateComponent({.name = std::move(name),
+                        .kind = "buffer",
+                        .key = Codec<Key>::schema(),
+                        .value = Codec<T>::schema(),
+                        .parameters = {},
+                        .timed = true}),
+        space_(space),
+        first_group_(first_group),
+        end_group_(end_group),
+        order_(std::move(order)),
+        ladder_(Less{this}) {
+    core_internal::require_key<Key>();
+    core_internal::require_storable<T>();
+  }
+
+  // Precondition: time > dropped_through().
+  void add(EventTime time, std::uint64_t hash, const Key& key, T&& value) {
+    TIDEMARK_CHECK(time > dropped_through_, "a record at " + to_string(time) + " came too late for " + schema().name);
+    ladder_.push({time, hash, slab_.add(context_, {time, hash, key, std::move(value)})});
+  }
+
+  // The least record, if its time is at or before `through`; else nullptr. Good until the next call of add or pop_front. The value may be
+  // moved from if pop_front() follows at once.
+  Entry* front(EventTime through) {
+    const Waiting* least = ladder_.front(through);
+    if (least == nullptr) {
+      raise_dropped_through(through);
+      return nullptr;
+    }
+    // All before this record were released.
+    if (least->time != kMinusInfinity) raise_dropped_through(least->time - Duration{1});
+    return &slab_.entry(least->place);
+  }
+  // Removes what front() returned, and which no other call came after. Precondition: it was not nullptr.
+  void pop_front() {
+    const Waiting least = *ladder_.front(kPlusInfinity);
+    ladder_.pop();
+    slab_.remove(context_, least.place);
+  }
+  std::size_t size() const { return ladder_.size(); }
+
+  void freeze(RowSink& rows) override {
+    begin_freeze(rows);
+    slab_.freeze();
+  }
+  bool encode_some(std::size_t max_rows) override { return slab_.encode_some(context_, max_rows); }
+  void settle(bool completed) override {
+    slab_.settle(completed, dropped_through_);
+    end_settle();
+  }
+  Status restore_row(ByteView key_after_state_id, ByteView value) override {
+    Entry entry{};
+    std::uint64_t number = 0;
+    if (!take_time_big_endian(key_after_state_id, entry.time) ||
+        !state_internal::take_row_key(key_after_state_id, entry.hash, entry.key) || !take_u64_big_endian(key_after_state_id, number) ||
+        !key_after_state_id.empty() || !decode_whole(value, entry.value)) {
+      return malformed_row();
+    }
+    if (entry.time <= dropped_through_) return {};
+    const std::uint32_t group = space_.group_of(entry.hash);
+    if (group < first_group_ || group >= end_group_) return foreign_row(entry.hash);
+    const EventTime time = entry.time;
+    const std::uint64_t hash = entry.hash;
+    ladder_.push({time, hash, slab_.restore(context_, std::move(entry), number)});
+    return {};
+  }
+
+  EventTime dropped_through() const override { return dropped_through_; }
+  void set_dropped_through(EventTime time) override { dropped_through_ = time; }
+  std::size_t entries() const override { return ladder_.size(); }
+  std::size_t bytes() const override { return slab_.bytes() + ladder_.bytes(); }
+
+ private:
+  struct Waiting {
+    EventTime time;
+    std::uint64_t hash;
+    std::uint32_t place;   // in the slab
+  };
+  struct Less {
+    TimeBuffer* buffer;
+    bool operator()(const Waiting& a, const Waiting& b) const {
+      if (a.time != b.time) return a.time < b.time;
+      if (a.hash != b.hash) return a.hash < b.hash;
+      return buffer->before(buffer->slab_.entry(a.place), buffer->slab_.entry(b.place));
+    }
+  };
+
+  // Of two records with one time and hash.
+  bool before(const Entry& a, const Entry& b) {
+    if (!state_internal::same_key(a.key, b.key)) return compare_encoded(a.key, b.key) < 0;
+    if (order_(a.value, b.value)) return true;
+    if (order_(b.value, a.value)) return false;
+    return compare_encoded(a.value, b.value) < 0;
+  }
+  template <class Encoded>
+  int compare_encoded(const Encoded& a, const Encoded& b) {
+    tie_a_.clear();
+    tie_b_.clear();
+    Codec<Encoded>::encode(a, tie_a_);
+    Codec<Encoded>::encode(b, tie_b_);
+    return tie_a_.compare(tie_b_);
+  }
+
+  void raise_dropped_through(EventTime time) {
+    if (time <= dropped_through_) return;
+    dropped_through_ = time;
+    slab_.forget_tombstones(time);
+  }
+
+  KeySpace space_;
+  std::uint32_t first_group_;
+  std::uint32_t end_group_;
+  Order order_;
+  Slab slab_;
+  state_internal::TimeLadder<Waiting, Less> ladder_;
+  Bytes tie_a_;
+  Bytes tie_b_;
+  EventTime dropped_through_ = kMinusInfinity;
+};
+
+}  // namespace v0
+}  // namespace tidemark

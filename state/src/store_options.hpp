@@ -1,0 +1,62 @@
+#pragma once
+// How RocksDB is set up (R4): in code alone, never read from disk.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/options.h>
+
+#include <tidemark/core/bytes.hpp>
+#include <tidemark/core/time.hpp>
+#include <tidemark/state/store.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace state_internal {
+
+// Tells dead rows by their keys. Immutable.
+class DeadRows {
+ public:
+  DeadRows() = default;
+  explicit DeadRows(const std::map<StateId, EventTime>& dropped_through);
+  // If the row of `key` is dead: true, and `next` is the first key that may be alive again (empty: there is none).
+  bool contains(ByteView key, std::string* next) const;
+
+ private:
+  std::vector<EventTime> dropped_through_;   // by state id
+};
+
+// The present DeadRows, shared with compactions.
+class SharedDeadRows {
+ public:
+  std::shared_ptr<const DeadRows> get() const {
+    const std::lock_guard guard{mutex_};
+    return rows_;
+  }
+  void set(DeadRows rows) {
+    auto shared = std::make_shared<const DeadRows>(std::move(rows));
+    const std::lock_guard guard{mutex_};
+    rows_ = std::move(shared);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const DeadRows> rows_ = std::make_shared<const DeadRows>();
+};
+
+// For write_row_file. `environment` outlives their use.
+rocksdb::Options row_file_options(rocksdb::Env* environment);
+// For an open store.
+rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& options, std::shared_ptr<const SharedDeadRows> dead);
+
+// The name under which RocksDB keeps our checksums of row files, and their value; false: it has none of ours.
+bool take_file_checksum(const std::string& function, const std::string& raw, std::uint64_t& checksum);
+
+}  // namespace state_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,225 @@
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/listener.h>
+
+#include <tidemark/core/check.hpp>
+#include <tidemark/state/store.hpp>
+
+#include "src/store_checksum.hpp"
+#include "src/store_environment.hpp"
+#include "src/store_options.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+
+namespace {
+
+using state_internal::error_of;
+
+// Remembers the first error of a compaction, or of writing RocksDB's own MANIFEST.
+class BackgroundErrors final : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
+    const std::lock_guard guard{mutex_};
+    if (first_.ok()) first_ = error_of(*error, "go on with the state store");
+  }
+  Status first() const {
+    const std::lock_guard guard{mutex_};
+    return first_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Status first_;
+};
+
+// Copies what a file of RocksDB's own holds at present.
+Result<StoredFile> write_copy(FileSystem& files, const std::string& directory, const std::string& name, ByteView contents) {
+  TIDEMARK_ASSIGN(const std::unique_ptr<WritableFile> file, files.create(join_path(directory, name)));
+  TIDEMARK_TRY(file->append(contents));
+  TIDEMARK_TRY(file->sync());
+  TIDEMARK_TRY(file->close());
+  state_internal::FileChecksum checksum;
+  checksum.add(contents);
+  return StoredFile{name, contents.size(), checksum.value()};
+}
+
+// A hard link, or a synced copy where links are not possible (EXDEV, EPERM, EMLINK).
+Status link_or_copy(FileSystem& files, const std::string& from, const std::string& to) {
+  if (files.link(from, to).ok()) return {};
+  return copy_file(files, from, to);
+}
+
+bool is_row_file(const std::string& name) { return name.size() > 4 && name.compare(name.size() - 4, 4, ".sst") == 0; }
+
+class RocksStore final : public StateStore {
+ public:
+  RocksStore(FileSystem& files, std::string directory, StoreOptions options)
+      : files_(files), directory_(std::move(directory)), environment_(state_internal::make_environment(files, reads_)) {
+    options_ = state_internal::store_options(environment_.get(), options, dead_);
+    options_.listeners.push_back(errors_);
+  }
+
+  ~RocksStore() override {
+    if (db_ == nullptr) return;
+    rocksdb::CancelAllBackgroundWork(db_.get(), true);
+    (void)db_->Close().ok();   // everything durable is in checkpoints
+  }
+
+  Status open(bool create) {
+    options_.create_if_missing = create;
+    options_.error_if_exists = create;
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(options_, directory_, &db);
+    db_.reset(db);
+    if (!status.ok()) return error_of(status, "open the state store in \"" + directory_ + "\"");
+    return {};
+  }
+
+  Status ingest(const std::vector<std::string>& paths) override {
+    TIDEMARK_TRY(health());
+    if (paths.empty()) return {};
+    rocksdb::IngestExternalFileOptions options;
+    options.move_files = true;
+    options.failed_move_fall_back_to_copy = true;
+    options.verify_checksums_before_ingest = true;
+    options.write_global_seqno = false;   // else bytes of a file change after its checksum was taken
+    return checked(db_->IngestExternalFile(paths, options), "take rows into the state store in \"" + directory_ + "\"");
+  }
+
+  Result<std::vector<StoredFile>> link_into(const std::string& directory) override {
+    TIDEMARK_TRY(health());
+    const std::string what = "list the files of the state store in \"" + directory_ + "\"";
+    TIDEMARK_TRY(checked(db_->DisableFileDeletions(), what));
+    Result<std::vector<StoredFile>> stored = link_listed_into(directory, what);
+    const Status enabled = checked(db_->EnableFileDeletions(false), what);
+    if (stored.ok() && !enabled.ok()) return enabled;
+    return stored;
+  }
+
+  Status scan(const std::function<Status(ByteView key, ByteView value)>& visit) override {
+    TIDEMARK_TRY(health());
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    options.fill_cache = false;
+    options.readahead_size = std::size_t{2} << 20;
+    const std::shared_ptr<const state_internal::DeadRows> dead = dead_->get();
+    const std::unique_ptr<rocksdb::Iterator> at{db_->NewIterator(options)};
+    std::string next;
+    at->SeekToFirst();
+    while (at->Valid()) {
+      const ByteView key{at->key().data(), at->key().size()};
+      if (dead->contains(key, &next)) {
+        if (next.empty()) break;
+        at->Seek(next);
+        continue;
+      }
+      TIDEMARK_TRY(visit(key, ByteView{at->value().data(), at->value().size()}));
+      at->Next();
+    }
+    return checked(at->status(), "read the state store in \"" + directory_ + "\"");
+  }
+
+  void set_dropped_through(std::map<StateId, EventTime> durable) override { dead_->set(state_internal::DeadRows{durable}); }
+
+  Status health() const override {
+    Status first = errors_->first();
+    if (first.ok()) first = reads_->first();
+    if (first.ok()) return {};
+    Error lost = first.error();
+    lost.why = "what the state store holds in memory and on disk may differ from now on";
+    lost.fix = "nothing by hand: the job goes back to its last checkpoint with a new store";
+    return lost;
+  }
+
+ private:
+  // Ill health is the reason behind whatever else failed, and success means nothing without health.
+  Status checked(const rocksdb::Status& status, const std::string& what) const {
+    TIDEMARK_TRY(health());
+    if (status.ok()) return {};
+    return error_of(status, what);
+  }
+
+  Result<std::vector<StoredFile>> link_listed_into(const std::string& directory, const std::string& what) {
+    rocksdb::LiveFilesStorageInfoOptions options;
+    options.include_checksum_info = true;
+    options.wal_size_for_flush = 0;
+    std::vector<rocksdb::LiveFileStorageInfo> live;
+    TIDEMARK_TRY(checked(db_->GetLiveFilesStorageInfo(options, &live), what));
+    std::vector<StoredFile> stored;
+    for (const rocksdb::LiveFileStorageInfo& file : live) {
+      // The options are in our code, and nothing is ever written to the log.
+      if (file.file_type == rocksdb::kOptionsFile || file.file_type == rocksdb::kWalFile) continue;
+      TIDEMARK_ASSIGN(StoredFile one, store_one(file, directory));
+      stored.push_back(std::move(one));
+    }
+    TIDEMARK_TRY(files_.sync_directory(directory));
+    std::sort(stored.begin(), stored.end(), [](const StoredFile& a, const StoredFile& b) { return a.name < b.name; });
+    return stored;
+  }
+
+  Result<StoredFile> store_one(const rocksdb::LiveFileStorageInfo& file, const std::string& directory) {
+    const std::string& name = file.relative_filename;
+    if (file.file_type == rocksdb::kTableFile) {
+      StoredFile stored{name, file.size, 0};
+      TIDEMARK_CHECK(state_internal::take_file_checksum(file.file_checksum_func_name, file.file_checksum, stored.checksum),
+                     "the row file " + name + " has no checksum");
+      TIDEMARK_TRY(link_or_copy(files_, join_path(directory_, name), join_path(directory, name)));
+      return stored;
+    }
+    if (!file.replacement_contents.empty()) return write_copy(files_, directory, name, file.replacement_contents);
+    TIDEMARK_ASSIGN(Bytes contents, read_file(files_, join_path(directory_, name), kLargestCopy));
+    TIDEMARK_CHECK(contents.size() >= file.size, name + " is shorter than RocksDB says");
+    contents.resize(file.size);   // it may have grown since
+    return write_copy(files_, directory, name, contents);
+  }
+
+  static constexpr std::uint64_t kLargestCopy = std::uint64_t{1} << 30;
+
+  FileSystem& files_;
+  std::string directory_;
+  std::shared_ptr<state_internal::ReadFailures> reads_ = std::make_shared<state_internal::ReadFailures>();
+  std::unique_ptr<rocksdb::Env> environment_;
+  std::shared_ptr<state_internal::SharedDeadRows> dead_ = std::make_shared<state_internal::SharedDeadRows>();
+  std::shared_ptr<BackgroundErrors> errors_ = std::make_shared<BackgroundErrors>();
+  rocksdb::Options options_;
+  std::unique_ptr<rocksdb::DB> db_;
+};
+
+Result<std::unique_ptr<StateStore>> open_store(FileSystem& files, const std::string& directory, StoreOptions options, bool create) {
+  auto store = std::make_unique<RocksStore>(files, directory, std::move(options));
+  TIDEMARK_TRY(store->open(create));
+  return std::unique_ptr<StateStore>{std::move(store)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateStore>> create_store(FileSystem& files, const std::string& directory, StoreOptions options) {
+  TIDEMARK_TRY(files.make_directory(directory));
+  return open_store(files, directory, std::move(options), true);
+}
+
+Result<std::unique_ptr<StateStore>> restore_store(FileSystem& files, const std::string& checkpoint_directory,
+                                                  const std::vector<StoredFile>& stored, const std::string& directory,
+                                                  StoreOptions options) {
+  for (const StoredFile& file : stored) {
+    // Row files are checked block by block when they are read; what RocksDB reads at once is checked at once.
+    TIDEMARK_TRY(is_row_file(file.name) ? state_internal::check_presence(files, checkpoint_directory, file)
+                                        : state_internal::verify_file(files, checkpoint_directory, file));
+  }
+  TIDEMARK_TRY(files.make_directory(directory));
+  for (const StoredFile& file : stored) {
+    const std::string from = join_path(checkpoint_directory, file.name);
+    const std::string to = join_path(directory, file.name);
+    TIDEMARK_TRY(is_row_file(file.name) ? link_or_copy(files, from, to) : copy_file(files, from, to));
+  }
+  return open_store(files, directory, std::move(options), false);
+}
+
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,22 @@
+# Builds and runs the project of a user, in a folder that is empty at first. KIND installed: with only what `cmake --install` put there.
+file(REMOVE_RECURSE "${FOLDER}")
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${output}\nfailed: ${ARGN}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+set(options "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" -DCMAKE_BUILD_TYPE=Debug)
+if(KIND STREQUAL "installed")
+  run("${CMAKE_COMMAND}" --install "${TIDEMARK_BUILD}" --prefix "${FOLDER}/prefix")
+  list(APPEND options "-DCMAKE_PREFIX_PATH=${FOLDER}/prefix")
+endif()
+run("${CMAKE_COMMAND}" -S "${PROJECT}" -B "${FOLDER}/build" -G "${GENERATOR}" ${options})
+run("${CMAKE_COMMAND}" --build "${FOLDER}/build")
+run("${FOLDER}/build/clicks_per_user")
+if(NOT output STREQUAL "ann 2\nbob 1\nann 1\n")
+  message(FATAL_ERROR "the job wrote something else:\n${output}")
+endif()

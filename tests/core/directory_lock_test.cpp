@@ -1,0 +1,132 @@
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <tidemark/core/file_system.hpp>
+
+#include "support/temporary_directory.hpp"
+
+namespace {
+
+using namespace tidemark;
+using namespace tidemark::test_support;
+
+FileSystem& disk() { return posix_file_system(); }
+
+// Runs `action` in a child process. Its answer is the child's exit code.
+template <class Action>
+int in_child(Action action) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(action());
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// Runs in a program of its own, since a forked child inherits the parent's table of locks: 0 if it got the lock, 1 if it is in use.
+int lock_in_another_process(const std::string& path) {
+  const std::string command = "flock --nonblock --conflict-exit-code 1 '" + path + "' true";
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool is_in_use(const Result<std::unique_ptr<DirectoryLock>>& lock, const std::string& holder) {
+  return !lock.ok() && lock.error().code == ErrorCode::kDirectoryInUse && lock.error().facts.at(1).second == holder;
+}
+
+TEST(DirectoryLock, ExcludesASecondRuntimeOfTheSameProcessAlsoByAnotherName) {
+  const TemporaryDirectory directory;
+  auto lock = disk().lock(directory / "lock");
+  ASSERT_TRUE(lock.ok()) << lock.error().describe();
+  EXPECT_TRUE(is_in_use(disk().lock(directory / "lock"), "another runtime in this process"));
+  EXPECT_TRUE(is_in_use(disk().lock(directory / "./lock"), "another runtime in this process"));
+  EXPECT_TRUE(is_in_use(disk().lock(directory / "lock"), "another runtime in this process")) << "a refusal must not give the lock up";
+  (*lock).reset();
+  EXPECT_TRUE(disk().lock(directory / "lock").ok());
+  EXPECT_TRUE(disk().lock(directory / "lock").ok()) << "and again, since the one before is gone";
+}
+
+TEST(DirectoryLock, OfOneDirectoryLeavesOthersAlone) {
+  const TemporaryDirectory directory;
+  const auto first = disk().lock(directory / "first");
+  const auto second = disk().lock(directory / "second");
+  EXPECT_TRUE(first.ok());
+  EXPECT_TRUE(second.ok());
+}
+
+TEST(DirectoryLock, ExcludesOtherProcesses) {
+  const TemporaryDirectory directory;
+  {
+    const auto lock = disk().lock(directory / "lock");
+    ASSERT_TRUE(lock.ok());
+    EXPECT_EQ(lock_in_another_process(directory / "lock"), 1);
+    EXPECT_EQ(in_child([&] { return disk().lock(directory / "lock").ok() ? 0 : 1; }), 1);
+  }
+  EXPECT_EQ(lock_in_another_process(directory / "lock"), 0);
+}
+
+TEST(DirectoryLock, SeesThatAnotherProcessHoldsItAndChangesNothing) {
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(disk().lock(directory / "lock").ok());   // makes the file
+  int ready[2];
+  int done[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe(done), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(done[1]);
+    const auto lock = disk().lock(directory / "lock");
+    char answer = lock.ok() ? 'y' : 'n';
+    if (::write(ready[1], &answer, 1) != 1) ::_exit(1);
+    (void)!::read(done[0], &answer, 1);   // until the parent closes its end
+    ::_exit(0);                           // without destructors, as a killed process ends
+  }
+  char answer = 0;
+  ASSERT_EQ(::read(ready[0], &answer, 1), 1);
+  EXPECT_EQ(answer, 'y');
+  EXPECT_TRUE(is_in_use(disk().lock(directory / "lock"), "another process"));
+  for (const int end : {ready[0], ready[1], done[0], done[1]}) ::close(end);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(disk().lock(directory / "lock").ok()) << "the operating system gives it up with the process";
+}
+
+// The host may fork while a job runs. A child without exec shares the descriptor and must not keep the directory locked.
+TEST(DirectoryLock, IsNotKeptByAChildThatOutlivesIt) {
+  const TemporaryDirectory directory;
+  auto lock = disk().lock(directory / "lock");
+  ASSERT_TRUE(lock.ok());
+  int done[2];
+  ASSERT_EQ(::pipe(done), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(done[1]);
+    char byte = 0;
+    (void)!::read(done[0], &byte, 1);
+    ::_exit(0);
+  }
+  (*lock).reset();
+  EXPECT_EQ(lock_in_another_process(directory / "lock"), 0);
+  EXPECT_TRUE(disk().lock(directory / "lock").ok());
+  ::close(done[0]);
+  ::close(done[1]);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+}
+
+TEST(DirectoryLock, IsRefusedWithTheRemedy) {
+  const TemporaryDirectory directory;
+  const auto held = disk().lock(directory / "lock");
+  const auto refused = disk().lock(directory / "lock");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, "the directory \"" + directory.path() + "\" is in use");
+  EXPECT_FALSE(refused.error().fix.empty());
+}
+
+}  // namespace

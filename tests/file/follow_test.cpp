@@ -1,0 +1,168 @@
+// Files that grow while they are read.
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <tidemark/file/csv.hpp>
+#include <tidemark/file/lines.hpp>
+
+#include "read_source.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace {
+
+using namespace tidemark;
+using namespace tidemark::file_test;
+using test_support::TemporaryDirectory;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class FollowedInput : public testing::Test {
+ protected:
+  void append(const std::string& name, const std::string& bytes) {
+    std::ofstream file(directory_ / name, std::ios::binary | std::ios::app);
+    file << bytes;
+  }
+  // What a followed source gives between one wait and the next.
+  std::vector<std::string> more() {
+    if (reader_ == nullptr) {
+      auto opened = source_.base()->open_split(io_, "in", position_);
+      EXPECT_TRUE(opened.ok()) << opened.error().describe();
+      reader_ = *std::move(opened);
+    }
+    outcome_ = {};
+    drain(*reader_, 1000, outcome_);
+    if (outcome_.ok()) {
+      EXPECT_EQ(outcome_.last, PollResult::kNothingNow);
+      position_ = reader_->position();
+    }
+    return outcome_.values;
+  }
+  void restart() { reader_ = nullptr; }
+
+  TemporaryDirectory directory_;
+  IoContext io_ = io_on(posix_file_system());
+  Source<std::string> source_ = lines_source({.path = directory_.path(), .follow = true});
+  Bytes position_;
+  std::unique_ptr<SplitReaderBase> reader_;
+  Outcome<std::string> outcome_;
+};
+
+TEST_F(FollowedInput, IsNotBounded) {
+  EXPECT_FALSE(source_.base()->bounded());
+  EXPECT_THAT(source_.base()->describe(), HasSubstr("followed"));
+}
+
+TEST_F(FollowedInput, IsWaitedForAndReadAsItGrows) {
+  EXPECT_THAT(more(), IsEmpty());
+  append("1", "a\nb\n");
+  EXPECT_THAT(more(), ElementsAre("a", "b"));
+  EXPECT_THAT(more(), IsEmpty());
+  append("1", "c\n");
+  EXPECT_THAT(more(), ElementsAre("c"));
+  EXPECT_GT(reader_->poll_again_after().count(), 0);
+}
+
+TEST_F(FollowedInput, KeepsAPartialLineUntilItIsComplete) {
+  append("1", "a\nb");
+  EXPECT_THAT(more(), ElementsAre("a"));
+  restart();
+  append("1", "cd");
+  EXPECT_THAT(more(), IsEmpty());
+  append("1", "\ne");
+  EXPECT_THAT(more(), ElementsAre("bcd"));
+}
+
+TEST_F(FollowedInput, TakesAPartialLineAsFinalWhenALaterFileIsThere) {
+  append("1", "a\nb");
+  EXPECT_THAT(more(), ElementsAre("a"));
+  append("2", "c\n");
+  EXPECT_THAT(more(), ElementsAre("b", "c"));
+  restart();
+  append("3", "d\n");
+  EXPECT_THAT(more(), ElementsAre("d"));
+}
+
+TEST_F(FollowedInput, ReadsAFileToItsEndBeforeItGoesOnToTheNext) {
+  append("1", "a\n");
+  EXPECT_THAT(more(), ElementsAre("a"));
+  append("1", "b\nc");
+  append("2", "d\n");
+  EXPECT_THAT(more(), ElementsAre("b", "c", "d"));
+}
+
+TEST_F(FollowedInput, GivesTheSameRecordsWithARestartAtEveryWait) {
+  std::vector<std::string> all;
+  std::vector<std::string> expected;
+  for (int file = 1; file <= 3; ++file) {
+    for (int i = 0; i < 5; ++i) {
+      expected.push_back(std::to_string(file) + "." + std::to_string(i));
+      append(std::to_string(file), expected.back() + "\nx");
+      for (const std::string& line : more()) all.push_back(line);
+      expected.push_back("xy");
+      append(std::to_string(file), "y\n");
+      restart();
+      for (const std::string& line : more()) all.push_back(line);
+    }
+  }
+  EXPECT_EQ(all, expected);
+}
+
+TEST_F(FollowedInput, StopsWhenItShrinks) {
+  append("1", "a\nb\n");
+  more();
+  ASSERT_EQ(::truncate((directory_ / "1").c_str(), 2), 0);
+  more();
+  EXPECT_EQ(outcome_.error.code, ErrorCode::kSourceChanged);
+}
+
+TEST_F(FollowedInput, StopsWhenItIsReplacedOrGone) {
+  append("1", "a\nb\n");
+  more();
+  ASSERT_EQ(::unlink((directory_ / "1").c_str()), 0);
+  more();
+  EXPECT_EQ(outcome_.error.code, ErrorCode::kSourceChanged);
+  append("1", "A\nB\nC\n");
+  more();
+  EXPECT_EQ(outcome_.error.code, ErrorCode::kSourceChanged);
+}
+
+TEST_F(FollowedInput, StopsWhenAFileComesBeforeTheCurrentOne) {
+  append("2", "a\n");
+  more();
+  append("1", "b\n");
+  more();
+  EXPECT_EQ(outcome_.error.code, ErrorCode::kSourceChanged);
+}
+
+TEST_F(FollowedInput, MayLoseFilesThatWereRead) {
+  append("1", "a\n");
+  append("2", "b\n");
+  EXPECT_THAT(more(), ElementsAre("a", "b"));
+  ASSERT_EQ(::unlink((directory_ / "1").c_str()), 0);
+  append("2", "c\n");
+  EXPECT_THAT(more(), ElementsAre("c"));
+  restart();
+  append("3", "d\n");
+  EXPECT_THAT(more(), ElementsAre("d"));
+}
+
+TEST_F(FollowedInput, WaitsForItsHeaderToBeComplete) {
+  source_ = csv_source({.path = directory_ / "*.csv", .follow = true}, {"b"}, [](CsvRow& row) { return row.text(0); });
+  append("1.csv", "a,");
+  EXPECT_THAT(more(), IsEmpty());
+  restart();
+  append("1.csv", "b\n1,2\n");
+  EXPECT_THAT(more(), ElementsAre("2"));
+  append("2.csv", "b,a\n3");
+  EXPECT_THAT(more(), IsEmpty());
+  append("2.csv", ",4\n");
+  EXPECT_THAT(more(), ElementsAre("3"));
+}
+
+}  // namespace

@@ -1,0 +1,231 @@
+// What a running job writes: the same at every parallelism, batch size and queue size, and across stops and crashes.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include <tidemark/runtime/runtime.hpp>
+
+#include "../support/recording_file_system.hpp"
+#include "../support/temporary_directory.hpp"
+#include "payments.hpp"
+
+namespace tidemark {
+namespace {
+
+using namespace payments;
+using namespace std::chrono_literals;
+
+struct Shape {
+  std::uint32_t parallelism = 1;
+  std::uint32_t workers = 0;
+  std::uint32_t max_batch = 1000;
+  std::size_t queue_bytes = 256 << 10;
+};
+
+RuntimeOptions options_for(const Shape& shape) {
+  RuntimeOptions options;
+  options.parallelism = shape.parallelism;
+  options.workers = shape.workers;
+  options.max_batch = shape.max_batch;
+  options.queue_bytes = shape.queue_bytes;
+  return options;
+}
+
+TEST(Job, WritesTheSameAtEveryParallelismBatchSizeAndQueueSize) {   // D1, W5, L2, P3
+  const Splits splits = make_payments(7, 3, 3000);
+  const Expected expected = model(splits);
+  ASSERT_FALSE(expected.late.empty());
+  for (const Shape shape : {Shape{}, Shape{1, 1, 1}, Shape{1, 1, 7}, Shape{1, 1, 4096}, Shape{2, 1, 1000}, Shape{2, 2, 1}, Shape{3, 2, 999, 1}, Shape{3, 3, 64}, Shape{7, 2, 1000}, Shape{128, 2, 100}}) {
+    SCOPED_TRACE(testing::Message() << "parallelism " << shape.parallelism << " workers " << shape.workers << " batch " << shape.max_batch << " queue " << shape.queue_bytes);
+    MemorySink<Line> lines;
+    MemorySink<Line> late;
+    auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options_for(shape));
+    ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+    const JobResult result = (*runtime)->wait();
+    ASSERT_EQ(result.state, JobState::kFinished) << (result.error ? result.error->describe() : "");
+    EXPECT_EQ(sorted(lines.committed()), expected.lines);
+    EXPECT_EQ(sorted(late.committed()), expected.late);
+  }
+}
+
+TEST(Job, KeepsTheResultsOfOneKeyInEventTimeOrder) {   // D3, P3
+  const Splits splits = make_payments(8, 2, 2000);
+  MemorySink<Line> lines;
+  MemorySink<Line> late;
+  auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options_for({1, 1, 100}));
+  ASSERT_TRUE(runtime.ok());
+  (*runtime)->wait();
+  for (const auto& [key, totals] : by_key(lines.committed(), "total")) {
+    std::int64_t last = INT64_MIN;
+    for (const std::string& total : totals) {
+      const std::int64_t at = std::stoll(total.substr(6));
+      EXPECT_LE(last, at) << key;
+      last = at;
+    }
+  }
+}
+
+TEST(Job, GoesOnAfterAStopAsIfNothingHadHappened) {   // C9, C3
+  const Splits splits = make_payments(9, 3, 20000);
+  const Expected expected = model(splits);
+  for (const std::uint32_t parallelism : {1U, 2U, 3U}) {
+    test_support::TemporaryDirectory directory;
+    MemorySink<Line> lines;
+    MemorySink<Line> late;
+    JobState state = JobState::kRunning;
+    int starts = 0;
+    while (state != JobState::kFinished) {
+      ASSERT_LT(++starts, 200);
+      RuntimeOptions options = options_for({parallelism, 2, 50});
+      options.state_directory = directory.path() + "/state";
+      options.checkpoint_every = 5ms;
+      auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+      ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+      if (starts < 8) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{starts});
+        (*runtime)->request_stop();
+      }
+      const JobResult result = (*runtime)->wait();
+      ASSERT_TRUE(result.state == JobState::kStopped || result.state == JobState::kFinished) << (result.error ? result.error->describe() : "");
+      state = result.state;
+    }
+    EXPECT_GT(starts, 1);
+    EXPECT_EQ(sorted(lines.committed()), expected.lines);
+    EXPECT_EQ(sorted(late.committed()), expected.late);
+  }
+}
+
+TEST(Job, WritesWhatAnUnbrokenRunWritesWhenItIsCutOffAgainAndAgain) {   // C1, C6, promise 1
+  const Splits splits = make_payments(10, 3, 20000);
+  const Expected expected = model(splits);
+  for (const std::uint32_t parallelism : {1U, 2U, 3U}) {
+    test_support::TemporaryDirectory directory;
+    MemorySink<Line> lines;
+    MemorySink<Line> late;
+    JobState state = JobState::kRunning;
+    CheckpointId restored = 0;
+    for (int start = 0; state != JobState::kFinished; ++start) {
+      ASSERT_LT(start, 100);
+      RuntimeOptions options = options_for({parallelism, 2, 50});
+      options.state_directory = directory.path() + "/state";
+      options.checkpoint_every = 3ms;
+      auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+      ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+      EXPECT_GE((*runtime)->start_report().restored_checkpoint, restored);   // I3
+      restored = (*runtime)->start_report().restored_checkpoint;
+      if (start < 12) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{5 + start * 3});
+        (*runtime)->request_cancel();
+      }
+      const JobResult result = (*runtime)->wait();
+      ASSERT_NE(result.state, JobState::kFailed) << result.error->describe();
+      state = result.state;
+    }
+    EXPECT_GT(restored, 0U);
+    EXPECT_EQ(sorted(lines.committed()), expected.lines);
+    EXPECT_EQ(sorted(late.committed()), expected.late);
+  }
+}
+
+TEST(Job, SurvivesACrashAtEveryStepThatTouchesTheDisk) {   // fault F01
+  const Splits splits = make_payments(11, 2, 300);
+  const Expected expected = model(splits);
+  std::size_t crashes = 0;
+  for (std::size_t step = 0;; ++step) {
+    SCOPED_TRACE(testing::Message() << "crash at step " << step);
+    test_support::TemporaryDirectory directory;
+    MemorySink<Line> lines;
+    MemorySink<Line> late;
+    RuntimeOptions options = options_for({1, 1, 20});
+    options.state_directory = directory.path() + "/state";
+    options.checkpoint_every = 1ms;
+    options.tolerated_checkpoint_failures = 0;
+    options.logger = Logger::silent();
+    bool fired = false;
+    {
+      test_support::RecordingFileSystem files{posix_file_system()};
+      files.fail_at(step, test_support::Failure::kCrash);
+      options.files = &files;
+      auto broken = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+      if (broken.ok()) (*broken)->wait();
+      fired = files.fired();
+    }
+    options.files = &posix_file_system();
+    auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+    ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+    const JobResult result = (*runtime)->wait();
+    ASSERT_TRUE(result.state == JobState::kFinished || result.state == JobState::kAlreadyFinished) << (result.error ? result.error->describe() : "");
+    ASSERT_EQ(sorted(lines.committed()), expected.lines);
+    ASSERT_EQ(sorted(late.committed()), expected.late);
+    if (!fired) break;
+    ++crashes;
+  }
+  EXPECT_GT(crashes, 30U);
+}
+
+TEST(Job, SaysSoWhenItHadFinishedBeforeAndWritesNothing) {   // C8
+  const Splits splits = make_payments(12, 1, 100);
+  test_support::TemporaryDirectory directory;
+  MemorySink<Line> lines;
+  MemorySink<Line> late;
+  RuntimeOptions options;
+  options.state_directory = directory.path() + "/state";
+  for (const JobState expected : {JobState::kFinished, JobState::kAlreadyFinished}) {
+    auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+    ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+    EXPECT_EQ((*runtime)->wait().state, expected);
+    EXPECT_EQ(sorted(lines.committed()), model(splits).lines);
+  }
+}
+
+TEST(Job, RefusesAStateDirectoryThatAnotherRuntimeOwns) {   // fault F09
+  const Splits splits = make_payments(13, 1, 10);
+  test_support::TemporaryDirectory directory;
+  MemorySink<Line> lines;
+  MemorySink<Line> late;
+  RuntimeOptions options;
+  options.state_directory = directory.path() + "/state";
+  auto first = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+  ASSERT_TRUE(first.ok());
+  auto second = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::kDirectoryInUse);
+}
+
+TEST(Job, RefusesToRestoreAtAnotherParallelism) {
+  const Splits splits = make_payments(14, 2, 20000);
+  test_support::TemporaryDirectory directory;
+  MemorySink<Line> lines;
+  MemorySink<Line> late;
+  RuntimeOptions options = options_for({2, 2, 50});
+  options.state_directory = directory.path() + "/state";
+  {
+    auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+    ASSERT_TRUE(runtime.ok());
+    (*runtime)->request_stop();
+    ASSERT_EQ((*runtime)->wait().state, JobState::kStopped);
+  }
+  const std::size_t committed = lines.committed().size();
+  options.parallelism = 3;
+  auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+  ASSERT_FALSE(runtime.ok());
+  EXPECT_NE(runtime.error().describe().find("parallelism"), std::string::npos) << runtime.error().describe();
+  EXPECT_EQ(lines.committed().size(), committed);
+}
+
+TEST(Job, NamesTheProblemWhenItsOptionsMakeNoSense) {
+  const Splits splits = make_payments(15, 1, 10);
+  MemorySink<Line> lines;
+  MemorySink<Line> late;
+  for (const Shape shape : {Shape{0}, Shape{129}, Shape{1, 1, 0}, Shape{1, 1, 70000}, Shape{1, 1, 1, 0}}) {
+    auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options_for(shape));
+    ASSERT_FALSE(runtime.ok());
+    EXPECT_EQ(runtime.error().code, ErrorCode::kBadConfiguration);
+    EXPECT_FALSE(runtime.error().fix.empty());
+  }
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,512 @@
+// The durable half of state: row files, ingestion, links, restores (reliability R1, R4; faults F11-F17, F20).
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <tidemark/core/hash.hpp>
+#include <tidemark/core/random.hpp>
+#include <tidemark/state/store.hpp>
+
+#include "src/store_options.hpp"
+#include "support/recording_file_system.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace tidemark {
+namespace {
+
+using test_support::Failure;
+using test_support::RecordingFileSystem;
+using test_support::TemporaryDirectory;
+using Rows = std::map<Bytes, Bytes>;
+
+Bytes timeless_key(StateId id, const Bytes& key) {
+  Bytes bytes;
+  append_u16_big_endian(bytes, id);
+  return bytes + key;
+}
+
+Bytes timed_key(StateId id, std::int64_t bucket, const Bytes& key) {
+  Bytes bytes;
+  append_u16_big_endian(bytes, id);
+  append_time_big_endian(bytes, event_time(bucket));
+  return bytes + key;
+}
+
+template <class T>
+T value_of(Result<T> result) {
+  if (!result.ok()) {
+    ADD_FAILURE() << result.error().describe();
+    std::terminate();
+  }
+  return *std::move(result);
+}
+
+#define EXPECT_OK(expression)                                 \
+  do {                                                        \
+    const Status status_seen = (expression);                  \
+    EXPECT_TRUE(status_seen.ok()) << (status_seen.ok() ? "" : status_seen.error().describe()); \
+  } while (false)
+
+RowRun run_of(const Rows& rows) {
+  RowRun run;
+  for (const auto& [key, value] : rows) run.put(key, value);
+  return run;
+}
+
+class Store : public ::testing::Test {
+ protected:
+  std::string fresh(const std::string& what) { return directory / (what + std::to_string(++count_)); }
+  std::string fresh_directory(const std::string& what) {
+    const std::string path = fresh(what);
+    EXPECT_OK(files.make_directory(path));
+    return path;
+  }
+  std::string row_file(RowRun run) {
+    const std::string path = fresh("rows") + ".sst";
+    (void)value_of(write_row_file(files, path, std::move(run)));
+    return path;
+  }
+  void take(StateStore& store, const Rows& rows) { EXPECT_OK(store.ingest({row_file(run_of(rows))})); }
+  std::unique_ptr<StateStore> created() { return value_of(create_store(files, fresh("live"), {})); }
+  std::unique_ptr<StateStore> restored(const std::string& from, const std::vector<StoredFile>& stored) {
+    return value_of(restore_store(files, from, stored, fresh("live"), {}));
+  }
+  static Rows rows_of(StateStore& store) {
+    Rows rows;
+    EXPECT_OK(store.scan([&](ByteView key, ByteView value) {
+      rows.emplace(key, value);
+      return Status{};
+    }));
+    return rows;
+  }
+  // Writes a file anew, so that links to the old content keep it.
+  void replace(const std::string& path, const Bytes& contents) {
+    EXPECT_OK(files.remove_file(path));
+    const auto file = value_of(files.create(path));
+    EXPECT_OK(file->append(contents));
+    EXPECT_OK(file->close());
+  }
+  void flip(const std::string& path, std::size_t byte) {
+    Bytes contents = value_of(read_file(files, path, 1 << 30));
+    contents[byte] = static_cast<char>(contents[byte] ^ 0x10);
+    replace(path, contents);
+  }
+
+  FileSystem& files = posix_file_system();
+  TemporaryDirectory directory;
+
+ private:
+  int count_ = 0;
+};
+
+TEST_F(Store, KeepsRowsInKeyOrderWhateverOrderTheyCameIn) {
+  SeededRandom random{7};
+  for (const std::size_t disorder : {0U, 3U, 1000U}) {
+    Rows expected;
+    std::vector<Bytes> keys;
+    for (std::uint64_t i = 0; i < 3000; ++i) {
+      Bytes key;
+      append_u64_big_endian(key, i << 40);
+      keys.push_back(timeless_key(1, key));
+    }
+    for (std::size_t i = 0; disorder > 0 && i + disorder < keys.size(); i += 2) std::swap(keys[i], keys[i + random.next() % disorder]);
+    RowRun run;
+    for (const Bytes& key : keys) {
+      const Bytes value = std::to_string(random.next());
+      run.put(key, value);
+      expected[key] = value;
+    }
+    const auto store = created();
+    EXPECT_OK(store->ingest({row_file(std::move(run))}));
+    EXPECT_EQ(rows_of(*store), expected) << "disorder " << disorder;
+  }
+}
+
+TEST_F(Store, TakesTheLastOfSeveralRowsWithOneKey) {
+  RowRun run;
+  run.put("bb", "1");
+  run.put("aa", "old");
+  run.put("cc", "gone");
+  run.put("aa", "new");
+  run.erase("cc");
+  run.erase("bb");
+  run.put("bb", "");
+  EXPECT_EQ(run.rows(), 7U);
+  const auto store = created();
+  EXPECT_OK(store->ingest({row_file(std::move(run))}));
+  EXPECT_EQ(rows_of(*store), (Rows{{"aa", "new"}, {"bb", ""}}));
+}
+
+TEST_F(Store, OrdersKeysThatDifferOnlyFarBehindTheirCommonStart) {
+  const Bytes start(40, 'x');
+  Rows expected;
+  RowRun run;
+  for (const char* end : {"b", "a", "", "aa", "ab", "a-very-long-end-of-a-key-2", "a-very-long-end-of-a-key-1"}) {
+    run.put(start + end, end);
+    expected[start + end] = end;
+  }
+  const Bytes nul = start + Bytes("a\0", 2);   // zero padding of the compared words must not make it equal to "a"
+  run.put(nul, "nul");
+  expected[nul] = "nul";
+  const auto store = created();
+  EXPECT_OK(store->ingest({row_file(std::move(run))}));
+  EXPECT_EQ(rows_of(*store), expected);
+}
+
+TEST_F(Store, LetsLaterFilesWinWithinOneIngestionAndAcrossThem) {
+  const auto store = created();
+  RowRun tombstone;
+  tombstone.erase("b");
+  EXPECT_OK(store->ingest({row_file(run_of({{"a", "1"}, {"b", "1"}, {"c", "1"}})), row_file(run_of({{"a", "2"}, {"b", "2"}})),
+                           row_file(run_of({{"a", "3"}}))}));
+  EXPECT_EQ(rows_of(*store), (Rows{{"a", "3"}, {"b", "2"}, {"c", "1"}}));
+  EXPECT_OK(store->ingest({row_file(std::move(tombstone)), row_file(run_of({{"c", "4"}}))}));
+  EXPECT_EQ(rows_of(*store), (Rows{{"a", "3"}, {"c", "4"}}));
+}
+
+TEST_F(Store, MovesTheFilesItTakes) {
+  const auto store = created();
+  const std::string path = row_file(run_of({{"a", "1"}}));
+  EXPECT_OK(store->ingest({path}));
+  EXPECT_EQ(value_of(files.kind(path)), FileKind::kAbsent);
+  EXPECT_OK(store->ingest({}));
+}
+
+TEST_F(Store, SaysTheChecksumOfTheBytesThatAreOnDisk) {
+  const std::string path = fresh("rows") + ".sst";
+  const StoredFile stored = value_of(write_row_file(files, path, run_of({{"a", "1"}, {"b", "2"}})));
+  const Bytes contents = value_of(read_file(files, path, 1 << 20));
+  EXPECT_EQ(stored.name, file_name(path));
+  EXPECT_EQ(stored.size, contents.size());
+  EXPECT_EQ(stored.checksum, hash_bytes(contents, 0));
+}
+
+// R4: a compaction or an ingestion may never change bytes of a file whose checksum was taken. D06: restore, go on, checkpoint, three times.
+TEST_F(Store, RestoresWhatWasLinkedThreeTimesOverAndLeavesEveryCheckpointAsItWas) {
+  SeededRandom random{3};
+  Rows expected;
+  std::vector<std::pair<std::string, std::vector<StoredFile>>> checkpoints;
+  std::vector<Rows> contents;
+  auto store = created();
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    for (int epoch = 0; epoch < 8; ++epoch) {
+      Rows changed;
+      for (int i = 0; i < 200; ++i) changed[timeless_key(1, std::to_string(random.next() % 500))] = std::to_string(random.next());
+      take(*store, changed);
+      for (const auto& [key, value] : changed) expected[key] = value;
+      const std::string to = fresh_directory("checkpoint");
+      checkpoints.emplace_back(to, value_of(store->link_into(to)));
+      contents.push_back(expected);
+    }
+    store = restored(checkpoints.back().first, checkpoints.back().second);
+    EXPECT_EQ(rows_of(*store), expected);
+  }
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    EXPECT_OK(verify_files(files, checkpoints[i].first, checkpoints[i].second));
+    EXPECT_EQ(rows_of(*restored(checkpoints[i].first, checkpoints[i].second)), contents[i]);
+  }
+}
+
+// Two attempts from one checkpoint write different files of one name.
+TEST_F(Store, KeepsTwoAttemptsFromOneCheckpointApart) {
+  auto first = created();
+  take(*first, {{"a", "0"}});
+  const std::string base = fresh_directory("checkpoint");
+  const std::vector<StoredFile> stored = value_of(first->link_into(base));
+  for (const char* mark : {"1", "2"}) {
+    const auto attempt = restored(base, stored);
+    take(*attempt, {{"b", mark}});
+    const std::string to = fresh_directory("checkpoint");
+    const std::vector<StoredFile> of_attempt = value_of(attempt->link_into(to));
+    EXPECT_OK(verify_files(files, to, of_attempt));
+    EXPECT_EQ(rows_of(*restored(to, of_attempt)), (Rows{{"a", "0"}, {"b", mark}}));
+  }
+  EXPECT_OK(verify_files(files, base, stored));
+}
+
+TEST_F(Store, LinksRowFilesAndSyncsAllElseThatItWrites) {
+  RecordingFileSystem recording{files};
+  const auto store = value_of(create_store(recording, fresh("live"), {}));
+  take(*store, {{"a", "1"}});
+  const std::string to = fresh_directory("checkpoint");
+  const std::size_t before = recording.changes().size();
+  const std::vector<StoredFile> stored = value_of(store->link_into(to));
+  std::vector<std::string> steps = recording.changes();
+  steps.erase(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(before));
+  for (const StoredFile& file : stored) {
+    const std::string path = join_path(to, file.name);
+    if (file.name.find(".sst") != std::string::npos) {
+      EXPECT_THAT(steps, ::testing::Contains(::testing::EndsWith(" " + path)));
+    } else {
+      EXPECT_THAT(steps, ::testing::IsSupersetOf({"create " + path, "sync " + path, "close " + path}));
+    }
+  }
+  EXPECT_EQ(steps.back(), "sync_directory " + to);
+  EXPECT_THAT(value_of(files.list(to)), ::testing::SizeIs(stored.size()));
+}
+
+// Fault F20, EXDEV.
+class NoLinks final : public FileSystem {
+ public:
+  explicit NoLinks(FileSystem& under) : under_(under) {}
+  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override { return under_.create(path); }
+  Result<std::unique_ptr<ReadableFile>> open(const std::string& path) override { return under_.open(path); }
+  Status rename(const std::string& from, const std::string& to) override { return under_.rename(from, to); }
+  Status rename_new(const std::string& from, const std::string& to) override { return under_.rename_new(from, to); }
+  Status link(const std::string&, const std::string&) override {
+    return Error{.code = ErrorCode::kStorageFailed, .message = "cannot link (EXDEV)", .facts = {}, .why = "", .fix = ""};
+  }
+  Status remove_file(const std::string& path) override { return under_.remove_file(path); }
+  Status remove_directory(const std::string& path) override { return under_.remove_directory(path); }
+  Status make_directory(const std::string& path) override { return under_.make_directory(path); }
+  Status sync_directory(const std::string& path) override { return under_.sync_directory(path); }
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override { return under_.list(path); }
+  Result<FileKind> kind(const std::string& path) override { return under_.kind(path); }
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override { return under_.lock(path); }
+
+ private:
+  FileSystem& under_;
+};
+
+TEST_F(Store, CopiesWhereItCannotLink) {
+  NoLinks no_links{files};
+  const auto store = value_of(create_store(no_links, fresh("live"), {}));
+  take(*store, {{"a", "1"}, {"b", "2"}});
+  const std::string to = fresh_directory("checkpoint");
+  const std::vector<StoredFile> stored = value_of(store->link_into(to));
+  EXPECT_OK(verify_files(files, to, stored));
+  EXPECT_EQ(rows_of(*value_of(restore_store(no_links, to, stored, fresh("live"), {}))), (Rows{{"a", "1"}, {"b", "2"}}));
+}
+
+TEST_F(Store, RefusesADirectoryThatIsThereAlready) {
+  const std::string there = fresh_directory("live");
+  EXPECT_FALSE(create_store(files, there, {}).ok());
+  EXPECT_FALSE(restore_store(files, fresh("checkpoint"), {}, there, {}).ok());
+}
+
+TEST_F(Store, LeavesDeadBucketsOutOfAScanAtOnce) {
+  const auto store = created();
+  take(*store, {{timed_key(2, -10, "a"), "dead"}, {timed_key(2, 0, "a"), "dead"}, {timed_key(2, 0, "b"), "dead"}, {timed_key(2, 1, "a"), "live"},
+                {timeless_key(3, "aaaaaaaaaaaa"), "gone"}, {timeless_key(4, "aaaaaaaaaaaa"), "live"}, {timed_key(5, -3, "a"), "live"}});
+  store->set_dropped_through({{2, event_time(0)}, {3, kPlusInfinity}, {5, kMinusInfinity}});
+  EXPECT_EQ(rows_of(*store), (Rows{{timed_key(2, 1, "a"), "live"}, {timeless_key(4, "aaaaaaaaaaaa"), "live"}, {timed_key(5, -3, "a"), "live"}}));
+}
+
+TEST_F(Store, RemovesDeadBucketsByCompactionAndNothingElse) {
+  const auto store = created();
+  Rows dead;
+  Rows live;
+  for (int i = 0; i < 100; ++i) {
+    dead[timed_key(2, i, "k")] = "dead";
+    live[timed_key(2, 100 + i, "k")] = "live";
+    live[timeless_key(3, "kkkkkkkk" + std::to_string(i))] = "live";
+  }
+  take(*store, dead);
+  take(*store, live);
+  store->set_dropped_through({{2, event_time(99)}});
+  bool removed = false;
+  for (int i = 0; i < 300 && !removed; ++i) {
+    take(*store, {{timed_key(2, 150, "k"), std::to_string(i)}, {timed_key(2, 0, "k"), "dead"}});   // overlaps: compactions follow
+    live[timed_key(2, 150, "k")] = std::to_string(i);
+    const std::string to = fresh_directory("checkpoint");
+    // A store that was told of nothing shows what is really there.
+    const Rows rows = rows_of(*restored(to, value_of(store->link_into(to))));
+    for (const auto& [key, value] : live) ASSERT_EQ(rows.count(key), 1U);
+    removed = rows.size() <= live.size() + 1;
+  }
+  EXPECT_TRUE(removed);
+  EXPECT_EQ(rows_of(*store), live);
+}
+
+TEST(DeadRows, SayWhereLifeBeginsAgain) {
+  const state_internal::DeadRows dead{{{1, event_time(5)}, {3, kPlusInfinity}, {0xFFFF, kPlusInfinity}}};
+  std::string next;
+  EXPECT_TRUE(dead.contains(timed_key(1, 5, "k"), &next));
+  EXPECT_EQ(next, timed_key(1, 6, ""));
+  EXPECT_TRUE(dead.contains(timed_key(1, -5, "k"), &next));
+  EXPECT_FALSE(dead.contains(timed_key(1, 6, ""), &next));
+  EXPECT_FALSE(dead.contains(timed_key(2, 0, "k"), &next));
+  EXPECT_TRUE(dead.contains(timeless_key(3, "k"), &next));
+  EXPECT_EQ(next, timeless_key(4, ""));
+  EXPECT_TRUE(dead.contains(timeless_key(0xFFFF, "k"), &next));
+  EXPECT_EQ(next, "");
+  EXPECT_FALSE(dead.contains("", &next));
+  EXPECT_FALSE(dead.contains(timeless_key(1, "short"), &next));
+}
+
+class StoredCheckpoint : public Store {
+ protected:
+  void SetUp() override {
+    const auto store = created();
+    Rows rows;
+    for (int i = 0; i < 2000; ++i) rows[timeless_key(1, "key " + std::to_string(i))] = "value " + std::to_string(i * i);
+    take(*store, rows);
+    checkpoint = fresh_directory("checkpoint");
+    stored = value_of(store->link_into(checkpoint));
+    for (const StoredFile& file : stored) {
+      if (file.name.find(".sst") != std::string::npos) row_file_name = file.name;
+    }
+    ASSERT_FALSE(row_file_name.empty());
+  }
+  std::string checkpoint;
+  std::vector<StoredFile> stored;
+  std::string row_file_name;
+};
+
+// Faults F15-F17.
+TEST_F(StoredCheckpoint, IsRefusedWithTheNameOfTheFileThatIsMissingCutLinkedOrOtherwiseDamaged) {
+  for (const StoredFile& file : stored) {
+    const std::string path = join_path(checkpoint, file.name);
+    const Bytes contents = value_of(read_file(files, path, 1 << 30));
+    const auto refused = [&](const char* what, bool before_the_first_record) {
+      const Status verified = verify_files(files, checkpoint, stored);
+      ASSERT_FALSE(verified.ok()) << what << " " << file.name;
+      EXPECT_EQ(verified.error().code, ErrorCode::kCheckpointCorrupt);
+      EXPECT_THAT(verified.error().message, ::testing::HasSubstr(path));
+      if (!before_the_first_record) return;
+      const auto opened = restore_store(files, checkpoint, stored, fresh("live"), {});
+      ASSERT_FALSE(opened.ok()) << what << " " << file.name;
+      EXPECT_EQ(opened.error().code, ErrorCode::kCheckpointCorrupt);
+      EXPECT_THAT(opened.error().message, ::testing::HasSubstr(file.name));
+    };
+    EXPECT_OK(files.remove_file(path));
+    refused("missing", true);
+    ASSERT_EQ(::symlink(join_path(checkpoint, stored.front().name).c_str(), path.c_str()), 0);
+    refused("symbolic link", true);
+    EXPECT_OK(files.remove_file(path));
+    EXPECT_OK(files.make_directory(path));
+    refused("directory", true);
+    EXPECT_OK(files.remove_directory(path));
+    { const auto empty = value_of(files.create(path)); }
+    refused("empty", true);
+    replace(path, contents.substr(0, contents.size() - 1));
+    refused("cut", true);
+    replace(path, contents + '\0');
+    refused("longer", true);
+    replace(path, contents);
+    flip(path, contents.size() / 2);
+    refused("one bit", file.name != row_file_name);
+    replace(path, contents);
+    EXPECT_OK(verify_files(files, checkpoint, stored));
+  }
+}
+
+TEST_F(StoredCheckpoint, IsRefusedWhenTheFooterOfARowFileIsDamaged) {
+  const std::string path = join_path(checkpoint, row_file_name);
+  const Bytes contents = value_of(read_file(files, path, 1 << 30));
+  for (std::size_t from_end = 1; from_end <= 8; ++from_end) {   // the magic number
+    flip(path, contents.size() - from_end);
+    const auto opened = restore_store(files, checkpoint, stored, fresh("live"), {});
+    ASSERT_FALSE(opened.ok()) << from_end;
+    EXPECT_EQ(opened.error().code, ErrorCode::kCheckpointCorrupt) << opened.error().describe();
+    replace(path, contents);
+  }
+}
+
+// Promise 7: damage in state data is found at the latest when that byte is read.
+TEST_F(StoredCheckpoint, NeverYieldsARowFromADamagedBlock) {
+  const Rows expected = rows_of(*restored(checkpoint, stored));
+  const std::string path = join_path(checkpoint, row_file_name);
+  const Bytes contents = value_of(read_file(files, path, 1 << 30));
+  SeededRandom random{11};
+  for (int i = 0; i < 60; ++i) {
+    flip(path, random.next() % contents.size());
+    auto opened = restore_store(files, checkpoint, stored, fresh("live"), {});
+    if (opened.ok()) {
+      Rows rows;
+      const Status scanned = (*opened)->scan([&](ByteView key, ByteView value) {
+        rows.emplace(key, value);
+        return Status{};
+      });
+      for (const auto& [key, value] : rows) ASSERT_EQ(expected.at(key), value);
+      // A flip that no reader meets (an unused property, the filter) leaves all rows.
+      if (scanned.ok()) {
+        EXPECT_EQ(rows, expected);
+      } else {
+        EXPECT_EQ(scanned.error().code, ErrorCode::kCheckpointCorrupt);
+      }
+    }
+    replace(path, contents);
+  }
+}
+
+// Faults F11-F13: every step of writing a row file fails once, or takes effect and says that it failed.
+TEST_F(Store, GivesUpARowFileAtTheFirstFailedStep) {
+  for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway, Failure::kCrash}) {
+    for (std::size_t i = 0;; ++i) {
+      RecordingFileSystem failing{files};
+      failing.fail_at(i, failure);
+      const std::string path = fresh("rows") + ".sst";
+      const Result<StoredFile> written = write_row_file(failing, path, run_of({{"a", "1"}, {"b", "2"}}));
+      if (!failing.fired()) {
+        EXPECT_TRUE(written.ok());
+        EXPECT_GE(i, 4U);
+        break;
+      }
+      ASSERT_FALSE(written.ok()) << "step " << i << " " << failing.steps()[i];
+      std::size_t syncs = 0;
+      for (const std::string& step : failing.steps()) syncs += step.rfind("sync ", 0) == 0 ? 1U : 0U;
+      EXPECT_LE(syncs, 1U);   // no second fsync on that file
+    }
+  }
+}
+
+// Fault F11: a checkpoint that could not be linked leaves the store as it was.
+TEST_F(Store, CanBeLinkedElsewhereAfterAFailedLink) {
+  for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway}) {
+    for (std::size_t i = 0; i < 200; ++i) {
+      RecordingFileSystem failing{files};
+      const auto store = value_of(create_store(failing, fresh("live"), {}));
+      take(*store, {{"a", "1"}});
+      const std::size_t first = failing.steps().size();
+      failing.fail_at(first + i, failure);
+      const std::string to = fresh_directory("checkpoint");
+      const Result<std::vector<StoredFile>> stored = store->link_into(to);
+      if (!failing.fired()) break;
+      if (stored.ok()) EXPECT_OK(verify_files(files, to, *stored));
+      const std::string again = fresh_directory("checkpoint");
+      if (!store->health().ok()) {   // a read failed, so nothing that the store says counts any more
+        EXPECT_THAT(failing.steps()[first + i], ::testing::StartsWith("read "));
+        EXPECT_FALSE(store->link_into(again).ok());
+        continue;
+      }
+      const std::vector<StoredFile> second = value_of(store->link_into(again));
+      EXPECT_EQ(rows_of(*restored(again, second)), (Rows{{"a", "1"}}));
+    }
+  }
+}
+
+TEST_F(Store, TakesAllFilesOfAnIngestionOrNone) {
+  bool failed_once = false;
+  for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway}) {
+    for (std::size_t i = 0; i < 300; ++i) {
+      RecordingFileSystem failing{files};
+      const auto store = value_of(create_store(failing, fresh("live"), {}));
+      take(*store, {{"a", "1"}, {"b", "1"}});
+      const std::vector<std::string> paths{row_file(run_of({{"a", "2"}})), row_file(run_of({{"b", "2"}}))};
+      failing.fail_at(failing.steps().size() + i, failure);
+      const Status taken = store->ingest(paths);
+      if (!failing.fired()) break;
+      if (taken.ok()) {
+        EXPECT_EQ(rows_of(*store), (Rows{{"a", "2"}, {"b", "2"}}));
+      } else {
+        failed_once = true;
+        // Either nothing happened, or the store says that it is of no more use.
+        if (store->health().ok()) {
+          EXPECT_EQ(rows_of(*store), (Rows{{"a", "1"}, {"b", "1"}})) << failing.steps().back();
+        } else {
+          EXPECT_EQ(store->ingest({}).ok(), false);
+          EXPECT_FALSE(store->link_into(fresh_directory("checkpoint")).ok());
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(failed_once);
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,232 @@
+#include <optional>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "row_collector.hpp"
+
+namespace tidemark::state_test {
+namespace {
+
+using Key = std::uint64_t;
+
+std::vector<std::int64_t> take_all(TimerTable<Key>& timers) {
+  std::vector<std::int64_t> times;
+  while (timers.next() != nullptr) times.push_back(micros(timers.take_next().time));
+  return times;
+}
+
+TEST(TimerTable, PutsNegativeTimesBeforePositiveOnes) {   // T2, restate#394
+  StateBackend backend({}, 0, 128);
+  auto& timers = backend.timers<Key>();
+  for (const int time : {-5, 3, -1}) timers.set(hash_of(1), 1, event_time(time));
+  EXPECT_EQ(take_all(timers), (std::vector<std::int64_t>{-5, -1, 3}));
+}
+
+TEST(TimerTable, KeepsNegativeTimesBeforePositiveOnesAcrossARestore) {   // T7, restate#394
+  StateBackend backend({}, 0, 128);
+  auto& timers = backend.timers<Key>();
+  for (const int time : {-5, 3, -1}) timers.set(hash_of(1), 1, event_time(time), 9);
+  RowCollector collector;
+  backend.freeze(collector);
+  while (!backend.encode_some(1)) {
+  }
+  PlayedStore store;
+  store.ingest(collector);
+  backend.settle(true);
+  StateBackend restored({}, 0, 128);
+  auto& same = restored.timers<Key>();
+  store.restore(restored, {});
+  EXPECT_EQ(same.next()->tag, 9u);
+  EXPECT_EQ(same.next()->hash, hash_of(1));
+  EXPECT_EQ(take_all(same), (std::vector<std::int64_t>{-5, -1, 3}));
+}
+
+TEST(TimerTable, SetsATimerOnceAndErasesNothingTwice) {   // T1
+  StateBackend backend({}, 0, 128);
+  auto& timers = backend.timers<Key>();
+  EXPECT_TRUE(timers.set(hash_of(1), 1, event_time(10)));
+  EXPECT_FALSE(timers.set(hash_of(1), 1, event_time(10)));
+  EXPECT_TRUE(timers.set(hash_of(1), 1, event_time(10), 1)) << "another tag";
+  EXPECT_TRUE(timers.set(hash_of(2), 2, event_time(10))) << "another key";
+  EXPECT_EQ(timers.size(), 3u);
+  EXPECT_TRUE(timers.erase(hash_of(1), 1, event_time(10)));
+  EXPECT_FALSE(timers.erase(hash_of(1), 1, event_time(10)));
+  EXPECT_FALSE(timers.erase(hash_of(1), 1, event_time(11)));
+  EXPECT_EQ(timers.size(), 2u);
+}
+
+TEST(TimerTable, FiresATimerThatWasErasedAndSetAgainOnce) {
+  StateBackend backend({}, 0, 128);
+  auto& timers = backend.timers<Key>();
+  timers.set(hash_of(1), 1, event_time(10));
+  timers.erase(hash_of(1), 1, event_time(10));
+  timers.set(hash_of(1), 1, event_time(10));
+  EXPECT_EQ(take_all(timers), std::vector<std::int64_t>{10});
+  EXPECT_EQ(timers.next(), nullptr);
+  timers.set(hash_of(1), 1, event_time(10));
+  EXPECT_EQ(take_all(timers), std::vector<std::int64_t>{10});
+}
+
+TEST(TimerTable, GivesATimerSetAtAPassedTimeNext) {   // T3
+  StateBackend backend({}, 0, 128);
+  auto& timers = backend.timers<Key>();
+  for (int time = 100; time < 200; ++time) timers.set(hash_of(1), 1, event_time(time));
+  for (int i = 0; i < 50; ++i) timers.take_next();
+  timers.set(hash_of(2), 2, event_time(7));
+  EXPECT_EQ(timers.take_next().time, event_time(7));
+  EXPECT_EQ(timers.take_next().time, event_time(150));
+}
+
+TEST(TimerTable, KeepsTimersOfKeysWithEqualHashApart) {   // fault F42
+  StateBackend backend({}, 0, 128);
+  auto& timers = backend.timers<std::string>();
+  timers.set(5, "a", event_time(1));
+  timers.set(5, "b", event_time(1));
+  timers.set(5, "c", event_time(1));
+  EXPECT_FALSE(timers.set(5, "b", event_time(1)));
+  EXPECT_TRUE(timers.erase(5, "a", event_time(1)));
+  std::set<std::string> fired;
+  while (timers.next() != nullptr) fired.insert(timers.take_next().key);
+  EXPECT_EQ(fired, (std::set<std::string>{"b", "c"}));
+}
+
+// As in entry_life_test.cpp: s set, e erase, t take, f freeze, x encode all, c completed, ! failed.
+struct Life {
+  const char* script;
+  const char* rows;
+  const char* restored;   // does a restore from the completed checkpoints have the timer
+};
+
+TEST(TimerTable, WritesRowsAsTheLifeOfATimerSays) {
+  const Life lives[] = {
+      {"s f x c f x c", "+ ; ;", "yes"},
+      {"s t f x c", ";", "no"},
+      {"s f t x c", "+ ;", "yes"},
+      {"s f t x c f x c", "+ ; - ;", "no"},
+      {"s f x t c f x c", "+ ; - ;", "no"},
+      {"s f x c t f x c f x c", "+ ; - ; ;", "no"},
+      {"s f x c e s f x c", "+ ; + ;", "yes"},
+      {"s f x c s f x c", "+ ; ;", "yes"},
+      {"s f x c e f s x c f x c", "+ ; - ; + ;", "yes"},
+      {"s f x ! t f x c", "+ ! - ;", "no"},
+      {"s f ! f x c", "! + ;", "yes"},
+      {"s f x c t f x ! f x c", "+ ; - ! - ;", "no"},
+  };
+  for (const Life& life : lives) {
+    SCOPED_TRACE(life.script);
+    StateBackend backend({}, 0, 128);
+    auto& timers = backend.timers<Key>();
+    RowCollector collector;
+    PlayedStore store;
+    std::string trace;
+    const auto trace_rows = [&] {
+      for (const RowCollector::Row& row : collector.rows) trace += row.tombstone ? "- " : "+ ";
+    };
+    std::istringstream steps(life.script);
+    std::string step;
+    while (steps >> step) {
+      switch (step[0]) {
+        case 's': timers.set(hash_of(1), 1, event_time(-3), 2); break;
+        case 'e': EXPECT_TRUE(timers.erase(hash_of(1), 1, event_time(-3), 2)); break;
+        case 't': EXPECT_EQ(timers.take_next().time, event_time(-3)); break;
+        case 'f': backend.freeze(collector); break;
+        case 'x': EXPECT_TRUE(backend.encode_some(100)); break;
+        case 'c':
+          trace_rows();
+          store.ingest(collector);
+          backend.settle(true);
+          trace += "; ";
+          break;
+        case '!':
+          trace_rows();
+          collector.rows.clear();
+          backend.settle(false);
+          trace += "! ";
+          break;
+      }
+    }
+    trace.pop_back();
+    EXPECT_EQ(trace, life.rows);
+    StateBackend restored({}, 0, 128);
+    auto& same = restored.timers<Key>();
+    store.restore(restored, {});
+    EXPECT_EQ(same.size() == 1 ? "yes" : "no", std::string{life.restored});
+  }
+}
+
+// The shapes that the ladder treats in their own way: dense and sparse times, all at one time, the whole range, sets in the past.
+TEST(TimerTable, FiresInOrderForAnyShapeOfTimes) {
+  struct Shape {
+    const char* name;
+    std::int64_t low;
+    std::int64_t high;
+    int count;
+  };
+  const Shape shapes[] = {{"one time", 5, 5, 20000},
+                          {"dense", -1000, 1000, 30000},
+                          {"one second", 0, 999999, 30000},
+                          {"a month", -1'000'000'000'000, 1'600'000'000'000, 40000},
+                          {"everything", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max(), 40000}};
+  for (const Shape& shape : shapes) {
+    SCOPED_TRACE(shape.name);
+    StateBackend backend({}, 0, 128);
+    auto& timers = backend.timers<Key>();
+    std::mt19937_64 random(7);
+    std::uniform_int_distribution<std::int64_t> times(shape.low, shape.high);
+    std::set<std::tuple<EventTime, TimerTag, std::uint64_t, Key>> model;
+    const auto set = [&] {
+      const Key key = random() % 5000;
+      const EventTime time = event_time(times(random));
+      const auto tag = static_cast<TimerTag>(random() % 3);
+      ASSERT_EQ(timers.set(hash_of(key), key, time, tag), model.emplace(time, tag, hash_of(key), key).second);
+    };
+    for (int i = 0; i < shape.count; ++i) set();
+    while (!model.empty()) {
+      const TimerTable<Key>::Timer taken = timers.take_next();
+      ASSERT_EQ(std::tuple(taken.time, taken.tag, taken.hash, taken.key), *model.begin());
+      model.erase(model.begin());
+      if (random() % 3 == 0) set();   // also before what was taken
+      if (random() % 3 == 0 && !model.empty()) {
+        auto victim = model.lower_bound({event_time(times(random)), 0, 0, 0});
+        if (victim == model.end()) victim = std::prev(model.end());
+        const auto [time, tag, hash, key] = *victim;
+        ASSERT_TRUE(timers.erase(hash, key, time, tag));
+        model.erase(victim);
+      }
+      ASSERT_EQ(timers.size(), model.size());
+    }
+    EXPECT_EQ(timers.next(), nullptr);
+  }
+}
+
+TEST(TimerTable, DoesNotGrowWhenTimersArePushedBackForEver) {
+  StateBackend backend({}, 0, 128);
+  auto& timers = backend.timers<Key>();
+  // Idle timers: each record moves its key's timer a little further, and none is ever due.
+  std::vector<std::int64_t> due(1000, 0);
+  for (std::int64_t now = 1; now < 500000; ++now) {
+    const Key key = static_cast<Key>(now) % due.size();
+    ASSERT_EQ(timers.erase(hash_of(key), key, event_time(due[key])), due[key] != 0);
+    due[key] = 1'000'000'000 + now / 100;
+    timers.set(hash_of(key), key, event_time(due[key]));
+  }
+  EXPECT_EQ(timers.size(), due.size());
+  EXPECT_LT(backend.components()[0]->bytes(), 1u << 20);
+  // The same in the part that is sorted already.
+  ASSERT_NE(timers.next(), nullptr);
+  for (std::int64_t round = 0; round < 500000; ++round) {
+    const Key key = static_cast<Key>(round) % due.size();
+    ASSERT_TRUE(timers.erase(hash_of(key), key, event_time(due[key])));
+    due[key] = 1'000'005'000 + round % 97;
+    timers.set(hash_of(key), key, event_time(due[key]));
+  }
+  EXPECT_LT(backend.components()[0]->bytes(), 1u << 20);
+  EXPECT_EQ(take_all(timers).size(), due.size());
+}
+
+}  // namespace
+}  // namespace tidemark::state_test
