@@ -12,51 +12,97 @@ namespace state_internal {
 namespace {
 
 constexpr std::size_t kCacheLine = 64;
+constexpr std::size_t kFirstChunk = std::size_t{64} << 10;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kLarge = kHugePage / 2;   // blocks of this size are not carved from chunks
 
-void* allocate(std::size_t bytes) {
+std::byte* allocate(std::size_t bytes) {
   void* block = nullptr;
   const bool huge = bytes >= kHugePage;
   if (::posix_memalign(&block, huge ? kHugePage : kCacheLine, bytes) != 0) throw std::bad_alloc{};
-  // Random access to large tables is bound by misses of the page table's cache. A refusal changes nothing but speed.
+  // A refusal changes nothing but speed.
   if (huge) static_cast<void>(::madvise(block, bytes, MADV_HUGEPAGE));
-  return block;
+  return static_cast<std::byte*>(block);
 }
+
+std::size_t whole_lines(std::size_t bytes) { return (bytes + kCacheLine - 1) / kCacheLine * kCacheLine; }
 
 }  // namespace
 
 BlockPool::~BlockPool() {
-  for (auto& [bytes, blocks] : sizes_) {
-    for (void* block : blocks) std::free(block);
-  }
+  for (const auto& [size, block] : kept_) std::free(block);
+  for (const auto& [chunk, size] : chunks_) std::free(chunk);
 }
 
 void* BlockPool::take(std::size_t bytes) {
-  in_use_ += bytes;
-  most_in_use_ = std::max(most_in_use_, in_use_);
-  for (auto& [size, blocks] : sizes_) {
-    if (size != bytes || blocks.empty()) continue;
-    void* block = blocks.back();
-    blocks.pop_back();
-    idle_ -= bytes;
+  bytes = whole_lines(bytes);
+  if (bytes < kLarge) return carve(bytes);
+  const auto kept = std::find_if(kept_.begin(), kept_.end(), [bytes](const auto& candidate) { return candidate.first == bytes; });
+  if (kept != kept_.end()) {
+    void* block = kept->second;
+    *kept = kept_.back();
+    kept_.pop_back();
     return block;
   }
+  // Kept blocks of other sizes were kept in vain.
+  for (const auto& [size, block] : kept_) {
+    std::free(block);
+    bytes_ -= size;
+  }
+  kept_.clear();
+  bytes_ += bytes;
   return allocate(bytes);
 }
 
-void BlockPool::release(void* block, std::size_t bytes) {
-  in_use_ -= bytes;
-  std::free(block);
+void BlockPool::give(void* block, std::size_t bytes, bool keep) {
+  bytes = whole_lines(bytes);
+  auto* place = static_cast<std::byte*>(block);
+  if (bytes >= kLarge) {
+    if (keep) return kept_.emplace_back(bytes, place), void();
+    std::free(block);
+    bytes_ -= bytes;
+    return;
+  }
+  auto after = free_.lower_bound(place);
+  if (after != free_.end() && place + bytes == after->first && !begins_a_chunk(after->first)) {
+    bytes += after->second;
+    after = free_.erase(after);
+  }
+  if (after != free_.begin() && !begins_a_chunk(place)) {
+    const auto before = std::prev(after);
+    if (before->first + before->second == place) {
+      before->second += bytes;
+      return;
+    }
+  }
+  free_.emplace_hint(after, place, bytes);
 }
 
-void BlockPool::recycle(void* block, std::size_t bytes) {
-  if (in_use_ + idle_ > most_in_use_) return release(block, bytes);
-  in_use_ -= bytes;
-  idle_ += bytes;
-  for (auto& [size, blocks] : sizes_) {
-    if (size == bytes) return blocks.push_back(block);
+std::byte* BlockPool::carve(std::size_t bytes) {
+  const auto fits = [bytes](const auto& part) { return part.second >= bytes; };
+  auto part = std::find_if(free_.begin(), free_.end(), fits);
+  if (part == free_.end()) {
+    add_chunk();
+    while (chunks_.back().second < bytes) add_chunk();
+    part = free_.find(chunks_.back().first);
   }
-  sizes_.emplace_back(bytes, std::vector<void*>{block});
+  // From the end of the part, so that the rest keeps its node.
+  part->second -= bytes;
+  std::byte* block = part->first + part->second;
+  if (part->second == 0) free_.erase(part);
+  return block;
+}
+
+void BlockPool::add_chunk() {
+  const std::size_t size = chunks_.empty() ? kFirstChunk : std::min(kHugePage, chunks_.back().second * 2);
+  std::byte* chunk = allocate(size);
+  chunks_.emplace_back(chunk, size);
+  free_.emplace(chunk, size);
+  bytes_ += size;
+}
+
+bool BlockPool::begins_a_chunk(const std::byte* place) const {
+  return std::any_of(chunks_.begin(), chunks_.end(), [place](const auto& chunk) { return chunk.first == place; });
 }
 
 }  // namespace state_internal

@@ -1,5 +1,6 @@
 #include "src/csv_fields.hpp"
 
+#include "src/byte_scan.hpp"
 #include "src/text.hpp"
 
 namespace tidemark {
@@ -14,28 +15,49 @@ constexpr std::size_t kMostColumns = 65536;
 
 FieldsError split_fields(ByteView record, const CsvFormat& format, std::size_t most_fields, std::vector<CsvField>& fields) {
   fields.clear();
-  const bool quotes = format.quoted && record.find('"') != ByteView::npos;
-  for (std::size_t at = 0;;) {
-    if (fields.size() == most_fields) return FieldsError::kTooMany;
-    if (quotes && at < record.size() && record[at] == '"') {
-      bool doubled = false;
-      std::size_t close = record.find('"', at + 1);
-      while (close != ByteView::npos && close + 1 < record.size() && record[close + 1] == '"') {
-        doubled = true;
-        close = record.find('"', close + 2);
-      }
-      if (close == ByteView::npos) return FieldsError::kTextAfterQuote;   // behind such text the framing does not look for quotes
-      fields.push_back({.bytes = record.substr(at + 1, close - at - 1), .doubled = doubled});
-      if (close + 1 == record.size()) return FieldsError::kNone;
-      if (record[close + 1] != format.delimiter) return FieldsError::kTextAfterQuote;
-      at = close + 2;
-      continue;
+  FieldsError fault = FieldsError::kNone;
+  std::size_t field = 0;                       // where the field begins
+  std::size_t second_of_doubled = ByteView::npos;
+  bool open = false;                           // in quotes
+  bool doubled = false;
+  std::size_t close = ByteView::npos;          // the closing quote of the field
+  const auto end_field = [&](std::size_t end) {
+    if (fields.size() == most_fields) {
+      fault = FieldsError::kTooMany;
+      return false;
     }
-    const std::size_t end = record.find(format.delimiter, at);
-    fields.push_back({.bytes = record.substr(at, end - at), .doubled = false});
-    if (end == ByteView::npos) return FieldsError::kNone;
-    at = end + 1;
-  }
+    if (close == ByteView::npos) {
+      fields.push_back({.bytes = {record.data() + field, end - field}, .doubled = false});
+    } else {
+      fields.push_back({.bytes = {record.data() + field + 1, close - field - 1}, .doubled = doubled});
+      doubled = false;
+      if (close + 1 != end) fault = FieldsError::kTextAfterQuote;
+      close = ByteView::npos;
+    }
+    field = end + 1;
+    return fault == FieldsError::kNone;
+  };
+  const char quote = format.quoted ? '"' : format.delimiter;
+  scan_for(record, format.delimiter, quote, quote, [&](std::size_t at) {
+    if (!open) {
+      if (record[at] == format.delimiter) return end_field(at);
+      open = at == field;
+      return true;
+    }
+    if (record[at] == format.delimiter || at == second_of_doubled) return true;
+    if (at + 1 < record.size() && record[at + 1] == '"') {
+      second_of_doubled = at + 1;
+      doubled = true;
+      return true;
+    }
+    open = false;
+    close = at;
+    return true;
+  });
+  // A quote stays open only behind text that follows a closing one: there the framing does not look for quotes.
+  if (open && fault == FieldsError::kNone) fault = FieldsError::kTextAfterQuote;
+  if (fault == FieldsError::kNone) end_field(record.size());
+  return fault;
 }
 
 void unquote(ByteView bytes, std::string& out) {

@@ -1,5 +1,7 @@
 #include "src/framing.hpp"
 
+#include "src/byte_scan.hpp"
+
 namespace tidemark {
 inline namespace v0 {
 namespace file_internal {
@@ -18,24 +20,32 @@ struct QuotedEnd {
 // The line end of a record that contains quotes. A quote opens a field only at its beginning. Behind text that follows a closing quote the record ends at the
 // next line end whatever comes: such a record is refused anyway, and a file full of them is read in linear time.
 QuotedEnd find_quoted_end(ByteView bytes, char delimiter) {
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    if (bytes[at] != '"') {
-      while (at < bytes.size() && bytes[at] != delimiter && bytes[at] != '\n') ++at;
-      if (at == bytes.size()) return {};
-      if (bytes[at] == '\n') return {.line_end = at};
-      ++at;
-      continue;
+  QuotedEnd end;
+  std::size_t field = 0;                       // where the field begins
+  std::size_t second_of_doubled = kNone;
+  scan_for(bytes, delimiter, '"', '\n', [&](std::size_t at) {
+    const char found = bytes[at];
+    if (!end.open) {
+      if (found == '\n') {
+        end.line_end = at;
+        return false;
+      }
+      if (found == delimiter) field = at + 1;
+      else end.open = at == field;
+      return true;
     }
-    std::size_t close = bytes.find('"', at + 1);
-    while (close != kNone && close + 1 < bytes.size() && bytes[close + 1] == '"') close = bytes.find('"', close + 2);
-    if (close == kNone) return {.open = true};
-    at = close + 1;
-    if (at == bytes.size()) return {};
-    if (bytes[at] != delimiter) return {.line_end = bytes.find('\n', at)};
-    ++at;
-  }
-  return {};
+    if (found != '"' || at == second_of_doubled) return true;
+    const std::size_t next = at + 1;
+    if (next < bytes.size() && bytes[next] == '"') {
+      second_of_doubled = next;
+      return true;
+    }
+    end.open = false;
+    if (next == bytes.size() || bytes[next] == delimiter) return true;
+    end.line_end = bytes.find('\n', next);
+    return false;
+  });
+  return end;
 }
 
 }  // namespace

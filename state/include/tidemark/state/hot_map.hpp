@@ -65,7 +65,7 @@ class HotMap {
   ~HotMap() {
     for (SubTable& table : tables_) {
       destroy_entries(table);
-      if (table.limit != 0) blocks_.release(table.block(), SubTable::block_bytes(table.capacity()));
+      if (table.limit != 0) blocks_.give(table.block(), SubTable::block_bytes(table.capacity()), false);
     }
   }
 
@@ -112,6 +112,7 @@ class HotMap {
   void prefetch(std::uint64_t hash) const {
     const auto [table, start] = start_of(hash);
     __builtin_prefetch(table->slots + start, 1);
+    if (context_.tracking) __builtin_prefetch(&table->word_of(dirty_, start), 1);
   }
 
   std::size_t size() const { return size_; }
@@ -217,7 +218,7 @@ class HotMap {
       // The next slice starts at this size; a much smaller one shrinks it.
       const int fitting = std::bit_width(table.live + table.live / 2);
       table.first_log = static_cast<std::uint8_t>(std::max(3, std::min(64 - table.shift, fitting + 1)));
-      blocks_.recycle(table.block(), SubTable::block_bytes(table.capacity()));
+      blocks_.give(table.block(), SubTable::block_bytes(table.capacity()), true);
       SubTable fresh{no_slots()};
       fresh.first_log = table.first_log;
       table = fresh;
@@ -383,7 +384,7 @@ class HotMap {
       for (std::uint32_t slot = 0; slot < table.capacity(); ++slot) {
         if (table.slots[slot].meta > state_internal::kDeadSlot) move_entry(table, slot, fresh);
       }
-      blocks_.release(table.block(), SubTable::block_bytes(table.capacity()));
+      blocks_.give(table.block(), SubTable::block_bytes(table.capacity()), false);
     }
     if (encode_at_.group == static_cast<std::uint32_t>(&table - tables_.data())) encode_at_.slot = 0;
     table = fresh;

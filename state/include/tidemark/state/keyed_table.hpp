@@ -63,7 +63,7 @@ class KeyedTable final : public StateComponent {
   }
 
   std::size_t entries() const override { return map_.size(); }
-  std::size_t bytes() const override { return blocks_.in_use() + blocks_.idle() + map_.overhead_bytes(); }
+  std::size_t bytes() const override { return blocks_.bytes() + map_.overhead_bytes(); }
 
  private:
   state_internal::BlockPool blocks_;

@@ -127,7 +127,7 @@ class SliceTable final : public StateComponent {
     return entries;
   }
   std::size_t bytes() const override {
-    std::size_t bytes = blocks_.in_use() + blocks_.idle();
+    std::size_t bytes = blocks_.bytes();
     for (const Live& live : slices_) bytes += live.map->overhead_bytes();
     for (const auto& spare : spare_) bytes += spare->overhead_bytes();
     return bytes;

@@ -71,6 +71,7 @@ class TimeBuffer final : public StateComponent {
   void pop_front() {
     const Waiting least = *ladder_.front(kPlusInfinity);
     ladder_.pop();
+    if (const Waiting* later = ladder_.ahead(kAhead)) __builtin_prefetch(&slab_.entry(later->place), 1);
     slab_.remove(context_, least.place);
   }
   std::size_t size() const { return ladder_.size(); }
@@ -107,6 +108,8 @@ class TimeBuffer final : public StateComponent {
   std::size_t bytes() const override { return slab_.bytes() + ladder_.bytes(); }
 
  private:
+  static constexpr std::size_t kAhead = 8;   // records fetched before their turn
+
   struct Waiting {
     EventTime time;
     std::uint64_t hash;

@@ -92,6 +92,7 @@ class TimerTable final : public StateComponent {
     while (const state_internal::DueTimer* due = ladder_.front(kPlusInfinity)) {
       if (const Timer* timer = find(*due)) return timer;
       ladder_.pop();
+      if (const auto* later = ladder_.ahead(kAhead)) timers_.prefetch(index_of(later->time, later->tag, later->hash));
     }
     return nullptr;
   }
@@ -131,9 +132,11 @@ class TimerTable final : public StateComponent {
   }
 
   std::size_t entries() const override { return timers_.size(); }
-  std::size_t bytes() const override { return blocks_.in_use() + blocks_.idle() + timers_.overhead_bytes() + ladder_.bytes(); }
+  std::size_t bytes() const override { return blocks_.bytes() + timers_.overhead_bytes() + ladder_.bytes(); }
 
  private:
+  static constexpr std::size_t kAhead = 8;   // timers fetched before their turn
+
   // Where a timer lies in the index. It spreads the timers of one key, and of one task, over all sub-tables.
   static std::uint64_t index_of(EventTime time, TimerTag tag, std::uint64_t hash) {
     std::uint64_t mixed = hash ^ (static_cast<std::uint64_t>(micros(time)) * 0x9E3779B97F4A7C15u + tag);

@@ -31,11 +31,7 @@ class ProcessBase : public Operator {
 
   ProcessBase(F f, const std::vector<SideDeclaration>& sides) : Operator(kFirstSideOutlet + sides.size()), f_(std::move(f)), sides_(sides) {
     core_internal::require_key<Key>();
-    if constexpr (Function::kHasState) {
-      core_internal::require_storable<State>();
-      static_assert(std::is_default_constructible_v<State>,
-                    "Tidemark: the state of process() needs a default constructor: that is the state of a key that was not seen before");
-    }
+    if constexpr (Function::kHasState) core_internal::require_storable<State>();
   }
 
  public:

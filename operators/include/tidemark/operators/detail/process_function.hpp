@@ -1,6 +1,7 @@
 #pragma once
 // What a function given to process() looks like, read off its parameter types, with a sentence for each misuse.
 
+#include <cstddef>
 #include <type_traits>
 
 #include <tidemark/core/codec.hpp>
@@ -114,6 +115,8 @@ struct ProcessFunction {
   static constexpr bool kHasTimers = HasOnTimer<F>;
   static_assert(!Call::kHasState || !OnTimer::kHasState || std::is_same_v<typename Call::State, typename OnTimer::State>,
                 "Tidemark: operator() and on_timer() of a function for process() share one state: both must name the same type");
+  static_assert(!kHasState || std::is_default_constructible_v<State>,
+                "Tidemark: the state of a function for process() needs a default constructor: that is the state of a key that was not seen before");
 };
 
 }  // namespace operators_internal

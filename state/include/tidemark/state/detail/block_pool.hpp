@@ -1,7 +1,9 @@
 #pragma once
-// Memory of sub-tables. Blocks of a dropped slice are kept for the next one, so that windows in steady state allocate nothing.
+// Memory of sub-tables. Small blocks are carved from large chunks, which lie in huge pages: random access to many blocks is else bound by
+// misses of the page table's cache. What is given back is used again, so that windows in steady state allocate nothing.
 
 #include <cstddef>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -18,21 +20,21 @@ class BlockPool {
 
   // A block of `bytes` bytes on a cache line's boundary; what it holds is unspecified.
   void* take(std::size_t bytes);
-  // Gives a block back to the system.
-  void release(void* block, std::size_t bytes);
-  // Keeps a block for a later take() of the same size, unless more would be kept than was ever in use at once.
-  void recycle(void* block, std::size_t bytes);
+  // Gives a block back. Large blocks go back to the system, unless `keep` says that one of the same size will be asked for soon.
+  void give(void* block, std::size_t bytes, bool keep);
 
-  // Bytes that were taken and not given back.
-  std::size_t in_use() const { return in_use_; }
-  // Bytes kept for later.
-  std::size_t idle() const { return idle_; }
+  // Memory held, in use or not.
+  std::size_t bytes() const { return bytes_; }
 
  private:
-  std::vector<std::pair<std::size_t, std::vector<void*>>> sizes_;   // few: one for each power of two
-  std::size_t in_use_ = 0;
-  std::size_t idle_ = 0;
-  std::size_t most_in_use_ = 0;
+  std::byte* carve(std::size_t bytes);
+  void add_chunk();
+  bool begins_a_chunk(const std::byte* place) const;
+
+  std::vector<std::pair<std::byte*, std::size_t>> chunks_;
+  std::map<std::byte*, std::size_t> free_;                    // free parts of chunks by address; no two of one chunk touch
+  std::vector<std::pair<std::size_t, std::byte*>> kept_;      // large blocks, with their size
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace state_internal

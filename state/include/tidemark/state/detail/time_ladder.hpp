@@ -15,9 +15,9 @@ namespace state_internal {
 
 // Item is small and trivially copyable and has an EventTime `time`; Less orders items, first of all by time.
 //
-// Items up to `front_last_` are in the front: a sorted run plus a heap for what came too late to be appended to it. The others lie unsorted
-// in buckets of disjoint ranges of time. A bucket that would be too long to sort at once is split by time; buckets that are too many for
-// their items are merged into wider ones.
+// Items up to `front_last_` are in the front: a sorted run plus a heap for what came too late to be put near its end. The others lie unsorted
+// in buckets of disjoint ranges of time, and are sorted when they are due: as many as are due, or a whole bucket if these are few. A bucket
+// that would be too long to sort at once is split by time; buckets that are too many for their items are merged into wider ones.
 template <class Item, class Less>
 class TimeLadder {
  public:
@@ -45,9 +45,11 @@ class TimeLadder {
         return least->time <= through ? least : nullptr;
       }
       if (buckets_.empty() || buckets_.begin()->first > through) return nullptr;
-      open_first_bucket();
+      open_first_bucket(through);
     }
   }
+  // The item that most likely comes `distance` after the front, for the caller to fetch ahead; nullptr if not known.
+  const Item* ahead(std::size_t distance) const { return distance < sorted_.size() - head_ ? &sorted_[head_ + distance] : nullptr; }
   // Removes what front() returned.
   void pop() {
     --size_;
@@ -99,6 +101,8 @@ class TimeLadder {
   static constexpr std::size_t kSparse = 8;          // items a bucket
   static constexpr std::size_t kFewStale = 64;
   static constexpr std::size_t kNearlyInOrder = 32;  // steps from the back
+  static constexpr std::size_t kStepsPerItem = 4;    // of an insertion sort
+  static constexpr std::size_t kFewDue = 4;          // less than one in so many
 
   static EventTime floor_to(EventTime time, int shift) { return event_time(micros(time) >> shift << shift); }
 
@@ -162,20 +166,55 @@ class TimeLadder {
     if (spare_.size() < kMostParts) spare_.push_back(std::move(node));
   }
 
-  void open_first_bucket() {
+  // Moves what is due of the first bucket into the front, which is empty; a long bucket is split instead.
+  void open_first_bucket(EventTime through) {
     Node node = buckets_.extract(buckets_.begin());
     recent_ = nullptr;
     Bucket& bucket = node.mapped();
-    const bool split = bucket.items.size() > kSortAtOnce && split_bucket(node.key(), bucket);
-    if (!split) {
-      sorted_.clear();
-      head_ = 0;
-      sorted_.swap(bucket.items);
-      std::sort(sorted_.begin(), sorted_.end(), less_);
-      front_last_ = bucket.last;
-      front_stale_ = bucket.stale;
+    if (bucket.items.size() > kSortAtOnce && split_bucket(node.key(), bucket)) return retire(std::move(node));
+    sorted_.clear();
+    head_ = 0;
+    EventTime greatest = node.key();
+    std::size_t due = 0;
+    for (const Item& item : bucket.items) {
+      due += item.time <= through;
+      greatest = std::max(greatest, item.time);
     }
-    retire(std::move(node));
+    if (due != bucket.items.size() && due * kFewDue >= bucket.items.size()) {
+      sorted_.reserve(due);
+      std::erase_if(bucket.items, [&](const Item& item) {
+        if (item.time > through) return false;
+        sorted_.push_back(item);
+        return true;
+      });
+      front_last_ = through;
+      node.key() = event_time(micros(through) + 1);
+      buckets_.insert(buckets_.begin(), std::move(node));
+    } else {
+      sorted_.swap(bucket.items);
+      front_stale_ = bucket.stale;
+      // Not the whole range of the bucket: what is added behind these items is better off in a bucket of its own.
+      front_last_ = std::max(greatest, std::min(bucket.last, through == kPlusInfinity ? greatest : through));
+      retire(std::move(node));
+    }
+    sort_front();
+  }
+
+  // What came nearly in order needs a few steps an item only.
+  void sort_front() {
+    std::size_t steps_left = kStepsPerItem * sorted_.size();
+    for (std::size_t i = 1; i < sorted_.size(); ++i) {
+      const Item item = sorted_[i];
+      std::size_t place = i;
+      for (; place > 0 && less_(item, sorted_[place - 1]); --place) {
+        sorted_[place] = sorted_[place - 1];
+        if (steps_left-- == 0) {
+          sorted_[place - 1] = item;
+          return std::sort(sorted_.begin(), sorted_.end(), less_);
+        }
+      }
+      sorted_[place] = item;
+    }
   }
 
   // false: all items have one time.

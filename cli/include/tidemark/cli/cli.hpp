@@ -1,0 +1,78 @@
+#pragma once
+// The command line of every job: run, plan, checkpoints, version. Only here does Tidemark install signal handlers.
+//
+//   int main(int argc, char** argv) { return tidemark::cli_main(argc, argv, build_job); }
+//
+// or, with options of the job's own:
+//
+//   Cli cli("fraud_detection", "Finds suspicious card transactions.");
+//   cli.option("--transactions", path, "CSV of card transactions").required();
+//   return cli.run(argc, argv, [&] { return build_job(path); });
+//
+// Results go to standard output, talk to standard error. Exit codes: 0 done, 1 the job failed, 2 usage, 3 the restore was refused, 130 ended by Ctrl-C, 143 by
+// SIGTERM (both also after the final checkpoint of the first signal; a second one ends the job at once).
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <tidemark/core/status.hpp>
+#include <tidemark/operators/graph.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+// Called once, after the options have their values.
+using BuildJob = std::function<Result<Graph>()>;
+
+class Cli {
+ public:
+  // `name` is the job's: in every manifest, and the default of its state directory. `description`: one sentence for --help.
+  Cli(std::string name, std::string description);
+  ~Cli();
+  Cli(const Cli&) = delete;
+  Cli& operator=(const Cli&) = delete;
+
+  // What option() returns, to say more about it.
+  class Option {
+   public:
+    // Without it `run` and `plan` end with a usage error.
+    Option& required();
+
+   private:
+    friend class Cli;
+    Option(Cli& cli, std::size_t index) : cli_(cli), index_(index) {}
+    Cli& cli_;
+    std::size_t index_;
+  };
+
+  // Options of the job itself, for `run` and `plan`. The variable outlives run(); its value is the default. Durations are written 500ms, 30s, 5min, 1h.
+  Option option(std::string flag, std::string& value, std::string help, std::vector<std::string> choices = {});
+  Option option(std::string flag, std::uint64_t& value, std::string help);
+  Option option(std::string flag, double& value, std::string help);
+  Option option(std::string flag, bool& value, std::string help);
+  Option option(std::string flag, std::chrono::milliseconds& value, std::string help);
+
+  // Parses, carries out the verb, and returns the exit code. `build` returns Graph or Result<Graph>.
+  template <class Build>
+  int run(int argc, const char* const* argv, Build build) {
+    static_assert(std::is_invocable_v<Build&>, "run() needs a function without parameters that returns the job's Graph");
+    return run_verb(argc, argv, BuildJob([build = std::move(build)]() mutable -> Result<Graph> { return build(); }));
+  }
+
+ private:
+  int run_verb(int argc, const char* const* argv, BuildJob build);
+
+  struct Declared;
+  std::unique_ptr<Declared> declared_;
+};
+
+// For jobs without options of their own. The job's name is that of the program.
+int cli_main(int argc, const char* const* argv, BuildJob build);
+
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,111 @@
+#include "src/run_verb.hpp"
+
+#include <csignal>
+#include <cstdio>
+
+#include <atomic>
+
+#include <fmt/format.h>
+
+#include "src/progress.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+namespace cli_internal {
+
+namespace {
+
+// The only state that a signal handler may touch.
+std::atomic<int> signals_seen{0};
+std::atomic<int> last_signal{0};
+
+extern "C" void on_signal(int signal) {
+  last_signal.store(signal);
+  signals_seen.fetch_add(1);
+}
+
+// SIGINT and SIGTERM are counted while this lives.
+class SignalWatch {
+ public:
+  SignalWatch() {
+    signals_seen.store(0);
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, &old_interrupt_);
+    sigaction(SIGTERM, &action, &old_terminate_);
+  }
+  ~SignalWatch() {
+    sigaction(SIGINT, &old_interrupt_, nullptr);
+    sigaction(SIGTERM, &old_terminate_, nullptr);
+  }
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+ private:
+  struct sigaction old_interrupt_ {};
+  struct sigaction old_terminate_ {};
+};
+
+void say_how_it_starts(const StartReport& report, const RuntimeOptions& options) {
+  const std::string where = options.state_directory.empty() ? std::string{"without a state directory: nothing survives this process"} : "state in " + options.state_directory;
+  if (report.restored_checkpoint == 0) {
+    fmt::print(stderr, "{}: a fresh start, {}\n", options.job_name, where);
+  } else {
+    fmt::print(stderr, "{}: goes on from checkpoint {}, {}\n", options.job_name, report.restored_checkpoint, where);
+  }
+  if (!report.added.empty()) fmt::print(stderr, "  starts empty: {}\n", fmt::join(report.added, ", "));
+  if (!report.dropped.empty()) fmt::print(stderr, "  dropped: {}\n", fmt::join(report.dropped, ", "));
+}
+
+int exit_code_of_signal() { return last_signal.load() == SIGTERM ? 143 : 130; }
+
+}  // namespace
+
+int report(const Error& error) {
+  fmt::print(stderr, "{}\n", error.describe());
+  switch (static_cast<int>(error.code) / 100) {
+    case 1: return kExitUsage;
+    case 2: return kExitRefused;
+    default: return error.code == ErrorCode::kDirectoryInUse ? kExitRefused : kExitFailed;
+  }
+}
+
+int run_job(Graph graph, RunOptions options) {
+  const SignalWatch watch;
+  const std::string job = options.runtime.job_name;
+  auto started = Runtime::start(std::move(graph), options.runtime);
+  if (!started.ok()) return report(started.error());
+  Runtime& runtime = **started;
+  const StartReport& start = runtime.start_report();
+  ProgressDisplay display;
+  int handled = 0;
+  std::optional<JobResult> result = runtime.wait_for(std::chrono::milliseconds{0});
+  if (!result) say_how_it_starts(start, options.runtime);
+  while (!result) {
+    result = runtime.wait_for(std::chrono::milliseconds{50});
+    if (!options.quiet && !result) display.update(runtime.snapshot());
+    for (const int seen = signals_seen.load(); handled < seen && !result; ++handled) {
+      if (handled == 0) {
+        fmt::print(stderr, "\n{}: stopping after a final checkpoint; once more to stop at once\n", job);
+        runtime.request_stop();
+      } else {
+        runtime.request_cancel();
+      }
+    }
+  }
+  if (!options.quiet && result->state != JobState::kAlreadyFinished) display.finish(runtime.snapshot());
+  switch (result->state) {
+    case JobState::kFinished: fmt::print(stderr, "{}: finished; all output is committed\n", job); return kExitDone;
+    case JobState::kAlreadyFinished: fmt::print(stderr, "{}: had finished before (checkpoint {}); nothing was written\n", job, start.restored_checkpoint); return kExitDone;
+    case JobState::kStopped: fmt::print(stderr, "{}: stopped; the same command goes on from here\n", job); return handled > 0 ? exit_code_of_signal() : kExitDone;
+    case JobState::kCancelled: fmt::print(stderr, "{}: stopped at once; the same command goes on from the last checkpoint\n", job); return exit_code_of_signal();
+    default: break;
+  }
+  report(*result->error);
+  return kExitFailed;
+}
+
+}  // namespace cli_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,352 @@
+// Checkpoints on disk (reliability R1-R3, promise 8; faults F01, F05, F09, F11-F13, F17, F20; lessons D01-D10).
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <tidemark/checkpoint/checkpoint_store.hpp>
+#include <tidemark/core/hash.hpp>
+
+#include "sample_manifest.hpp"
+#include "support/recording_file_system.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace tidemark {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Published = CheckpointStore::Published;
+using test_support::Failure;
+using test_support::RecordingFileSystem;
+using test_support::sample_manifest;
+using test_support::TemporaryDirectory;
+
+#define ASSERT_OK(expression)                                                                  \
+  do {                                                                                         \
+    const Status status_seen = (expression);                                                   \
+    ASSERT_TRUE(status_seen.ok()) << (status_seen.ok() ? "" : status_seen.error().describe()); \
+  } while (false)
+
+std::unique_ptr<CheckpointStore> opened(FileSystem& files, const std::string& directory) {
+  auto store = CheckpointStore::open(files, directory);
+  EXPECT_TRUE(store.ok()) << store.error().describe();
+  return store.ok() ? *std::move(store) : nullptr;
+}
+
+Status write(FileSystem& files, const std::string& path, const Bytes& contents) {
+  TIDEMARK_ASSIGN(const auto file, files.create(path));
+  TIDEMARK_TRY(file->append(contents));
+  TIDEMARK_TRY(file->sync());
+  return file->close();
+}
+
+// A manifest with one file, as the state store would have linked it.
+Manifest manifest_of(CheckpointId id) {
+  Manifest manifest = sample_manifest(id);
+  manifest.committables.clear();
+  manifest.files = {{.name = "000001.sst", .size = 5, .checksum = hash_bytes("rows" + std::to_string(id % 10), 0)}};
+  return manifest;
+}
+
+struct Taken {
+  Published published = Published::kNo;
+  Status status;
+};
+
+Taken take(FileSystem& files, CheckpointStore& store, CheckpointId id) {
+  const Result<std::string> directory = store.begin(id);
+  if (!directory.ok()) return {Published::kNo, directory.status()};
+  if (Status written = write(files, join_path(*directory, "000001.sst"), "rows" + std::to_string(id % 10)); !written.ok()) {
+    return {Published::kNo, written};
+  }
+  if (Status synced = files.sync_directory(*directory); !synced.ok()) return {Published::kNo, synced};
+  CheckpointStore::PublishOutcome outcome = store.publish(manifest_of(id));
+  return {outcome.published, outcome.status};
+}
+
+std::vector<CheckpointId> complete_ids(const DirectoryFacts& facts) {
+  std::vector<CheckpointId> ids;
+  for (const FoundCheckpoint& found : facts.checkpoints) {
+    if (found.manifest != nullptr) ids.push_back(found.id);
+  }
+  return ids;
+}
+
+class CheckpointStoreTest : public ::testing::Test {
+ protected:
+  DirectoryFacts facts() {
+    const Result<DirectoryFacts> found = read_state_directory(files, state);
+    EXPECT_TRUE(found.ok()) << found.error().describe();
+    return found.ok() ? *found : DirectoryFacts{};
+  }
+  FileSystem& files = posix_file_system();
+  TemporaryDirectory directory;
+  std::string state = directory / "state";
+};
+
+TEST_F(CheckpointStoreTest, FindsWhatItPublished) {
+  EXPECT_THAT(facts().checkpoints, IsEmpty());
+  const auto store = opened(files, state);
+  ASSERT_OK(store->make_live(1));
+  EXPECT_FALSE(facts().ever_completed);
+  for (const CheckpointId id : {1U, 2U}) {
+    const Taken taken = take(files, *store, id);
+    ASSERT_TRUE(taken.status.ok()) << taken.status.error().describe();
+    EXPECT_EQ(taken.published, Published::kYes);
+  }
+  ASSERT_TRUE(store->begin(3).ok());
+  const DirectoryFacts found = facts();
+  EXPECT_TRUE(found.ever_completed);
+  EXPECT_THAT(complete_ids(found), ElementsAre(1, 2));
+  EXPECT_TRUE(found.checkpoints[2].incomplete());
+  EXPECT_THAT(found.live, ElementsAre(1));
+  EXPECT_THAT(found.unknown, IsEmpty());
+  EXPECT_TRUE(*found.checkpoints[1].manifest == manifest_of(2));
+  ASSERT_OK(check_checkpoint_files(files, state, manifest_of(2)));
+  ASSERT_OK(verify_checkpoint_files(files, state, manifest_of(2)));
+  EXPECT_FALSE(check_checkpoint_files(files, state, manifest_of(3)).ok());
+}
+
+// R1: the exact steps of a publish.
+TEST_F(CheckpointStoreTest, PublishesByWriteSyncRenameSync) {
+  RecordingFileSystem recording{files};
+  const auto store = opened(recording, state);
+  ASSERT_OK(store->make_live(1));
+  EXPECT_EQ(take(files, *store, 1).published, Published::kYes);
+  ASSERT_TRUE(store->begin(2).ok());
+  const std::size_t before = recording.changes().size();
+  ASSERT_EQ(store->publish(manifest_of(2)).published, Published::kYes);
+  std::vector<std::string> steps = recording.changes();
+  steps.erase(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(before));
+  const std::string manifest = manifest_path(state, 2);
+  const std::string temporary = join_path(parent_path(manifest), ".manifest.partial");
+  EXPECT_THAT(steps, ElementsAre("create " + temporary, HasSubstr("append " + temporary), "sync " + temporary, "close " + temporary,
+                                 "rename " + temporary + " " + manifest, "sync_directory " + checkpoint_path(state, 2)));
+}
+
+TEST_F(CheckpointStoreTest, MakesTheDirectoryOfACheckpointDurableBeforeItsManifest) {
+  RecordingFileSystem recording{files};
+  const auto store = opened(recording, state);
+  ASSERT_OK(store->make_live(1));
+  const std::size_t before = recording.changes().size();
+  ASSERT_TRUE(store->begin(1).ok());
+  std::vector<std::string> steps = recording.changes();
+  steps.erase(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(before));
+  EXPECT_THAT(steps, ElementsAre("make_directory " + checkpoint_path(state, 1), "make_directory " + checkpoint_store_path(state, 1),
+                                 "sync_directory " + checkpoint_path(state, 1), "sync_directory " + checkpoints_path(state)));
+}
+
+// Promise 8, fault F09.
+TEST_F(CheckpointStoreTest, HasOneOwnerAndTheSecondChangesNothing) {
+  auto store = opened(files, state);
+  RecordingFileSystem recording{files};
+  const auto second = CheckpointStore::open(recording, state);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::kDirectoryInUse);
+  for (const std::string& step : recording.changes()) EXPECT_THAT(step, ::testing::AnyOf(HasSubstr("sync_directory"), HasSubstr("lock")));
+  store.reset();
+  EXPECT_TRUE(CheckpointStore::open(files, state).ok());   // a stale lock file is no obstacle
+}
+
+// Fault F20.
+TEST_F(CheckpointStoreTest, SaysWhyADirectoryCannotBeUsed) {
+  for (std::size_t i = 0;; ++i) {
+    RecordingFileSystem failing{files};
+    failing.fail_at(i, Failure::kNotDone);
+    const auto store = CheckpointStore::open(failing, state);
+    if (!failing.fired()) {
+      ASSERT_TRUE(store.ok());
+      break;
+    }
+    if (store.ok()) continue;   // what failed did not matter
+    EXPECT_THAT(store.error().message, HasSubstr("state"));
+  }
+  ASSERT_OK(write(files, directory / "file", "x"));
+  EXPECT_FALSE(CheckpointStore::open(files, directory / "file").ok());
+}
+
+TEST_F(CheckpointStoreTest, LeavesNoMoreThanTheLockBehindUntilAStartIsDecided) {
+  { const auto store = opened(files, state); }
+  const auto entries = files.list(state);
+  ASSERT_TRUE(entries.ok());
+  ASSERT_EQ(entries->size(), 1U);
+  EXPECT_EQ(entries->front().name, "LOCK");
+}
+
+// Fault F17.
+TEST_F(CheckpointStoreTest, ReportsDamagedManifestsAsWhatTheyAre) {
+  const auto store = opened(files, state);
+  ASSERT_OK(store->make_live(1));
+  for (CheckpointId id = 1; id <= 5; ++id) ASSERT_EQ(take(files, *store, id).published, Published::kYes);
+  const auto replace = [&](CheckpointId id, const Bytes& contents) {
+    EXPECT_TRUE(files.remove_file(manifest_path(state, id)).ok());
+    EXPECT_TRUE(write(files, manifest_path(state, id), contents).ok());
+  };
+  const Bytes fifth = *read_file(files, manifest_path(state, 5), 1 << 20);
+  ASSERT_OK(files.remove_file(manifest_path(state, 1)));   // missing
+  replace(2, "");                                           // empty
+  replace(3, fifth);                                        // another one's
+  ASSERT_OK(files.remove_file(manifest_path(state, 4)));
+  ASSERT_EQ(::symlink(manifest_path(state, 5).c_str(), manifest_path(state, 4).c_str()), 0);
+  const DirectoryFacts found = facts();
+  EXPECT_THAT(complete_ids(found), ElementsAre(5));
+  EXPECT_TRUE(found.checkpoints[0].incomplete());
+  for (const std::size_t i : {1U, 2U, 3U}) {
+    ASSERT_FALSE(found.checkpoints[i].damage.ok());
+    EXPECT_EQ(found.checkpoints[i].damage.error().code, ErrorCode::kCheckpointCorrupt);
+    EXPECT_THAT(found.checkpoints[i].damage.error().message, HasSubstr(manifest_path(state, i + 1)));
+  }
+}
+
+// Fault F05: unknown names stay, whatever is deleted.
+TEST_F(CheckpointStoreTest, ReportsUnknownNamesAndNeverDeletesThem) {
+  const auto store = opened(files, state);
+  ASSERT_OK(store->make_live(1));
+  ASSERT_EQ(take(files, *store, 1).published, Published::kYes);
+  ASSERT_OK(write(files, join_path(state, "notes.txt"), "x"));
+  ASSERT_OK(write(files, join_path(checkpoints_path(state), "0000000001.bak"), "x"));
+  ASSERT_OK(write(files, join_path(checkpoints_path(state), "0000000009"), "x"));   // a file, not a directory
+  ASSERT_OK(files.make_directory(join_path(all_live_path(state), "7")));
+  const std::vector<std::string> unknown{"notes.txt", "checkpoints/0000000001.bak", "checkpoints/0000000009", "live/7"};
+  EXPECT_EQ(facts().unknown, unknown);
+  ASSERT_OK(store->remove_all({.checkpoints = {1, 2}, .live = {1, 2}}));
+  EXPECT_EQ(facts().unknown, unknown);
+  EXPECT_THAT(facts().checkpoints, IsEmpty());
+  EXPECT_THAT(facts().live, IsEmpty());
+}
+
+TEST_F(CheckpointStoreTest, DoesNotDiscardACheckpointThatHasAManifest) {
+  const auto store = opened(files, state);
+  ASSERT_OK(store->make_live(1));
+  ASSERT_EQ(take(files, *store, 1).published, Published::kYes);
+  EXPECT_FALSE(store->discard(1).ok());
+  ASSERT_TRUE(store->begin(2).ok());
+  ASSERT_OK(store->discard(2));
+  EXPECT_THAT(complete_ids(facts()), ElementsAre(1));
+  EXPECT_EQ(facts().checkpoints.size(), 1U);
+}
+
+// Lesson D07: an error after the rename is neither success nor failure.
+TEST_F(CheckpointStoreTest, DoesNotClaimToKnowWhenTheRenameHappenedAndAnErrorCameBack) {
+  std::size_t doubtful = 0;
+  for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway, Failure::kCrash}) {
+    for (std::size_t i = 0;; ++i) {
+      const std::string fresh = directory / ("state-" + std::to_string(static_cast<int>(failure)) + "-" + std::to_string(i));
+      RecordingFileSystem failing{files};
+      const auto store = opened(failing, fresh);
+      ASSERT_OK(store->make_live(1));
+      ASSERT_TRUE(store->begin(1).ok());
+      failing.fail_at(failing.steps().size() + i, failure);
+      const CheckpointStore::PublishOutcome outcome = store->publish(manifest_of(1));
+      const bool there = *files.kind(manifest_path(fresh, 1)) != FileKind::kAbsent;
+      if (outcome.published == Published::kYes) {
+        EXPECT_TRUE(there);
+      }
+      if (outcome.published == Published::kNo) {
+        EXPECT_FALSE(there) << i;
+      }
+      EXPECT_EQ(outcome.published == Published::kYes, outcome.status.ok());
+      doubtful += outcome.published == Published::kUnknown ? 1U : 0U;
+      if (!failing.fired()) break;
+      // No second fsync on a file whose first one failed (R1, planted P12).
+      std::vector<std::string> syncs;
+      for (const std::string& step : failing.steps()) {
+        if (step.rfind("sync ", 0) == 0 && step.find("manifest") != std::string::npos) syncs.push_back(step);
+      }
+      EXPECT_LE(syncs.size(), 1U);
+    }
+  }
+  EXPECT_GT(doubtful, 0U);
+}
+
+// Faults F01, F03, F05: killed at every step of three checkpoints with their garbage collection; what was told complete is there, and another life
+// can go on, to be killed at every step of its own recovery.
+class Life {
+ public:
+  Life(FileSystem& files, std::string state) : files_(files), state_(std::move(state)) {}
+  // Opens, cleans up, takes `count` checkpoints. `told`: the newest one that was told complete.
+  void run(std::size_t count, CheckpointId& told) {
+    const auto store = CheckpointStore::open(files_, state_);
+    if (!store.ok()) return;
+    const Result<DirectoryFacts> facts = (*store)->read();
+    if (!facts.ok()) return;
+    const std::vector<CheckpointId> complete = complete_ids(*facts);
+    const CheckpointId newest = complete.empty() ? 0 : complete.back();
+    EXPECT_GE(newest, told) << "a checkpoint that was told complete is gone";
+    if (newest != 0 && check_files_) {
+      EXPECT_TRUE(verify_checkpoint_files(files_, state_, manifest_of(newest)).ok());
+    }
+    const AttemptId attempt = next_attempt(*facts);
+    if (!collect(**store, attempt, newest) || !(*store)->make_live(attempt).ok()) return;
+    CheckpointId id = facts->checkpoints.empty() ? 1 : facts->checkpoints.back().id + 1;
+    for (std::size_t i = 0; i < count; ++i, ++id) {
+      if (take(files_, **store, id).published != Published::kYes) return;
+      told = id;
+      if (!collect(**store, attempt, id)) return;
+    }
+  }
+  void do_not_check_files() { check_files_ = false; }
+
+ private:
+  bool collect(CheckpointStore& store, AttemptId attempt, CheckpointId committed) {
+    const Result<DirectoryFacts> facts = store.read();
+    if (!facts.ok()) return false;
+    const std::string lineage = sample_manifest().lineage;
+    return store.remove_all(choose_deletions(*facts, {.lineage = lineage, .attempt = attempt, .committed = committed, .in_use = {}, .retain = 2})).ok();
+  }
+
+  FileSystem& files_;
+  std::string state_;
+  bool check_files_ = true;
+};
+
+TEST_F(CheckpointStoreTest, SurvivesBeingKilledAtEveryStepAndAtEveryStepOfTheNextStart) {
+  std::size_t worlds = 0;
+  for (std::size_t first = 0;; first += 1) {
+    bool first_fired = false;
+    // The second life is killed at a few of its steps for each of the first one's; over all first ones each step has its turn.
+    for (std::size_t second = first % 7; second < 120; second += 7) {
+      const std::string fresh = directory / ("state" + std::to_string(++worlds));
+      CheckpointId told = 0;
+      RecordingFileSystem killed{files};
+      killed.fail_at(first, Failure::kCrash);
+      Life one{killed, fresh};
+      one.do_not_check_files();
+      one.run(3, told);
+      first_fired = killed.fired();
+      RecordingFileSystem again{files};
+      again.fail_at(second, Failure::kCrash);
+      Life two{again, fresh};
+      two.do_not_check_files();
+      two.run(1, told);
+      CheckpointId last = told;
+      Life{files, fresh}.run(2, last);
+      EXPECT_GT(last, told);
+      const Result<DirectoryFacts> facts = read_state_directory(files, fresh);
+      ASSERT_TRUE(facts.ok());
+      // At rest: two complete ones, one live directory, nothing else (I6).
+      EXPECT_EQ(complete_ids(*facts).size(), 2U);
+      EXPECT_EQ(facts->checkpoints.size(), 2U) << "first " << first << " second " << second;
+      EXPECT_EQ(facts->live.size(), 1U);
+      EXPECT_THAT(facts->unknown, IsEmpty());
+      ASSERT_OK(remove_tree(files, fresh));
+      if (!again.fired()) break;
+    }
+    if (!first_fired) break;
+  }
+}
+
+TEST(Layout, NamesAreTenDigits) {
+  EXPECT_EQ(numbered_name(7), "0000000007");
+  EXPECT_EQ(parse_numbered_name("0000000007"), 7U);
+  EXPECT_EQ(parse_numbered_name("9999999999"), 9'999'999'999U);
+  for (const char* name : {"", "7", "000000007", "00000000007", "0000000000", "000000000a", "-000000001", "0000000007.bak", " 000000007"}) {
+    EXPECT_EQ(parse_numbered_name(name), std::nullopt) << name;
+  }
+}
+
+}  // namespace
+}  // namespace tidemark

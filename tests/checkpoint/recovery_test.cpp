@@ -1,0 +1,325 @@
+// What a start does with a state directory (C6, K9, K10; reliability R3; faults F10, F17-F19, F49).
+
+#include <gmock/gmock.h>
+
+#include <tidemark/checkpoint/recovery.hpp>
+
+#include "sample_manifest.hpp"
+
+namespace tidemark {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Answer = RecoveryPlan::Answer;
+using From = RecoveryOptions::From;
+using test_support::sample_manifest;
+
+FoundCheckpoint complete(Manifest manifest) {
+  const CheckpointId id = manifest.checkpoint;
+  return {.id = id, .manifest = std::make_shared<const Manifest>(std::move(manifest)), .damage = {}};
+}
+FoundCheckpoint complete(CheckpointId id) { return complete(sample_manifest(id)); }
+FoundCheckpoint incomplete(CheckpointId id) { return {.id = id, .manifest = nullptr, .damage = {}}; }
+FoundCheckpoint damaged(CheckpointId id, ErrorCode code = ErrorCode::kCheckpointCorrupt) {
+  return {.id = id,
+          .manifest = nullptr,
+          .damage = Error{.code = code, .message = "manifest " + std::to_string(id) + " is bad", .facts = {}, .why = "", .fix = ""}};
+}
+
+DirectoryFacts holding(std::vector<FoundCheckpoint> checkpoints) {
+  return {.ever_completed = !checkpoints.empty(), .checkpoints = std::move(checkpoints), .live = {1, 3}, .unknown = {}};
+}
+
+// The job that wrote the sample.
+JobFacts sample_job() {
+  const Manifest manifest = sample_manifest();
+  JobFacts job;
+  job.job = manifest.job;
+  job.key_groups = manifest.key_groups;
+  job.operators = manifest.operators;
+  for (OperatorEntry& entry : job.operators) {
+    for (StateEntry& state : entry.states) {
+      state.id = 0;
+      state.dropped_through = kMinusInfinity;
+      state.live_buckets.clear();
+    }
+  }
+  job.sources = {"source"};
+  job.sinks = {"out"};
+  return job;
+}
+
+RecoveryPlan planned(const DirectoryFacts& directory, const JobFacts& job, const RecoveryOptions& options = {},
+                     const std::vector<SinkPosition>& sinks = {}) {
+  const Result<RecoveryPlan> plan = plan_recovery(directory, job, options, sinks);
+  EXPECT_TRUE(plan.ok()) << plan.error().describe();
+  return plan.ok() ? *plan : RecoveryPlan{};
+}
+
+Error refused(const DirectoryFacts& directory, const JobFacts& job, const RecoveryOptions& options = {},
+              const std::vector<SinkPosition>& sinks = {}) {
+  const Result<RecoveryPlan> plan = plan_recovery(directory, job, options, sinks);
+  EXPECT_FALSE(plan.ok()) << "a plan where a refusal was due";
+  return plan.ok() ? Error{} : plan.error();
+}
+
+RecoveryOptions from_id(CheckpointId id) {
+  RecoveryOptions options;
+  options.from = From::kId;
+  options.id = id;
+  return options;
+}
+
+// Which checkpoint is chosen: a table.
+TEST(Recovery, ChoosesTheCheckpointByTheTable) {
+  struct Case {
+    const char* what;
+    DirectoryFacts directory;
+    RecoveryOptions options;
+    std::vector<SinkPosition> sinks;
+    std::optional<CheckpointId> restored;   // 0: fresh start; none: refused
+    ErrorCode code;
+  };
+  const RecoveryOptions latest;
+  RecoveryOptions none;
+  none.from = From::kNone;
+  const DirectoryFacts absent;
+  const DirectoryFacts foreign{.ever_completed = false, .checkpoints = {}, .live = {}, .unknown = {"thesis.doc"}};
+  const DirectoryFacts killed_before_the_first{.ever_completed = false, .checkpoints = {incomplete(1)}, .live = {1}, .unknown = {}};
+  const DirectoryFacts manifests_gone{.ever_completed = true, .checkpoints = {incomplete(6), incomplete(7)}, .live = {1}, .unknown = {}};
+  const auto corrupt = ErrorCode::kCheckpointCorrupt;
+  const std::vector<Case> cases{
+      {"nothing there", absent, latest, {}, 0, {}},
+      {"nothing there, --from none", absent, none, {}, 0, {}},
+      {"nothing there, --from 3", absent, from_id(3), {}, std::nullopt, ErrorCode::kRestoreRefused},
+      {"killed before the first checkpoint", killed_before_the_first, latest, {}, 0, {}},
+      {"a directory with other things (F19)", foreign, latest, {}, std::nullopt, ErrorCode::kRestoreRefused},
+      {"... with consent", foreign, none, {}, 0, {}},
+      {"every manifest is gone (F17)", manifests_gone, latest, {}, std::nullopt, ErrorCode::kRestoreRefused},
+      {"... with consent", manifests_gone, none, {}, 0, {}},
+      {"the newest", holding({complete(6), complete(7)}), latest, {}, 7, {}},
+      {"what is newer and incomplete is ignored (C6)", holding({complete(6), complete(7), incomplete(8), incomplete(9)}), latest, {}, 7, {}},
+      {"a sink that has committed it", holding({complete(7)}), latest, {{"out", 7}}, 7, {}},
+      {"a sink that has not (the crash between the two)", holding({complete(7)}), latest, {{"out", 6}}, 7, {}},
+      {"a sink that is past it: the directory is an old copy (F10)", holding({complete(7)}), latest, {{"out", 10}}, std::nullopt,
+       ErrorCode::kSinkEpochMismatch},
+      {"newest bad, sinks unknown (F18)", holding({complete(6), damaged(7)}), latest, {}, std::nullopt, corrupt},
+      {"newest bad, no sink past the older", holding({complete(6), damaged(7)}), latest, {{"out", 6}}, 6, {}},
+      {"newest bad, a sink past the older", holding({complete(6), damaged(7)}), latest, {{"out", 7}}, std::nullopt, corrupt},
+      {"two bad, none past the older", holding({complete(5), damaged(6), damaged(7)}), latest, {{"out", 5}}, 5, {}},
+      {"all bad (F19)", holding({damaged(6), damaged(7)}), latest, {{"out", 0}}, std::nullopt, corrupt},
+      {"all bad, with consent", holding({damaged(6), damaged(7)}), none, {}, 0, {}},
+      {"newest of a newer release: never an older one", holding({complete(6), damaged(7, ErrorCode::kRestoreRefused)}), latest, {{"out", 6}},
+       std::nullopt, ErrorCode::kRestoreRefused},
+      {"an older one by wish", holding({complete(6), complete(7)}), from_id(6), {{"out", 6}}, 6, {}},
+      {"an older one by wish that a sink is past (D28)", holding({complete(6), complete(7)}), from_id(6), {{"out", 7}}, std::nullopt,
+       ErrorCode::kSinkEpochMismatch},
+      {"a bad one by wish", holding({complete(6), damaged(7)}), from_id(7), {}, std::nullopt, corrupt},
+      {"an incomplete one by wish", holding({complete(6), incomplete(7)}), from_id(7), {}, std::nullopt, ErrorCode::kRestoreRefused},
+      {"a fresh start onto a target that holds the output", holding({complete(7)}), none, {{"out", 7}}, std::nullopt,
+       ErrorCode::kSinkEpochMismatch},
+  };
+  for (const Case& one : cases) {
+    const Result<RecoveryPlan> plan = plan_recovery(one.directory, sample_job(), one.options, one.sinks);
+    ASSERT_EQ(plan.ok(), one.restored.has_value()) << one.what << ": " << (plan.ok() ? "" : plan.error().describe());
+    if (!plan.ok()) {
+      EXPECT_EQ(plan.error().code, one.code) << one.what;
+      EXPECT_FALSE(plan.error().message.empty()) << one.what;
+      continue;
+    }
+    EXPECT_EQ(plan->answer, *one.restored == 0 ? Answer::kFreshStart : Answer::kRestore) << one.what;
+    EXPECT_EQ(plan->manifest == nullptr ? 0 : plan->manifest->checkpoint, *one.restored) << one.what;
+  }
+}
+
+TEST(Recovery, GoesOnWithEverythingThatTheCheckpointSays) {
+  const RecoveryPlan plan = planned(holding({complete(6), complete(7), incomplete(9)}), sample_job());
+  EXPECT_EQ(plan.lineage, sample_manifest().lineage);
+  EXPECT_EQ(plan.seed, sample_manifest().seed);
+  EXPECT_EQ(plan.attempt, 4U);            // above the manifests' and the live directories'
+  EXPECT_EQ(plan.next_checkpoint, 10U);   // above the incomplete one (C5)
+  EXPECT_EQ(plan.recommit, sample_manifest().committables);
+  EXPECT_EQ(plan.operators, sample_manifest().operators);
+  EXPECT_EQ(plan.next_state_id, 5);
+  EXPECT_THAT(plan.discarded_states, ElementsAre(2));
+  EXPECT_THAT(plan.restored, ElementsAre("per_user/panes", "per_user/seen", "source source"));
+  EXPECT_THAT(plan.added, IsEmpty());
+  EXPECT_THAT(plan.dropped, IsEmpty());
+  EXPECT_THAT(plan.warnings, IsEmpty());
+  EXPECT_FALSE(plan.verify_all);
+}
+
+TEST(Recovery, WarnsAndVerifiesEveryByteWhenItFallsBack) {
+  const RecoveryPlan plan = planned(holding({complete(6), damaged(7)}), sample_job(), {}, {{"out", 6}});
+  EXPECT_THAT(plan.warnings, ElementsAre(AllOf(HasSubstr("checkpoint 7"), HasSubstr("manifest 7 is bad"), HasSubstr("checkpoint 6"))));
+  EXPECT_TRUE(plan.verify_all);
+  EXPECT_TRUE(planned(holding({complete(6), complete(7)}), sample_job(), from_id(6)).verify_all);
+  EXPECT_FALSE(planned(holding({complete(6), complete(7)}), sample_job(), from_id(7)).verify_all);
+}
+
+TEST(Recovery, AsksTheSinksInTheNameOfTheLineageThatIsRestored) {
+  const std::string ours = sample_manifest().lineage;
+  EXPECT_EQ(lineage_to_ask(holding({complete(6), damaged(7)}), {}), ours);
+  EXPECT_EQ(lineage_to_ask(holding({damaged(7)}), {}), "");
+  EXPECT_EQ(lineage_to_ask({}, {}), "");
+  EXPECT_EQ(lineage_to_ask(holding({complete(7)}), from_id(6)), "");
+  RecoveryOptions fork;
+  fork.fork_lineage = true;
+  EXPECT_EQ(lineage_to_ask(holding({complete(7)}), fork), "");
+}
+
+TEST(Recovery, NumbersEveryStateAtAFreshStart) {
+  JobFacts job = sample_job();
+  job.seed = 42;
+  const RecoveryPlan plan = planned({}, job);
+  EXPECT_EQ(plan.lineage, "");
+  EXPECT_EQ(plan.seed, 42U);
+  EXPECT_EQ(plan.attempt, 1U);
+  EXPECT_EQ(plan.next_checkpoint, 1U);
+  EXPECT_EQ(plan.operators[1].states[0].id, 1);
+  EXPECT_EQ(plan.operators[1].states[1].id, 2);
+  EXPECT_EQ(plan.next_state_id, 3);
+  EXPECT_THAT(plan.added, ElementsAre("per_user/panes", "per_user/seen", "source source", "sink out"));
+}
+
+// The numbers of checkpoints and attempts are not used again, whatever is given up.
+TEST(Recovery, CountsOnAtAFreshStartInAUsedDirectory) {
+  RecoveryOptions none;
+  none.from = From::kNone;
+  const RecoveryPlan plan = planned(holding({complete(7), incomplete(8)}), sample_job(), none);
+  EXPECT_EQ(plan.attempt, 4U);
+  EXPECT_EQ(plan.next_checkpoint, 9U);
+}
+
+TEST(Recovery, CommitsWhatAFinishedJobHasLeftPending) {
+  Manifest manifest = sample_manifest();
+  manifest.finished = true;
+  const RecoveryPlan plan = planned(holding({complete(manifest)}), sample_job());
+  EXPECT_EQ(plan.answer, Answer::kAlreadyFinished);
+  EXPECT_EQ(plan.recommit.size(), 2U);
+}
+
+TEST(Recovery, RefusesADrainedCheckpointUnlessAsked) {   // C9
+  Manifest manifest = sample_manifest();
+  manifest.drained = true;
+  EXPECT_EQ(refused(holding({complete(manifest)}), sample_job()).code, ErrorCode::kDrained);
+  RecoveryOptions allowed;
+  allowed.allow_drained = true;
+  EXPECT_EQ(planned(holding({complete(manifest)}), sample_job(), allowed).answer, Answer::kRestore);
+}
+
+TEST(Recovery, ForksIntoANewLineageAndLeavesPendingOutputToTheOriginal) {
+  RecoveryOptions fork;
+  fork.fork_lineage = true;
+  const RecoveryPlan plan = planned(holding({complete(7)}), sample_job(), fork);
+  EXPECT_EQ(plan.answer, Answer::kRestore);
+  EXPECT_EQ(plan.lineage, "");
+  EXPECT_EQ(plan.seed, sample_manifest().seed);   // K1
+  EXPECT_THAT(plan.recommit, IsEmpty());
+  EXPECT_TRUE(plan.verify_all);
+  EXPECT_EQ(refused(holding({complete(7)}), sample_job(), fork, {{"out", 3}}).code, ErrorCode::kSinkEpochMismatch);
+}
+
+// Refusals name both sides and the remedy.
+TEST(Recovery, RefusesAJobThatDiffersFromTheCheckpoint) {
+  struct Case {
+    const char* what;
+    void (*change)(JobFacts&);
+    ErrorCode code;
+    std::vector<std::string> says;
+  };
+  const std::vector<Case> cases{
+      {"another job", [](JobFacts& job) { job.job = "frauds"; }, ErrorCode::kForeignLineage, {"clicks", "frauds"}},
+      {"key groups", [](JobFacts& job) { job.key_groups = 64; }, ErrorCode::kStateMismatch, {"128", "64"}},
+      {"seed", [](JobFacts& job) { job.seed = 5; }, ErrorCode::kStateMismatch, {"5", "1234605616436508552"}},
+      {"parallelism", [](JobFacts& job) { job.operators[1].parallelism = 4; }, ErrorCode::kStateMismatch,
+       {"per_user", "parallelism 2", "parallelism 4", "--parallelism 2"}},
+      {"schema (K9)",
+       [](JobFacts& job) {
+         job.operators[1].states[0].fingerprint = 1;
+         job.operators[1].states[0].value = "struct{u64,f64}";
+       },
+       ErrorCode::kStateMismatch, {"per_user/panes", "struct{u64,u64}", "struct{u64,f64}"}},
+      {"window's size (K11)",
+       [](JobFacts& job) {
+         job.operators[1].states[0].fingerprint = 1;
+         job.operators[1].states[0].parameters = "tumbling(90s,0s)";
+       },
+       ErrorCode::kStateMismatch, {"tumbling(60s,0s)", "tumbling(90s,0s)"}},
+      {"operator gone (K10)", [](JobFacts& job) { job.operators.erase(job.operators.begin() + 1); }, ErrorCode::kStateMismatch,
+       {"per_user/panes", "--drop-state per_user"}},
+      {"state gone", [](JobFacts& job) { job.operators[1].states.pop_back(); }, ErrorCode::kStateMismatch,
+       {"per_user/seen", "--drop-state per_user"}},
+      {"source gone", [](JobFacts& job) { job.sources = {"other"}; }, ErrorCode::kStateMismatch, {"source source", "--drop-state source"}},
+      {"sink gone with output pending", [](JobFacts& job) { job.sinks = {}; }, ErrorCode::kStateMismatch, {"sink out", "--drop-state out"}},
+  };
+  for (const Case& one : cases) {
+    JobFacts job = sample_job();
+    one.change(job);
+    const Error error = refused(holding({complete(7)}), job);
+    EXPECT_EQ(error.code, one.code) << one.what;
+    for (const std::string& part : one.says) EXPECT_THAT(error.describe(), HasSubstr(part)) << one.what;
+  }
+}
+
+TEST(Recovery, DropsTheStateThatItIsToldToDrop) {
+  JobFacts job = sample_job();
+  job.operators.erase(job.operators.begin() + 1);
+  RecoveryOptions options;
+  options.drop_state = {"per_user", "never_there"};
+  const RecoveryPlan plan = planned(holding({complete(7)}), job, options);
+  EXPECT_THAT(plan.dropped, ElementsAre("per_user/panes", "per_user/seen"));
+  EXPECT_THAT(plan.discarded_states, ElementsAre(2, 1, 4));   // their rows are dead, their numbers used
+  EXPECT_EQ(plan.next_state_id, 5);
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("never_there")));
+}
+
+TEST(Recovery, StartsDroppedStateOfALivingOperatorUnderANewNumber) {
+  RecoveryOptions options;
+  options.drop_state = {"per_user"};
+  JobFacts job = sample_job();
+  job.operators[1].states[0].fingerprint = 1;   // that would be refused otherwise
+  const RecoveryPlan plan = planned(holding({complete(7)}), job, options);
+  EXPECT_EQ(plan.operators[1].states[0].id, 5);
+  EXPECT_EQ(plan.operators[1].states[0].dropped_through, kMinusInfinity);
+  EXPECT_EQ(plan.operators[1].states[1].id, 6);
+  EXPECT_EQ(plan.next_state_id, 7);
+  EXPECT_THAT(plan.discarded_states, ElementsAre(2, 1, 4));
+  EXPECT_THAT(plan.added, ElementsAre("per_user/panes", "per_user/seen"));
+}
+
+TEST(Recovery, DropsASourceAndASinkThatItIsToldToDrop) {
+  JobFacts job = sample_job();
+  job.sources = {"other"};
+  job.sinks = {"elsewhere"};
+  RecoveryOptions options;
+  options.drop_state = {"source", "out"};
+  const RecoveryPlan plan = planned(holding({complete(7)}), job, options);
+  EXPECT_THAT(plan.dropped, ElementsAre("source source", "sink out"));
+  EXPECT_THAT(plan.added, ElementsAre("source other", "sink elsewhere"));
+  EXPECT_THAT(plan.recommit, IsEmpty());
+}
+
+TEST(Recovery, StartsNewStateEmptyAndReportsIt) {   // K10
+  JobFacts job = sample_job();
+  job.operators[1].states.push_back({.id = 0, .name = "fresh", .kind = "value", .key = "u64", .value = "u64", .parameters = "", .timed = false,
+                                     .fingerprint = 9, .dropped_through = kMinusInfinity, .live_buckets = {}});
+  job.sinks.push_back("audit");
+  const RecoveryPlan plan = planned(holding({complete(7)}), job);
+  EXPECT_THAT(plan.added, ElementsAre("per_user/fresh", "sink audit"));
+  EXPECT_EQ(plan.operators[1].states[2].id, 5);
+}
+
+TEST(Recovery, LetsASinkGoThatHasNothingPending) {
+  Manifest manifest = sample_manifest();
+  manifest.committables.clear();
+  JobFacts job = sample_job();
+  job.sinks = {};
+  EXPECT_THAT(planned(holding({complete(manifest)}), job).dropped, ElementsAre("sink out"));
+}
+
+}  // namespace
+}  // namespace tidemark

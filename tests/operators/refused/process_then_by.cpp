@@ -1,0 +1,5 @@
+#include "process_of_payments.hpp"
+
+Node node() {
+  return process_payments([](const Payment&, Spent&, ProcessContext<long>&, Collector<Alert>&) {}, event_time_order(&Alert::card));
+}

@@ -1,0 +1,356 @@
+// Window operators against a model that keeps every record and computes windows by their definition, on random and on all small inputs.
+
+#include <map>
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "windows_support.hpp"
+
+namespace {
+
+using namespace window_tests;
+
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+
+// One record as a splits' history gives it to an operator.
+struct Input {
+  std::string key;
+  std::int64_t time;
+  std::int64_t as_of;
+};
+// A history: records and watermarks (a Step without records) in turn.
+struct Step {
+  std::vector<Input> records;
+  std::int64_t watermark = kNever;
+};
+using History = std::vector<Step>;
+
+Script<Item> script_of(const History& history) {
+  Script<Item> script;
+  std::int64_t number = 0;
+  for (const Step& step : history) {
+    if (step.records.empty()) {
+      script.watermark(event_time(step.watermark));
+      continue;
+    }
+    Script<Item>::Records records;
+    for (const Input& input : step.records) {
+      // Weights whose sums depend on the order of addition.
+      records.push_back({{input.key, input.time, 1.0 / static_cast<double>(3 + number++ % 97)}, event_time(input.time), event_time(input.as_of), {}});
+    }
+    script.batch(std::move(records));
+  }
+  return script.end();
+}
+
+struct Expected {
+  std::multiset<std::string> panes;
+  std::multiset<std::string> late;
+  std::uint64_t late_for_some = 0;
+  std::uint64_t in_no_window = 0;
+  friend bool operator==(const Expected&, const Expected&) = default;
+};
+
+std::string pane_text(const std::string& key, std::int64_t start, std::int64_t end, Times times) {
+  std::sort(times.begin(), times.end());
+  std::string text = key + "[" + std::to_string(start) + "," + std::to_string(end) + ")";
+  for (const std::int64_t time : times) text += " " + std::to_string(time);
+  return text;
+}
+std::string late_text(std::int64_t time, std::int64_t decision) { return std::to_string(time) + "@" + std::to_string(decision); }
+
+// A2, A3, L1, L4. Tumbling windows are sliding ones with slide == size.
+Expected sliding_model(const History& history, std::int64_t size, std::int64_t slide, std::int64_t offset) {
+  Expected expected;
+  std::map<std::tuple<std::int64_t, std::int64_t, std::string>, Times> panes;
+  std::int64_t watermark = kNever;
+  for (const Step& step : history) {
+    if (step.records.empty()) watermark = step.watermark;
+    for (const Input& input : step.records) {
+      const std::int64_t decision = std::max(input.as_of, watermark);
+      int windows = 0;
+      int open = 0;
+      for (std::int64_t start = input.time - size + 1; start <= input.time; ++start) {
+        if ((start - offset) % slide != 0) continue;
+        ++windows;
+        if (start + size - 1 <= decision) continue;
+        ++open;
+        panes[{start, start + size, input.key}].push_back(input.time);
+      }
+      if (windows == 0) ++expected.in_no_window;
+      if (windows > 0 && open == 0) expected.late.insert(late_text(input.time, decision));
+      if (open > 0 && open < windows) ++expected.late_for_some;
+    }
+  }
+  for (const auto& [where, times] : panes) expected.panes.insert(pane_text(std::get<2>(where), std::get<0>(where), std::get<1>(where), times));
+  return expected;
+}
+
+// S1, S3, S4.
+Expected session_model(const History& history, std::int64_t gap) {
+  struct Session {
+    std::int64_t start, end;
+    Times times;
+  };
+  Expected expected;
+  std::map<std::string, std::vector<Session>> sessions;
+  std::int64_t watermark = kNever;
+  auto fire = [&] {
+    for (auto& [key, list] : sessions) {
+      std::erase_if(list, [&, &name = key](const Session& session) {
+        if (session.end - 1 > watermark) return false;
+        expected.panes.insert(pane_text(name, session.start, session.end, session.times));
+        return true;
+      });
+    }
+  };
+  for (const Step& step : history) {
+    if (step.records.empty()) {
+      watermark = step.watermark;
+      fire();
+    }
+    for (const Input& input : step.records) {
+      const std::int64_t decision = std::max(input.as_of, watermark);
+      Session merged{input.time, input.time + gap, {input.time}};
+      auto joins = [&](const Session& session) {
+        return session.end - 1 > decision && input.time < session.end && session.start < input.time + gap;
+      };
+      auto& list = sessions[input.key];
+      for (const Session& session : list) {
+        if (!joins(session)) continue;
+        merged.start = std::min(merged.start, session.start);
+        merged.end = std::max(merged.end, session.end);
+        merged.times.insert(merged.times.end(), session.times.begin(), session.times.end());
+      }
+      if (merged.end - 1 <= decision) {
+        expected.late.insert(late_text(input.time, decision));
+        continue;
+      }
+      std::erase_if(list, joins);
+      list.push_back(merged);
+    }
+  }
+  watermark = kForever;
+  fire();
+  return expected;
+}
+
+Expected model_of(const WindowSpec& spec, const History& history) {
+  return spec.kind == WindowKind::kSession ? session_model(history, spec.size.count())
+                                           : sliding_model(history, spec.size.count(), spec.slide.count(), spec.offset.count());
+}
+
+Expected what_came_out(const Play& play) {
+  Expected found;
+  EventTime last_end = kMinusInfinity;
+  std::size_t element = 0;
+  for (const auto& event : play.events) {
+    if (event.outlet != kMainOutlet || event.kind != Play::Kind::kRecord) continue;
+    Pane pane;
+    EXPECT_TRUE(decode_whole(event.bytes, pane));
+    EXPECT_TRUE(event.element != element || pane.window.end >= last_end);   // F2
+    element = event.element;
+    last_end = pane.window.end;
+    found.panes.insert(pane_text(pane.key, micros(pane.window.start), micros(pane.window.end), pane.value));
+  }
+  for (const auto& emitted : play.records<Late<Item>>(kLateOutlet)) {
+    EXPECT_EQ(emitted.as_of, emitted.record.decision_watermark);
+    found.late.insert(late_text(micros(emitted.record.time), micros(emitted.record.decision_watermark)));
+  }
+  EXPECT_EQ(play.counters.late, found.late.size());
+  found.late_for_some = play.counters.late_for_some_windows;
+  found.in_no_window = play.counters.in_no_window;
+  return found;
+}
+
+std::string text_of(const History& history) {
+  std::string text;
+  for (const Step& step : history) {
+    text += step.records.empty() ? " wm " + std::to_string(step.watermark) : " in";
+    for (const Input& input : step.records) {
+      text += " " + input.key + ":" + std::to_string(input.time) + (input.as_of == kNever ? "" : "@" + std::to_string(input.as_of));
+    }
+    text += " |";
+  }
+  return text;
+}
+
+// A source split: its records in order, judged by its own watermark (W3, W5).
+class Split {
+ public:
+  explicit Split(std::int64_t bound) : bound_(bound) {}
+  Input read(std::string key, std::int64_t time) {
+    const std::int64_t position = watermark();
+    greatest_ = std::max(greatest_, time);
+    return {std::move(key), time, time <= position ? position : kNever};
+  }
+  std::int64_t watermark() const { return greatest_ == kNever ? kNever : greatest_ - bound_ - 1; }
+
+ private:
+  std::int64_t bound_;
+  std::int64_t greatest_ = kNever;
+};
+
+// Several splits that run at their own speed, seen by an operator whose watermark lags behind them.
+History random_history(std::mt19937& random, bool idleness) {
+  auto below = [&](std::int64_t n) { return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n)); };
+  std::vector<Split> splits(static_cast<std::size_t>(1 + below(3)), Split(below(8)));
+  std::vector<std::int64_t> now(splits.size(), -20 + below(20));
+  const std::int64_t disorder = 1 + below(30);
+  const std::int64_t keys = 1 + below(4);
+  History history;
+  std::int64_t watermark = kNever;
+  for (int step = 0; step < 30; ++step) {
+    Step batch;
+    for (std::int64_t i = below(6); i >= 0; --i) {
+      const auto at = static_cast<std::size_t>(below(static_cast<std::int64_t>(splits.size())));
+      now[at] += below(5) == 0 ? below(25) : below(3);
+      batch.records.push_back(splits[at].read(std::string(static_cast<std::size_t>(1 + below(keys)), 'a'), now[at] - below(disorder)));
+    }
+    history.push_back(batch);
+    if (below(3) != 0) continue;
+    std::int64_t merged = kForever;
+    for (const Split& split : splits) merged = idleness && below(2) == 0 ? merged : std::min(merged, split.watermark());
+    if (merged == kForever || merged <= watermark) continue;
+    watermark = merged;
+    history.push_back({{}, watermark});
+  }
+  return history;
+}
+
+std::vector<WindowSpec> specs() {
+  const auto us = [](std::int64_t count) { return Duration{count}; };
+  return {tumbling(us(10)),           tumbling(us(7), {.offset = us(-3)}),      sliding(us(10), us(5)),  sliding(us(12), us(3), {.offset = us(2)}),
+          sliding(us(10), us(3)),     sliding(us(10), us(7), {.offset = us(4)}), sliding(us(11), us(10)), sliding(us(16), us(1)),
+          sliding(us(4), us(9)),      session(us(3)),                           session(us(8))};
+}
+
+void compare(const WindowSpec& spec, const History& history, bool all_ways) {
+  const auto harness = panes_of(spec);
+  const auto script = script_of(history);
+  const Play play = harness.play(script);
+  const bool same = what_came_out(play) == model_of(spec, history);
+  EXPECT_TRUE(same) << spec.describe() << text_of(history);
+  EXPECT_EQ(play.entries_left, 0u) << spec.describe() << text_of(history);
+  if (all_ways) EXPECT_EQ(harness.disagreement(script), "") << spec.describe() << text_of(history);
+}
+
+TEST(Windows, AgreeWithTheirDefinition) {
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    std::mt19937 random(seed);
+    const History history = random_history(random, seed % 4 == 3);
+    for (const WindowSpec& spec : specs()) {
+      compare(spec, history, seed % 20 == 3);
+      if (HasFailure()) FAIL() << "seed " << seed;
+    }
+  }
+}
+
+// A floating-point sum shows in which order values were merged: it must follow from the input alone (D1), whatever was restored in between.
+TEST(Windows, AddFloatingPointNumbersInAnOrderOfTheirOwn) {
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    std::mt19937 random(seed);
+    const History history = random_history(random, false);
+    for (const WindowSpec& spec : specs()) {
+      const auto harness = harness_of(spec, sum(&Item::weight), average(&Item::weight), count());
+      EXPECT_EQ(harness.disagreement(script_of(history)), "") << spec.describe() << text_of(history) << "seed " << seed;
+    }
+  }
+}
+
+// All ways in which the operator's watermark may lag behind that of one split: nothing depends on it (L2, S4, D1).
+TEST(Windows, DoNotDependOnWhenTheWatermarkComes) {
+  const auto us = [](std::int64_t count) { return Duration{count}; };
+  const std::vector<WindowSpec> kinds = {tumbling(us(3)), sliding(us(4), us(2)), sliding(us(5), us(3)), session(us(3))};
+  constexpr int kRecords = 4;
+  constexpr std::int64_t kTimes = 7;
+  for (int input = 0; input < kTimes * kTimes * kTimes * kTimes; ++input) {
+    std::vector<std::int64_t> times;
+    for (int rest = input, i = 0; i < kRecords; ++i, rest /= kTimes) times.push_back(rest % kTimes);
+    std::vector<Expected> expected(kinds.size());
+    for (int when = 0; when < 1 << kRecords; ++when) {
+      Split split(0);
+      History history;
+      std::int64_t watermark = kNever;
+      for (int i = 0; i < kRecords; ++i) {
+        history.push_back({{split.read("k", times[static_cast<std::size_t>(i)])}});
+        if ((when >> i & 1) == 0 || split.watermark() <= watermark) continue;
+        watermark = split.watermark();
+        history.push_back({{}, watermark});
+      }
+      for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+        const Expected found = what_came_out(panes_of(kinds[kind]).play(script_of(history)));
+        if (when == 0) expected[kind] = found;
+        ASSERT_TRUE(found == expected[kind]) << kinds[kind].describe() << text_of(history);
+        ASSERT_TRUE(found == model_of(kinds[kind], history)) << kinds[kind].describe() << text_of(history);
+      }
+    }
+  }
+}
+
+// All interleavings of two splits, with the merged watermark after every record or never. Windows: also with records behind. Sessions: with none behind (S4).
+TEST(Windows, DoNotDependOnHowSplitsInterleave) {
+  const auto us = [](std::int64_t count) { return Duration{count}; };
+  auto all_ways = [](const std::vector<WindowSpec>& kinds, const std::vector<std::int64_t>& left, const std::vector<std::int64_t>& right) {
+    for (const WindowSpec& spec : kinds) {
+      std::optional<Expected> expected;
+      const std::size_t total = left.size() + right.size();
+      for (unsigned choice = 0; choice < 1u << total; ++choice) {
+        if (static_cast<std::size_t>(std::popcount(choice)) != right.size()) continue;
+        for (const bool eager : {false, true}) {
+          Split x(0);
+          Split y(0);
+          History history;
+          std::int64_t watermark = kNever;
+          std::size_t read = 0;
+          for (std::size_t i = 0; i < total; ++i) {
+            const bool from_right = (choice >> i & 1) != 0;
+            history.push_back({{from_right ? y.read("k", right[i - (i - read)]) : x.read("k", left[i - read])}});
+            read += from_right ? 1 : 0;
+            const std::int64_t merged = std::min(x.watermark(), y.watermark());
+            if (!eager || merged <= watermark) continue;
+            watermark = merged;
+            history.push_back({{}, watermark});
+          }
+          const Expected found = what_came_out(panes_of(spec).play(script_of(history)));
+          if (!expected) expected = found;
+          ASSERT_TRUE(found == *expected) << spec.describe() << text_of(history);
+        }
+      }
+    }
+  };
+  const std::vector<WindowSpec> windows = {tumbling(us(4)), sliding(us(4), us(2)), sliding(us(5), us(3))};
+  all_ways(windows, {20, 5}, {1});   // L2
+  std::mt19937 random(1);
+  for (int round = 0; round < 60; ++round) {
+    std::vector<std::int64_t> left(3);
+    std::vector<std::int64_t> right(3);
+    for (auto* times : {&left, &right}) {
+      for (std::int64_t& time : *times) time = static_cast<std::int64_t>(random() % 9);
+    }
+    all_ways(windows, left, right);
+    std::sort(left.begin(), left.end());
+    std::sort(right.begin(), right.end());
+    all_ways({session(us(2)), session(us(3))}, left, right);
+  }
+}
+
+// F2, D1: a watermark step by step or at once.
+TEST(Windows, GiveTheSameInManyStepsOrInOne) {
+  for (const WindowSpec& spec : specs()) {
+    Script<Item> steps;
+    Script<Item> one;
+    for (std::int64_t i = 0; i < 60; ++i) {
+      const Item record = item(i * 7 % 50, std::string(1, static_cast<char>('a' + i % 3)));
+      steps.record(record, event_time(record.time));
+      one.record(record, event_time(record.time));
+    }
+    for (std::int64_t t = -5; t < 70; t += 4) steps.watermark(event_time(t));
+    EXPECT_TRUE(what_came_out(panes_of(spec).play(steps.end())) == what_came_out(panes_of(spec).play(one.end()))) << spec.describe();
+  }
+}
+
+}  // namespace
