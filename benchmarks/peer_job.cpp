@@ -248,9 +248,11 @@ tidemark::Result<Outcome> run_job(const Workload& workload, std::uint64_t events
   runtime_options.workers = options.workers;
   runtime_options.max_batch = options.max_batch;
 
+  const double cpu = cpu_seconds();
   TIDEMARK_ASSIGN(const auto runtime, Runtime::start(build(workload, payments(workload, events, options.parallelism, marks), tallies), runtime_options));
   const JobResult result = runtime->wait();
   Outcome outcome;
+  outcome.cpu_seconds = cpu_seconds() - cpu;
   outcome.seconds = Marks::seconds_since(marks->first);
   outcome.second_half_seconds = Marks::seconds_since(marks->at_half);
   if (result.state != JobState::kFinished) {

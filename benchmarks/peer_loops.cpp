@@ -212,8 +212,10 @@ Outcome run_loop(const Workload& workload, std::uint64_t events) {
   Times times;
   Outcome outcome;
   reset_peak_memory();
+  const double cpu = cpu_seconds();
   times.begin = Clock::now();
   outcome.answer = run(workload, events, times);
+  outcome.cpu_seconds = cpu_seconds() - cpu;
   outcome.seconds = std::chrono::duration<double>(times.end - times.begin).count();
   outcome.second_half_seconds = std::chrono::duration<double>(times.end - times.half).count();
   outcome.max_rss_mib = peak_memory_mib();

@@ -89,6 +89,7 @@ struct Outcome {
   Answer answer;
   double seconds = 0;                   // from the first event to the end
   double second_half_seconds = 0;       // from event N/2 to the end
+  double cpu_seconds = 0;               // of all threads; on a busy machine the steadier figure
   std::uint64_t checkpoints = 0;
   double max_rss_mib = 0;
 };
@@ -109,5 +110,7 @@ auto with_shape(const Workload& workload, F f) {
 // The peak of the process' memory since reset_peak_memory(), or since its start where the system does not let it be reset.
 void reset_peak_memory();
 double peak_memory_mib();
+// Processor time of the process so far.
+double cpu_seconds();
 
 }  // namespace peer

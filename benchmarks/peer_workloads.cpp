@@ -136,8 +136,8 @@ std::string hex(std::uint64_t value) {
 std::string result_line(const Arguments& arguments, bool is_job, const Outcome& outcome) {
   const std::uint64_t half = arguments.events - arguments.events / 2;
   char figures[256];
-  std::snprintf(figures, sizeof figures, "seconds=%.3f events_per_s=%.0f second_half_events_per_s=%.0f", outcome.seconds,
-                static_cast<double>(arguments.events) / outcome.seconds, static_cast<double>(half) / outcome.second_half_seconds);
+  std::snprintf(figures, sizeof figures, "seconds=%.3f events_per_s=%.0f second_half_events_per_s=%.0f cpu_seconds=%.3f", outcome.seconds,
+                static_cast<double>(arguments.events) / outcome.seconds, static_cast<double>(half) / outcome.second_half_seconds, outcome.cpu_seconds);
   char memory[32];
   std::snprintf(memory, sizeof memory, "%.0f", outcome.max_rss_mib);
   return std::string("RESULT engine=") + (is_job ? "tidemark" : "loop") + " workload=" + arguments.workload.name +

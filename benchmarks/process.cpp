@@ -1,6 +1,6 @@
-// process() against hand-written loops, in one process and without a runtime: the workloads `total` (a running count and sum for each key) in order
-// of arrival, and `velocity` (more than five events of a key within 60 s) in event-time order.
-// usage: process [WORKLOAD [EVENTS [ROUNDS]]]      prints one line for each round; the check values of both sides must be equal
+// process() against hand-written loops, in one process and without a runtime: the workloads `total` (a running count and sum for each key)
+// in order of arrival, and `velocity` (more than five events of a key within 60 s) in event-time order. usage: process [WORKLOAD [EVENTS
+// [ROUNDS]]]      prints one line for each round; the check values of both sides must be equal
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -99,11 +99,11 @@ struct Total {
 
 struct Velocity {
   struct State {
-    std::deque<std::int64_t> times;
+    std::vector<std::int64_t> times;   // few: one small block of memory for each key
   };
   void operator()(const Event& e, State& state, ProcessContext<std::uint64_t>&, Collector<Row>& out) const {
-    std::deque<std::int64_t>& times = state.times;
-    while (!times.empty() && times.front() <= e.time - 60000) times.pop_front();
+    std::vector<std::int64_t>& times = state.times;
+    times.erase(times.begin(), std::find_if(times.begin(), times.end(), [&](std::int64_t time) { return time > e.time - 60000; }));
     times.push_back(e.time);
     if (times.size() > 5) out({e.key, static_cast<std::uint64_t>(e.time), times.size(), 0});
   }

@@ -143,29 +143,29 @@ void measure_slices(std::size_t keys) {
               static_cast<unsigned long long>(walked));
 }
 
-void measure_timers(std::size_t keys) {
+// `waiting` timers are set at any time, one for each microsecond.
+void measure_timers(std::int64_t waiting) {
   constexpr std::size_t kTimers = 1 << 20;
-  const std::vector<Keyed> records = records_of(keys, kTimers);
+  const std::vector<Keyed> records = records_of(100000, kTimers);
   StateBackend backend({}, 0, 128);
   auto& timers = backend.timers<Key>();
   std::int64_t now = 0;
   const double set_and_fire = best_nanoseconds(5, kTimers, [&] {
     for (std::size_t first = 0; first < kTimers; first += kBatch) {
-      for (std::size_t i = first; i < first + kBatch; ++i) timers.set(records[i].hash, records[i].key, event_time(++now + 60'000'000));
-      while (timers.next() != nullptr && timers.next()->time <= event_time(now)) timers.take_next();
+      for (std::size_t i = first; i < first + kBatch; ++i) timers.set(records[i].hash, records[i].key, event_time(++now + waiting));
+      for (const auto* next = timers.next(); next != nullptr && next->time <= event_time(now); next = timers.next()) timers.take_next();
     }
-    now += 60'000'000;
-    while (timers.next() != nullptr) timers.take_next();
   });
-  std::vector<std::int64_t> due(keys, 0);
+  std::vector<std::int64_t> due(100000, 0);
   const double push_back = best_nanoseconds(3, kTimers, [&] {
     for (const Keyed& record : records) {
-      if (due[record.key] != 0) timers.erase(record.hash, record.key, event_time(due[record.key]));
-      due[record.key] = ++now + 60'000'000;
-      timers.set(record.hash, record.key, event_time(due[record.key]));
+      std::int64_t& time = due[record.key];
+      if (time != 0) timers.erase(record.hash, record.key, event_time(time));
+      time = ++now + 60'000'000;
+      timers.set(record.hash, record.key, event_time(time));
     }
   });
-  std::printf("%9zu keys: timer set and fired %5.1f, erased and set later %5.1f\n", keys, set_and_fire, push_back);
+  std::printf("%9lld timers waiting: set and fired %5.1f, erased and set later %5.1f\n", static_cast<long long>(waiting), set_and_fire, push_back);
 }
 
 void measure_buffer(const char* name, std::int64_t per_time, std::int64_t disorder) {
@@ -199,7 +199,7 @@ int main(int argc, char** argv) {
   std::printf("ns per operation\n");
   for (std::size_t keys = 1000; static_cast<double>(keys) <= most; keys *= 10) measure_tables(keys);
   for (std::size_t keys = 1000; static_cast<double>(keys) <= std::min(most, 1e6); keys *= 10) measure_slices(keys);
-  for (std::size_t keys = 1000; static_cast<double>(keys) <= std::min(most, 1e6); keys *= 1000) measure_timers(keys);
+  for (const std::int64_t waiting : {1000, 100000, 1000000}) measure_timers(waiting);
   measure_buffer("in order, one record a time", 1, 0);
   measure_buffer("in order, ten records a time", 10, 0);
   measure_buffer("ten records a time, 5 ms of disorder", 10, 5000);

@@ -22,6 +22,11 @@ Result<std::vector<DirectoryEntry>> children(FileSystem& files, const std::strin
   return files.list(path);
 }
 
+// Files of the layout, and what publish_file leaves of them in a process that is killed.
+bool is_our_file(const std::string& name) {
+  return name == "LOCK" || name == kProbe || name == ".LINEAGE.partial" || name == std::string{"."} + kProbe + ".partial";
+}
+
 // The numbers among the directories in `path`, ascending; other names go to `unknown`.
 Result<std::vector<std::uint64_t>> numbered_children(FileSystem& files, const std::string& path, std::vector<std::string>& unknown) {
   TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, children(files, path));
@@ -69,8 +74,7 @@ Result<DirectoryFacts> read_state_directory(FileSystem& files, const std::string
   DirectoryFacts facts;
   TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, children(files, directory));
   for (const DirectoryEntry& entry : entries) {
-    const bool ours = entry.kind == FileKind::kDirectory ? entry.name == "checkpoints" || entry.name == "live"
-                                                         : entry.kind == FileKind::kFile && (entry.name == "LOCK" || entry.name == kProbe);
+    const bool ours = entry.kind == FileKind::kDirectory ? entry.name == "checkpoints" || entry.name == "live" : is_our_file(entry.name);
     if (entry.name == "LINEAGE") {
       facts.ever_completed = true;   // whatever it holds: it would not be there otherwise
     } else if (!ours) {

@@ -2,9 +2,11 @@
 
 #include <cstdio>
 #include <numeric>
+#include <vector>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
 #include <tidemark/core/file_system.hpp>
@@ -93,18 +95,24 @@ int list_checkpoints(const std::string& directory, bool json) {
 }
 
 int show_checkpoint(const std::string& directory, std::optional<CheckpointId> id, bool json) {
-  if (!id) {
-    const auto facts = read_state_directory(posix_file_system(), directory);
-    if (!facts.ok()) return report(facts.error());
-    for (const FoundCheckpoint& found : facts->checkpoints) {
-      if (found.manifest != nullptr) id = found.id;
-    }
-    if (!id) {
-      return report({.code = ErrorCode::kRestoreRefused,
-                     .message = "there is no usable checkpoint in " + directory,
-                     .fix = "name the state directory of a job with --state DIR"});
-    }
+  const auto facts = read_state_directory(posix_file_system(), directory);
+  if (!facts.ok()) return report(facts.error());
+  std::vector<CheckpointId> usable;
+  bool found = false;
+  for (const FoundCheckpoint& each : facts->checkpoints) {
+    if (each.manifest != nullptr) usable.push_back(each.id);
+    found = found || each.id == id;
   }
+  if (usable.empty() && !found) {
+    return report({.code = ErrorCode::kRestoreRefused, .message = "there is no usable checkpoint in " + directory, .fix = "name the state directory of a job with --state DIR"});
+  }
+  if (id && !found) {
+    return report({.code = ErrorCode::kRestoreRefused,
+                   .message = fmt::format("there is no checkpoint {} in {}", *id, directory),
+                   .facts = {{"usable", fmt::format("{}", fmt::join(usable, ", "))}},
+                   .fix = "name one of those, or none for the newest"});
+  }
+  if (!id) id = usable.back();
   const auto manifest = load_manifest(posix_file_system(), directory, *id);
   if (!manifest.ok()) return report(manifest.error());
   if (json) {

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -38,50 +39,83 @@ CLI::Option* add_duration(CLI::App& app, const std::string& flag, std::chrono::m
   return option;
 }
 
+// CLI11 would read -1 as the largest number.
+template <class Count>
+CLI::Option* add_count(CLI::App& app, const std::string& flag, Count& value, const std::string& help) {
+  const auto check = [](const std::string& text) { return text.starts_with('-') ? text + " is negative" : std::string{}; };
+  return app.add_option(flag, value, help)->capture_default_str()->check(CLI::Validator(check, ""));
+}
+
 }  // namespace
 
-struct Cli::Declared {
-  struct Entry {
-    std::function<CLI::Option*(CLI::App&)> add;
-    bool required = false;
-  };
-  std::string name;
-  std::string description;
-  std::vector<Entry> options;
+struct CliOptions::Entry {
+  std::function<CLI::Option*(CLI::App&)> add;
+  bool required = false;
+
+  void add_to(CLI::App& app, const std::string& group) const {
+    CLI::Option* option = add(app);
+    option->group(group);
+    if (required) option->required();
+  }
 };
 
-Cli::Cli(std::string name, std::string description) : declared_(std::make_unique<Declared>(Declared{std::move(name), std::move(description), {}})) {}
-Cli::~Cli() = default;
+CliOptions::CliOptions() = default;
+CliOptions::~CliOptions() = default;
 
-Cli::Option& Cli::Option::required() {
-  cli_.declared_->options[index_].required = true;
+CliOptions::Option& CliOptions::Option::required() {
+  owner_.entries_[index_].required = true;
   return *this;
 }
 
-Cli::Option Cli::option(std::string flag, std::string& value, std::string help, std::vector<std::string> choices) {
-  declared_->options.push_back({[=, &value](CLI::App& app) {
-                                  CLI::Option* option = app.add_option(flag, value, help)->capture_default_str();
-                                  if (!choices.empty()) option->check(CLI::IsMember(choices));
-                                  return option;
-                                },
-                                false});
-  return {*this, declared_->options.size() - 1};
+CliOptions::Option CliOptions::option(std::string flag, std::string& value, std::string help, std::vector<std::string> choices) {
+  entries_.push_back({[=, &value](CLI::App& app) {
+    CLI::Option* option = app.add_option(flag, value, help)->capture_default_str();
+    if (!choices.empty()) option->check(CLI::IsMember(choices));
+    return option;
+  }});
+  return {*this, entries_.size() - 1};
 }
-Cli::Option Cli::option(std::string flag, std::uint64_t& value, std::string help) {
-  declared_->options.push_back({[=, &value](CLI::App& app) { return app.add_option(flag, value, help)->capture_default_str(); }, false});
-  return {*this, declared_->options.size() - 1};
+CliOptions::Option CliOptions::option(std::string flag, std::uint64_t& value, std::string help) {
+  entries_.push_back({[=, &value](CLI::App& app) { return add_count(app, flag, value, help); }});
+  return {*this, entries_.size() - 1};
 }
-Cli::Option Cli::option(std::string flag, double& value, std::string help) {
-  declared_->options.push_back({[=, &value](CLI::App& app) { return app.add_option(flag, value, help)->capture_default_str(); }, false});
-  return {*this, declared_->options.size() - 1};
+CliOptions::Option CliOptions::option(std::string flag, double& value, std::string help) {
+  entries_.push_back({[=, &value](CLI::App& app) { return app.add_option(flag, value, help)->capture_default_str(); }});
+  return {*this, entries_.size() - 1};
 }
-Cli::Option Cli::option(std::string flag, bool& value, std::string help) {
-  declared_->options.push_back({[=, &value](CLI::App& app) { return app.add_flag(flag, value, help); }, false});
-  return {*this, declared_->options.size() - 1};
+CliOptions::Option CliOptions::option(std::string flag, bool& value, std::string help) {
+  entries_.push_back({[=, &value](CLI::App& app) { return app.add_flag(flag, value, help); }});
+  return {*this, entries_.size() - 1};
 }
-Cli::Option Cli::option(std::string flag, std::chrono::milliseconds& value, std::string help) {
-  declared_->options.push_back({[=, &value](CLI::App& app) { return add_duration(app, flag, value, help); }, false});
-  return {*this, declared_->options.size() - 1};
+CliOptions::Option CliOptions::option(std::string flag, std::chrono::milliseconds& value, std::string help) {
+  entries_.push_back({[=, &value](CLI::App& app) { return add_duration(app, flag, value, help); }});
+  return {*this, entries_.size() - 1};
+}
+
+struct Cli::Declared {
+  struct Verb {
+    std::string words;
+    std::string help;
+    std::function<int()> action;
+    CliOptions options;
+  };
+  std::string name;
+  std::string description;
+  std::deque<Verb> verbs;   // stays where it is: verb() gives references away
+};
+
+Cli::Cli(std::string name, std::string description) : declared_(std::make_unique<Declared>()) {
+  declared_->name = std::move(name);
+  declared_->description = std::move(description);
+}
+Cli::~Cli() = default;
+
+CliOptions& Cli::verb(std::string words, std::string help, std::function<int()> action) {
+  Declared::Verb& added = declared_->verbs.emplace_back();
+  added.words = std::move(words);
+  added.help = std::move(help);
+  added.action = std::move(action);
+  return added.options;
 }
 
 namespace {
@@ -89,32 +123,56 @@ namespace {
 // The verbs, and where their flags put their values.
 class CommandLine {
  public:
-  CommandLine(const std::string& name, const std::string& description) : app_(description, name), run_name_(name) {
-    app_.require_subcommand(1);
+  CommandLine(const std::string& name, const std::string& description) : app_(description, name), program_(name) { app_.require_subcommand(1); }
+
+  // The verbs that need the job.
+  void add_job_verbs() {
+    state_ = program_ + ".state";
     run_ = app_.add_subcommand("run", "Run the job; goes on from its last checkpoint");
     run_->add_option("--state", state_, "Directory of the job's checkpoints")->capture_default_str();
     run_->add_option("--from", from_, "latest, a checkpoint's number, or none")->capture_default_str();
-    run_->add_option("--parallelism", parallelism_, "Tasks per stage")->capture_default_str();
-    run_->add_option("--workers", workers_, "Threads for the tasks; 0: as many as the parallelism, at most the cores")->capture_default_str();
+    add_count(*run_, "--parallelism", parallelism_, "Tasks per stage");
+    add_count(*run_, "--workers", workers_, "Threads for the tasks; 0: as many as the parallelism, at most the cores");
     run_->add_option("--drop-state", drop_state_, "Operator, source or sink whose stored part may be given up")->type_name("OPERATOR");
-    run_->add_option("--batch", max_batch_, "Records in a batch; results do not depend on it")->capture_default_str();
+    add_count(*run_, "--batch", max_batch_, "Records in a batch; results do not depend on it");
     run_->add_flag("--deterministic", deterministic_, "Equal bytes from run to run, at the cost of a sort for each firing");
     run_->add_flag("-q,--quiet", quiet_, "No progress");
     run_->add_flag("-v,--verbose", verbose_, "More talk");
     add_duration(*run_, "--checkpoint-every", checkpoint_every_, "From one checkpoint to the next; results become visible that often");
     plan_ = app_.add_subcommand("plan", "Show the job's stages, exchanges and guarantees; touches nothing");
     plan_->add_option("--format", format_, "text, dot, mermaid or json")->check(CLI::IsMember({"text", "dot", "mermaid", "json"}))->capture_default_str();
-    plan_->add_option("--parallelism", parallelism_, "Tasks per stage")->capture_default_str();
-    checkpoints_ = app_.add_subcommand("checkpoints", "Look at the job's checkpoints; only reads");
-    checkpoints_->require_subcommand(1);
-    ls_ = checkpoints_->add_subcommand("ls", "List them");
-    show_ = checkpoints_->add_subcommand("show", "Show one, by default the newest");
-    show_->add_option("id", id_, "Number of the checkpoint");
+    add_count(*plan_, "--parallelism", parallelism_, "Tasks per stage");
+  }
+  // The verbs that every program has.
+  void add_common_verbs() {
+    CLI::App* checkpoints = app_.add_subcommand("checkpoints", "Look at checkpoints; only reads");
+    checkpoints->require_subcommand(1);
+    ls_ = checkpoints->add_subcommand("ls", "List them");
+    show_ = checkpoints->add_subcommand("show", "Show one, by default the newest");
+    show_->add_option("id", id_, "Number of the checkpoint")->check(CLI::PositiveNumber);
     for (CLI::App* verb : {ls_, show_}) {
-      verb->add_option("--state", state_, "Directory of the job's checkpoints")->capture_default_str();
+      CLI::Option* state = verb->add_option("--state", state_, "Directory of the job's checkpoints");
+      if (state_.empty()) {
+        state->required();
+      } else {
+        state->capture_default_str();
+      }
       verb->add_flag("--json", json_, "One JSON object per line");
     }
     version_ = app_.add_subcommand("version", "Print the version");
+  }
+  // A verb of the program's own. "demo fraud" goes below "demo", which must be there; without an action it is such a group.
+  CLI::App& add_verb(const std::string& words, const std::string& help, std::function<int()> action) {
+    CLI::App* group = &app_;
+    const std::size_t space = words.find(' ');
+    if (space != std::string::npos) group = app_.get_subcommand(words.substr(0, space));
+    CLI::App* verb = group->add_subcommand(space == std::string::npos ? words : words.substr(space + 1), help);
+    if (action) {
+      actions_.emplace_back(verb, std::move(action));
+    } else {
+      verb->require_subcommand(1);
+    }
+    return *verb;
   }
 
   CLI::App& run_verb() { return *run_; }
@@ -135,32 +193,36 @@ class CommandLine {
     }
     if (*ls_) return list_checkpoints(state_, json_);
     if (*show_) return show_checkpoint(state_, id_ == 0 ? std::nullopt : std::optional<CheckpointId>{id_}, json_);
+    for (const auto& [verb, action] : actions_) {
+      if (*verb) return action();
+    }
     auto graph = build();
     if (!graph.ok()) return report(graph.error());
     return *plan_ ? show_plan(*graph) : run(*std::move(graph));
   }
 
-  void set_default_state(std::string directory) { state_ = std::move(directory); }
-
  private:
   int refuse(const CLI::ParseError& error) {
     std::string message = error.what();
-    std::string fix = "see " + run_name_ + " --help";
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) || error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
-      if (const std::string near = suggestion(); !near.empty()) fix = "did you mean " + near + "? " + fix;
+    std::string fix = "see " + program_ + " --help";
+    const auto code = static_cast<CLI::ExitCodes>(error.get_exit_code());
+    if (code == CLI::ExitCodes::ExtrasError || code == CLI::ExitCodes::RequiredError) {
+      const std::vector<std::string> unknown = app_.remaining(true);
+      if (!unknown.empty()) message = "unknown " + std::string(unknown.front().starts_with('-') ? "option " : "word ") + unknown.front();
+      if (const std::string near = suggestion(unknown); !near.empty()) fix = "did you mean " + near + "? " + fix;
     }
     return report({.code = ErrorCode::kUsage, .message = std::move(message), .fix = std::move(fix)});
   }
 
-  // The known word nearest to the first unknown one.
-  std::string suggestion() const {
+  // The known word that is nearest to an unknown one.
+  std::string suggestion(const std::vector<std::string>& unknown) const {
     std::vector<std::string> words;
     const CLI::App* verb = &app_;
     while (!verb->get_subcommands().empty()) verb = verb->get_subcommands().front();
     for (const CLI::App* each : verb->get_subcommands([](const CLI::App*) { return true; })) words.push_back(each->get_name());
     for (const CLI::Option* each : verb->get_options()) words.push_back(each->get_name());
-    for (const std::string& unknown : app_.remaining(true)) {
-      if (std::string near = nearest(unknown, words); !near.empty()) return near;
+    for (const std::string& word : unknown) {
+      if (std::string near = nearest(word.substr(0, word.find('=')), words); !near.empty()) return near;
     }
     return {};
   }
@@ -174,7 +236,7 @@ class CommandLine {
 
   int run(Graph graph) const {
     RunOptions options;
-    options.runtime.job_name = run_name_;
+    options.runtime.job_name = program_;
     options.runtime.state_directory = state_;
     options.runtime.parallelism = parallelism_;
     options.runtime.workers = workers_;
@@ -197,10 +259,10 @@ class CommandLine {
   }
 
   CLI::App app_;
-  std::string run_name_;
+  const std::string program_;
+  std::vector<std::pair<CLI::App*, std::function<int()>>> actions_;
   CLI::App* run_ = nullptr;
   CLI::App* plan_ = nullptr;
-  CLI::App* checkpoints_ = nullptr;
   CLI::App* ls_ = nullptr;
   CLI::App* show_ = nullptr;
   CLI::App* version_ = nullptr;
@@ -221,15 +283,21 @@ class CommandLine {
 
 }  // namespace
 
-int Cli::run_verb(int argc, const char* const* argv, BuildJob build) {
+int Cli::run(int argc, const char* const* argv) { return carry_out(argc, argv, {}); }
+
+int Cli::carry_out(int argc, const char* const* argv, BuildJob build) {
   CommandLine line(declared_->name, declared_->description);
-  line.set_default_state(declared_->name + ".state");
-  for (const Declared::Entry& entry : declared_->options) {
-    for (CLI::App* verb : {&line.run_verb(), &line.plan_verb()}) {
-      CLI::Option* option = entry.add(*verb);
-      option->group("Options of this job");
-      if (entry.required) option->required();
+  if (build) {
+    line.add_job_verbs();
+    for (const Entry& entry : entries_) {
+      entry.add_to(line.run_verb(), "Options of this job");
+      entry.add_to(line.plan_verb(), "Options of this job");
     }
+  }
+  line.add_common_verbs();
+  for (const Declared::Verb& verb : declared_->verbs) {
+    CLI::App& added = line.add_verb(verb.words, verb.help, verb.action);
+    for (const Entry& entry : verb.options.entries_) entry.add_to(added, "Options");
   }
   return line.carry_out(argc, argv, build);
 }

@@ -51,11 +51,12 @@ void say_how_it_starts(const StartReport& report, const RuntimeOptions& options)
   const std::string where = options.state_directory.empty() ? std::string{"without a state directory: nothing survives this process"} : "state in " + options.state_directory;
   if (report.restored_checkpoint == 0) {
     fmt::print(stderr, "{}: a fresh start, {}\n", options.job_name, where);
-  } else {
-    fmt::print(stderr, "{}: goes on from checkpoint {}, {}\n", options.job_name, report.restored_checkpoint, where);
+    return;   // everything is new
   }
-  if (!report.added.empty()) fmt::print(stderr, "  starts empty: {}\n", fmt::join(report.added, ", "));
-  if (!report.dropped.empty()) fmt::print(stderr, "  dropped: {}\n", fmt::join(report.dropped, ", "));
+  fmt::print(stderr, "{}: goes on from checkpoint {}, {}\n", options.job_name, report.restored_checkpoint, where);
+  if (!report.restored.empty()) fmt::print(stderr, "  matched : {}\n", fmt::join(report.restored, ", "));
+  if (!report.added.empty()) fmt::print(stderr, "  new     : {}\n", fmt::join(report.added, ", "));
+  if (!report.dropped.empty()) fmt::print(stderr, "  dropped : {}\n", fmt::join(report.dropped, ", "));
 }
 
 int exit_code_of_signal() { return last_signal.load() == SIGTERM ? 143 : 130; }
@@ -67,7 +68,12 @@ int report(const Error& error) {
   switch (static_cast<int>(error.code) / 100) {
     case 1: return kExitUsage;
     case 2: return kExitRefused;
-    default: return error.code == ErrorCode::kDirectoryInUse ? kExitRefused : kExitFailed;
+    default: break;
+  }
+  switch (error.code) {
+    case ErrorCode::kDirectoryInUse:
+    case ErrorCode::kSinkEpochMismatch: return kExitRefused;
+    default: return kExitFailed;
   }
 }
 

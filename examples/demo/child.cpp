@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ Child::Child(const std::vector<std::string>& arguments, const std::filesystem::p
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error("cannot start " + arguments[0]);
   if (pid_ > 0) return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);   // nobody else would end it
   const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   dup2(file, STDERR_FILENO);
   execv(raw[0], raw.data());

@@ -10,9 +10,9 @@ namespace tidemark::demo {
 int show_fraud(const std::string& fraud_program);
 
 struct RecoveryOptions {
-  int kills = 10;
+  std::uint64_t kills = 10;
   std::uint64_t seed = 1;
-  std::uint32_t parallelism = 2;
+  std::uint64_t parallelism = 2;
 };
 // Kills the job again and again, starts it again each time, and compares what it committed with an unbroken run. Returns the exit code: 0 if nothing differs.
 int show_recovery(const std::string& fraud_program, const RecoveryOptions& options);

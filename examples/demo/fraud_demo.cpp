@@ -67,7 +67,7 @@ int show_fraud(const std::string& fraud_program) {
     for (const std::string& row : rows) {
       const auto fields = fields_of(row);
       found.emplace(fields[3], fields[1]);
-      if (++alerts <= kShown) fmt::print("{:<18} {:<10} {:<21} {:<18} {:>9}  {}\n", fields[0], fields[1], fields[2], fields[3], fields[4], fields[5]);
+      if (++alerts <= kShown) fmt::print("{:<18} {:<10} {:<21} {:<18} {:>9.2f}  {}\n", fields[0], fields[1], fields[2], fields[3], std::stod(fields[4]), fields[5]);
     }
   }
   if (alerts > kShown) fmt::print("... and {} more\n", alerts - kShown);

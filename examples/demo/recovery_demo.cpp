@@ -21,7 +21,7 @@ constexpr std::size_t kPace = 20'000;                  // transactions per secon
 constexpr std::size_t kTransactionsPerKill = 7'000;    // so that the input outlasts the kills
 constexpr std::size_t kMostTransactions = 400'000;
 
-std::vector<std::string> command(const std::string& program, const std::filesystem::path& input, const std::filesystem::path& folder, std::uint32_t parallelism, std::size_t pace) {
+std::vector<std::string> command(const std::string& program, const std::filesystem::path& input, const std::filesystem::path& folder, std::uint64_t parallelism, std::size_t pace) {
   return {program, "run", "--transactions", input, "--out", folder / "out", "--state", folder / "state", "--checkpoint-every", "50ms", "--parallelism", std::to_string(parallelism),
           "--pace", std::to_string(pace), "--quiet"};
 }
@@ -36,7 +36,7 @@ int say_failed(const std::filesystem::path& log, int code) {
 int show_recovery(const std::string& fraud_program, const RecoveryOptions& options) {
   Workspace workspace;
   SeededRandom random(options.seed);
-  const std::size_t count = std::clamp(static_cast<std::size_t>(options.kills) * kTransactionsPerKill, std::size_t{50'000}, kMostTransactions);
+  const std::size_t count = std::clamp(options.kills * kTransactionsPerKill, std::size_t{50'000}, kMostTransactions);
   const auto input = workspace.path() / "transactions.csv";
   std::ofstream(input, std::ios::binary) << make_transactions({.seed = options.seed, .transactions = count}).csv;
 
@@ -51,7 +51,7 @@ int show_recovery(const std::string& fraud_program, const RecoveryOptions& optio
   }
 
   Difference difference;
-  int kills = 0;
+  std::uint64_t kills = 0;
   for (int round = 1; kills < options.kills || round == 1; ++round) {
     const auto folder = workspace.path() / ("broken-" + std::to_string(round));
     std::filesystem::create_directory(folder);

@@ -74,7 +74,7 @@ class Generator {
   void plant_amount(std::int64_t time) {
     const std::uint64_t card = fraud_card();
     for (int k = 0; k < 3; ++k) add(time + k * 300, card, nullptr);
-    add(time + 1200, card, "amount_anomaly").amount = 900;
+    add(time + 1200, card, "amount_anomaly").amount = 900 + 700 * static_cast<double>(frauds_ % 20);   // some above 10,000, for the rule large_amount
   }
 
   // Far behind whatever is written around them.

@@ -25,7 +25,8 @@ void fail_without_on_timer(const OperatorContext& context) {
   throw JobFailure(Error{.code = ErrorCode::kUserFunction,
                          .message = "the function of operator \"" + context.name + "\" uses timers, but has no on_timer()",
                          .why = "nothing would ever run when a timer is due",
-                         .fix = "give process() a struct with operator() and on_timer(const Timer&, State&, ProcessContext<Key>&, Collector<Out>&)"});
+                         .fix = "give process() a struct with operator() and on_timer(const Timer&, State&, ProcessContext<Key>&, "
+                                "Collector<Out>&)"});
 }
 
 void fail_runaway_timer(const OperatorContext& context, ByteView encoded_key, EventTime time) {
@@ -47,8 +48,8 @@ std::size_t SideOutputs::find(const std::string& name, const RecordType* type) {
   }
   if (sides_[last_].declaration.type != type) {
     throw JobFailure(Error{.code = ErrorCode::kBadGraph,
-                           .message = "the function of operator \"" + context_->name + "\" emits another type to its side output \"" + name +
-                                      "\" than side() was asked for",
+                           .message = "the function of operator \"" + context_->name + "\" emits another type to its side output \"" +
+                                      name + "\" than side() was asked for",
                            .fix = "use one SideOutput object, or one type, for each name"});
   }
   return outlets_[last_].connected() ? last_ : kNone;
@@ -59,7 +60,8 @@ std::size_t side_outlet(GraphData& graph, NodeId id, const std::string& name, co
   auto* factory = node.make.target<ProcessFactory>();
   if (factory == nullptr) {
     graph.errors.push_back({.code = ErrorCode::kBadGraph,
-                            .message = "operator \"" + node.name + "\" has no side output \"" + name + "\": only process() has side outputs"});
+                            .message = "operator \"" + node.name + "\" has no side output \"" + name +
+                                       "\": only process() has side outputs"});
     return kMainOutlet;
   }
   if (Status valid = check_name("side output", name); !valid.ok()) graph.errors.push_back(valid.error());

@@ -9,6 +9,7 @@
 #include <tidemark/core/hash.hpp>
 
 #include "sample_manifest.hpp"
+#include "support/forwarding_file_system.hpp"
 #include "support/recording_file_system.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -232,10 +233,11 @@ TEST_F(CheckpointStoreTest, DoesNotDiscardACheckpointThatHasAManifest) {
 // Lesson D07: an error after the rename is neither success nor failure.
 TEST_F(CheckpointStoreTest, DoesNotClaimToKnowWhenTheRenameHappenedAndAnErrorCameBack) {
   std::size_t doubtful = 0;
+  test_support::UnsyncedFileSystem unsynced{files};
   for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway, Failure::kCrash}) {
     for (std::size_t i = 0;; ++i) {
       const std::string fresh = directory / ("state-" + std::to_string(static_cast<int>(failure)) + "-" + std::to_string(i));
-      RecordingFileSystem failing{files};
+      RecordingFileSystem failing{unsynced};
       const auto store = opened(failing, fresh);
       ASSERT_OK(store->make_live(1));
       ASSERT_TRUE(store->begin(1).ok());
@@ -304,26 +306,27 @@ class Life {
 };
 
 TEST_F(CheckpointStoreTest, SurvivesBeingKilledAtEveryStepAndAtEveryStepOfTheNextStart) {
+  test_support::UnsyncedFileSystem unsynced{files};
   std::size_t worlds = 0;
   for (std::size_t first = 0;; first += 1) {
     bool first_fired = false;
     // The second life is killed at a few of its steps for each of the first one's; over all first ones each step has its turn.
-    for (std::size_t second = first % 7; second < 120; second += 7) {
+    for (std::size_t second = first % 80; second < 160; second += 80) {
       const std::string fresh = directory / ("state" + std::to_string(++worlds));
       CheckpointId told = 0;
-      RecordingFileSystem killed{files};
+      RecordingFileSystem killed{unsynced};
       killed.fail_at(first, Failure::kCrash);
       Life one{killed, fresh};
       one.do_not_check_files();
       one.run(3, told);
       first_fired = killed.fired();
-      RecordingFileSystem again{files};
+      RecordingFileSystem again{unsynced};
       again.fail_at(second, Failure::kCrash);
       Life two{again, fresh};
       two.do_not_check_files();
       two.run(1, told);
       CheckpointId last = told;
-      Life{files, fresh}.run(2, last);
+      Life{unsynced, fresh}.run(2, last);
       EXPECT_GT(last, told);
       const Result<DirectoryFacts> facts = read_state_directory(files, fresh);
       ASSERT_TRUE(facts.ok());

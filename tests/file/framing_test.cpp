@@ -96,9 +96,10 @@ RC_GTEST_PROP(Framing, AgreesWithAStateMachineOnWellFormedText, ()) {
     RC_ASSERT(cut.kind == CutKind::kRecord);
     RC_ASSERT(rest.substr(0, cut.size) == rows.at(row));
     std::vector<CsvField> found;
-    RC_ASSERT(split_fields(rest.substr(0, cut.size), {}, 1000, found) == FieldsError::kNone);
-    RC_ASSERT(found.size() == fields[row].size());
-    for (std::size_t i = 0; i < found.size(); ++i) {
+    const SplitFields split = split_fields(rest.substr(0, cut.size), {}, 1000, found);
+    RC_ASSERT(split.fault == FieldsError::kNone);
+    RC_ASSERT(split.count == fields[row].size());
+    for (std::size_t i = 0; i < split.count; ++i) {
       std::string value(found[i].bytes);
       if (found[i].doubled) unquote(found[i].bytes, value);
       RC_ASSERT(value == fields[row][i]);
@@ -111,7 +112,8 @@ RC_GTEST_PROP(Framing, AgreesWithAStateMachineOnWellFormedText, ()) {
 RC_GTEST_PROP(CsvWriter, WritesWhatTheSourceReadsBack, ()) {
   using Row = std::tuple<std::string, std::int64_t, double>;
   const auto text = rc::gen::container<std::string>(rc::gen::elementOf(std::string("\"',;\n\r\tab \\")));
-  const auto rows = *rc::gen::container<std::vector<Row>>(rc::gen::tuple(text, rc::gen::arbitrary<std::int64_t>(), rc::gen::arbitrary<double>()));
+  const auto rows = *rc::gen::container<std::vector<Row>>(
+      rc::gen::tuple(text, rc::gen::arbitrary<std::int64_t>(), rc::gen::arbitrary<double>()));
   const char delimiter = *rc::gen::element(',', ';', '\t');
   const CsvFormat format{.delimiter = delimiter};
 
@@ -164,12 +166,13 @@ TEST(CsvWriter, RefusesWhatCannotBeWrittenWithoutQuotes) {
 }
 
 TEST(Text, IsUtf8WithoutNul) {
-  for (const char* good : {"", "plain", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF",
-                           "longer than eight bytes, then \xC3\xBC and more plain text"}) {
+  for (const char* good : {"", "plain", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80",
+                           "\xF4\x8F\xBF\xBF", "longer than eight bytes, then \xC3\xBC and more plain text"}) {
     EXPECT_TRUE(is_text(good)) << escape_bytes(good);
   }
-  for (const char* bad : {"\x80", "\xBF", "\xC0\xAF", "\xC1\xBF", "\xC2", "\xC2g", "\xE0\x9F\xBF", "\xE0\xA0", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
-                          "\xF5\x80\x80\x80", "\xFF", "longer than eight bytes, then \xC3 and more"}) {
+  for (const char* bad : {"\x80", "\xBF", "\xC0\xAF", "\xC1\xBF", "\xC2", "\xC2g", "\xE0\x9F\xBF", "\xE0\xA0", "\xED\xA0\x80",
+                          "\xF0\x8F\xBF\xBF",
+                          "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "longer than eight bytes, then \xC3 and more"}) {
     EXPECT_FALSE(is_text(bad)) << escape_bytes(bad);
   }
   EXPECT_FALSE(is_text(std::string_view("\0", 1)));

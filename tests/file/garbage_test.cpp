@@ -126,7 +126,7 @@ TEST_F(Garbage, ThatIsNotThereOrIsNoFileIsAnError) {
 }
 
 TEST_F(Garbage, ThatMayNotBeReadIsAnError) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything; the failing file system of FileSource.ReportsEveryFailureOfTheFileSystem covers this";
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything; FileSource.ReportsEveryFailureOfTheFileSystem covers this";
   write_file(path(), "card,amount\n1,2\n");
   ASSERT_EQ(::chmod(path().c_str(), 0), 0);
   expect_error(read_source(amounts(path())), "Permission denied");

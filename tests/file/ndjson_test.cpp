@@ -30,10 +30,12 @@ auto read_objects(const std::string& bytes, Parse parse, std::size_t max_records
 
 TEST(NdjsonSource, ReadsFieldsByNameAndByPointer) {
   const auto outcome = read_objects(
-      "\xEF\xBB\xBF{\"user\": 7, \"page\": \"\\u00fc \\\"x\\\"\", \"geo\": {\"at\": [1, 2.5]}, \"ok\": true, \"time\": 3, \"iso\": \"1970-01-01T00:00:04Z\"}\r\n\n",
+      "\xEF\xBB\xBF{\"user\": 7, \"page\": \"\\u00fc \\\"x\\\"\", "
+      "\"geo\": {\"at\": [1, 2.5]}, \"ok\": true, \"time\": 3, \"iso\": \"1970-01-01T00:00:04Z\"}\r\n\n",
       [](JsonObject& object) {
-        return std::to_string(object.integer("user")) + object.text("page") + std::to_string(object.number("/geo/at/1")) + (object.boolean("ok") ? "y" : "n") +
-               std::to_string(micros(object.unix_millis("time"))) + "," + std::to_string(micros(object.iso_time("iso"))) + (object.has("geo") ? "+" : "-") +
+        return std::to_string(object.integer("user")) + object.text("page") + std::to_string(object.number("/geo/at/1")) +
+               (object.boolean("ok") ? "y" : "n") + std::to_string(micros(object.unix_millis("time"))) + "," +
+               std::to_string(micros(object.iso_time("iso"))) + (object.has("geo") ? "+" : "-") +
                (object.has("none") ? "+" : "-") + object.raw().substr(0, 9);
       });
   EXPECT_THAT(outcome.values, ElementsAre("7\xC3\xBC \"x\"2.500000y3000,4000000+-{\"user\": "));
@@ -44,8 +46,10 @@ TEST(NdjsonSource, RefusesWhatIsNotOneCompleteObject) {
   std::string deep = "1";
   for (int i = 0; i < 100; ++i) deep = "[" + deep + "]";
   const std::vector<std::string> lines{
-      "{\"a\": 1", "{\"a\": 1, \"b\": }", "{\"a\": 1} x", "{\"a\": 1}{\"a\": 2}", "[1]", "7", "null", "x", "{\"a\": 1, \"b\": \"\xFF\"}", "{'a': 1}", "{\"a\": 01}",
-      "{\"a\": 1, \"b\": " + deep + "}", std::string("{\"a\": 1, \"b\": \"\0\"}", 17), "{\"a\": \"1\"}", "{\"a\": 1.5}", "{\"b\": 1}", "{\"a\": 9223372036854775808}", "{\"a\": null}"};
+      "{\"a\": 1", "{\"a\": 1, \"b\": }", "{\"a\": 1} x", "{\"a\": 1}{\"a\": 2}", "[1]", "7", "null", "x", "{\"a\": 1, \"b\": \"\xFF\"}",
+      "{'a': 1}", "{\"a\": 01}",
+      "{\"a\": 1, \"b\": " + deep + "}", std::string("{\"a\": 1, \"b\": \"\0\"}", 17), "{\"a\": \"1\"}", "{\"a\": 1.5}", "{\"b\": 1}",
+      "{\"a\": 9223372036854775808}", "{\"a\": null}"};
   for (const std::string& line : lines) {
     SCOPED_TRACE(line);
     const auto outcome = read_objects(line + "\n{\"a\": 2}\n", [](JsonObject& object) { return object.integer("a"); });
@@ -86,7 +90,11 @@ RC_GTEST_PROP(JsonWriter, WritesWhatTheSourceReadsBack, ()) {
     RC_ASSERT(writer.finish().ok());
   }
   const auto outcome = read_objects(
-      bytes, [](JsonObject& object) { return Row{object.text("te\"xt"), object.integer("integer"), object.number("number"), object.boolean("flag")}; }, 3);
+      bytes,
+      [](JsonObject& object) {
+        return Row{object.text("te\"xt"), object.integer("integer"), object.number("number"), object.boolean("flag")};
+      },
+      3);
   RC_ASSERT(outcome.refused.empty());
   RC_ASSERT(outcome.values == rows);
 }
@@ -94,7 +102,8 @@ RC_GTEST_PROP(JsonWriter, WritesWhatTheSourceReadsBack, ()) {
 TEST(JsonWriter, ReplacesWhatJsonCannotSay) {
   Bytes bytes;
   JsonWriter writer(bytes, {});
-  writer.field("bytes", "x\xFFy").field("infinite", std::numeric_limits<double>::infinity()).field("time", event_time(0)).field("big", ~std::uint64_t{0});
+  writer.field("bytes", "x\xFFy").field("infinite", std::numeric_limits<double>::infinity());
+  writer.field("time", event_time(0)).field("big", ~std::uint64_t{0});
   ASSERT_TRUE(writer.finish().ok());
   EXPECT_EQ(bytes, "{\"bytes\":\"x\xEF\xBF\xBDy\",\"infinite\":null,\"time\":\"1970-01-01T00:00:00Z\",\"big\":18446744073709551615}\n");
 }

@@ -30,7 +30,8 @@ class Paced : public testing::Test {
  protected:
   Source<Event> events(const std::string& bytes) {
     write_file(directory_ / "in.csv", "at,id\n" + bytes);
-    return csv_source({.path = directory_ / "in.csv"}, {"at", "id"}, [](CsvRow& row) { return Event{row.unix_seconds(0), row.integer(1)}; });
+    return csv_source({.path = directory_ / "in.csv"}, {"at", "id"},
+                      [](CsvRow& row) { return Event{row.unix_seconds(0), row.integer(1)}; });
   }
   void open(const Source<Event>& source, const Bytes& position = {}) {
     auto opened = source.base()->open_split(io_, "in.csv", position);

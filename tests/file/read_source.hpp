@@ -25,7 +25,9 @@ class ManualClock final : public Clock {
   std::chrono::steady_clock::time_point now_{};
 };
 
-inline IoContext io_on(FileSystem& files, const Clock& clock = system_clock()) { return {.files = files, .clock = clock, .logger = Logger::silent()}; }
+inline IoContext io_on(FileSystem& files, const Clock& clock = system_clock()) {
+  return {.files = files, .clock = clock, .logger = Logger::silent()};
+}
 
 inline void write_file(const std::string& path, ByteView contents) {
   (void)posix_file_system().remove_file(path).ok();

@@ -96,7 +96,9 @@ TEST(FileSource, ReadsADirectoryInTheOrderOfNames) {
 
 TEST(FileSource, ReadsTheFilesThatMatchAPattern) {
   TemporaryDirectory directory;
-  for (const char* name : {"x1.csv", "x2.csv", "y1.csv", "x10.txt", ".x3.csv"}) write_file(directory / name, std::string("a\n") + name + "\n");
+  for (const char* name : {"x1.csv", "x2.csv", "y1.csv", "x10.txt", ".x3.csv"}) {
+    write_file(directory / name, std::string("a\n") + name + "\n");
+  }
   EXPECT_THAT(read_source(rows_source({.path = directory / "x*.csv"})).values, ElementsAre("x1.csv", "x2.csv"));
   EXPECT_THAT(read_source(rows_source({.path = directory / "[xy]1.csv"})).values, ElementsAre("x1.csv", "y1.csv"));
   EXPECT_THAT(read_source(rows_source({.path = directory / "?2.csv"})).values, ElementsAre("x2.csv"));
@@ -116,8 +118,8 @@ TEST(FileSource, MakesASplitOfEachFileWhenAskedTo) {
   EXPECT_THAT(b.values, ElementsAre("2"));
   EXPECT_EQ(read_source(source, {.position = b.positions.back(), .split = "b.csv"}).last, PollResult::kEnd);
   EXPECT_FALSE(read_source(source, {.split = "../b.csv"}).ok());   // S03
-  EXPECT_EQ(rows_source({.path = directory.path(), .splits = per_file, .follow = true}).base()->splits(io_on(posix_file_system())).error().code,
-            ErrorCode::kBadConfiguration);
+  const auto followed = rows_source({.path = directory.path(), .splits = per_file, .follow = true});
+  EXPECT_EQ(followed.base()->splits(io_on(posix_file_system())).error().code, ErrorCode::kBadConfiguration);
 }
 
 TEST(FileSource, GoesOnInFilesThatMovedToAnotherDirectory) {

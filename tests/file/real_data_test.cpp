@@ -29,7 +29,8 @@ TEST(RealData, OfCardTransactionsIsReadWhole) {
   if (path.empty()) GTEST_SKIP() << "card_transactions.csv is not at hand: set TIDEMARK_DATA_DIR";
   std::set<std::int64_t> cards;
   std::int64_t last = 0;
-  const auto outcome = read_source(csv_source({.path = path}, {"cc_num", "trans_num", "unix_time", "amt", "merch_lat", "merch_long", "is_fraud"}, [&](CsvRow& row) {
+  const auto outcome = read_source(
+      csv_source({.path = path}, {"cc_num", "trans_num", "unix_time", "amt", "merch_lat", "merch_long", "is_fraud"}, [&](CsvRow& row) {
     const std::int64_t time = row.integer(2);
     if (time < last) row.refuse("not in time order");
     last = time;
@@ -48,7 +49,8 @@ TEST(RealData, OfCardTransactionsIsReadWhole) {
 TEST(RealData, OfProductsWithoutQuotingIsReadWhole) {
   const std::string path = data_file("openfoodfacts_products.tsv");
   if (path.empty()) GTEST_SKIP() << "openfoodfacts_products.tsv is not at hand: set TIDEMARK_DATA_DIR";
-  const auto outcome = read_source(csv_source({.path = path}, {"code", "product_name"}, [](CsvRow& row) { return row.text(0) + row.text(1); },
+  const auto outcome = read_source(
+      csv_source({.path = path}, {"code", "product_name"}, [](CsvRow& row) { return row.text(0) + row.text(1); },
                                               {.delimiter = '\t', .quoted = false}));
   ASSERT_TRUE(outcome.ok()) << outcome.error.describe();
   EXPECT_TRUE(outcome.refused.empty()) << outcome.refused.front().error;

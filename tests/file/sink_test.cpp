@@ -63,7 +63,8 @@ Status write(SinkWriterBase& writer, std::vector<T> values) {
 // One attempt of a job with one sink of lines.
 class Attempt {
  public:
-  Attempt(const std::string& directory, std::uint64_t number, FileSystem& files = posix_file_system(), const std::string& lineage = kLineage,
+  Attempt(const std::string& directory, std::uint64_t number, FileSystem& files = posix_file_system(),
+          const std::string& lineage = kLineage,
           const std::string& sink = "out")
       : io_(io_on(files)), sink_(lines_sink(directory)), identity_{"job", lineage, number, sink, 0} {}
 
@@ -330,7 +331,8 @@ TEST(FileSink, ReportsEveryFailureOfWritingAndSealing) {
   }
 }
 
-// F01, F02, F04, D07: whatever step of the commit fails, is cut off, or takes effect and yet reports an error: the commit of the next attempt gives the same files.
+// F01, F02, F04, D07: whatever step of the commit fails, is cut off, or takes effect and yet reports an error: the commit of the next
+// attempt gives the same files.
 TEST(FileSink, EndsACommitThatWasCutOffAtAnyStep) {
   for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway, Failure::kCrash}) {
     std::size_t failures = 0;
@@ -398,7 +400,9 @@ struct Alert {
 TEST(CsvSink, WritesAHeaderAndQuotesWhereNeeded) {
   TemporaryDirectory directory;
   const auto sink = csv_sink<Alert>(directory / "out", {"card", "ru,le", "time", "amount"},
-                                    [](CsvWriter& row, const Alert& alert) { row.fields(alert.card, alert.rule, alert.time, alert.amount); });
+                                    [](CsvWriter& row, const Alert& alert) {
+                                      row.fields(alert.card, alert.rule, alert.time, alert.amount);
+                                    });
   EXPECT_EQ(written_by<Alert>(sink, directory / "out", {{1, "a", event_time(0), 0.1}, {-2, "b,\"c\"\n", event_time(1), 1e300}}),
             "card,\"ru,le\",time,amount\n1,a,1970-01-01T00:00:00Z,0.1\n-2,\"b,\"\"c\"\"\n\",1970-01-01T00:00:00.000001Z,1e+300\n");
   EXPECT_THAT(sink.base()->describe(), HasSubstr(directory / "out"));
@@ -410,20 +414,24 @@ TEST(CsvSink, WritesInputRowsUnderTheInputsHeader) {
   write_file(directory / "in.csv", ",a,\"b,c\"\r\n0,\"x \"\"y\"\"\",2\r\n");
   const FileInput input{.path = directory / "in.csv"};
   const auto rows = read_source(csv_source(input, {"a"}, [](CsvRow& row) { return row.raw(); }));
-  const auto sink = csv_sink<std::string>(directory / "late", CsvHeader::of(input), [](CsvWriter& row, const std::string& raw) { row.raw(raw); });
+  const auto sink = csv_sink<std::string>(directory / "late", CsvHeader::of(input),
+                                          [](CsvWriter& row, const std::string& raw) { row.raw(raw); });
   EXPECT_EQ(written_by<std::string>(sink, directory / "late", rows.values), ",a,\"b,c\"\n0,\"x \"\"y\"\"\",2\n");
 }
 
 TEST(CsvSink, FailsOnARowThatDoesNotFitItsHeader) {
   TemporaryDirectory directory;
-  const auto sink = csv_sink<std::string>(directory / "out", {"a", "b"}, [](CsvWriter& row, const std::string& value) { row.fields(value); });
+  const auto sink = csv_sink<std::string>(directory / "out", {"a", "b"},
+                                          [](CsvWriter& row, const std::string& value) { row.fields(value); });
   EXPECT_THAT(written_by<std::string>(sink, directory / "out", {"x"}), HasSubstr("1 fields and the header 2"));
 }
 
 TEST(NdjsonSink, WritesAnObjectOnEachLine) {
   TemporaryDirectory directory;
-  const auto sink = ndjson_sink<Alert>(directory / "out", [](JsonWriter& object, const Alert& alert) { object.field("card", alert.card).field("rule", alert.rule); });
-  EXPECT_EQ(written_by<Alert>(sink, directory / "out", {{1, "a\n", {}, 0}, {2, "", {}, 0}}), "{\"card\":1,\"rule\":\"a\\n\"}\n{\"card\":2,\"rule\":\"\"}\n");
+  const auto sink = ndjson_sink<Alert>(
+      directory / "out", [](JsonWriter& object, const Alert& alert) { object.field("card", alert.card).field("rule", alert.rule); });
+  EXPECT_EQ(written_by<Alert>(sink, directory / "out", {{1, "a\n", {}, 0}, {2, "", {}, 0}}),
+            "{\"card\":1,\"rule\":\"a\\n\"}\n{\"card\":2,\"rule\":\"\"}\n");
 }
 
 TEST(LinesSink, FailsOnALineWithALineEnd) {
@@ -434,8 +442,9 @@ TEST(LinesSink, FailsOnALineWithALineEnd) {
 
 TEST(QuarantineSink, WritesAllThatIsKnown) {
   TemporaryDirectory directory;
-  const std::vector<Quarantined> records{{.operator_name = "cards", .reason = QuarantineReason::kDecode, .split = "in.csv", .position = 17, .time = kMinusInfinity,
-                                          .decision_watermark = event_time(0), .error = "in.csv: bad", .payload = std::string("1,\"\xFF\\\0", 6)}};
+  const std::vector<Quarantined> records{
+      {.operator_name = "cards", .reason = QuarantineReason::kDecode, .split = "in.csv", .position = 17, .time = kMinusInfinity,
+       .decision_watermark = event_time(0), .error = "in.csv: bad", .payload = std::string("1,\"\xFF\\\0", 6)}};
   EXPECT_EQ(written_by<Quarantined>(quarantine_csv_sink(directory / "q"), directory / "q", records),
             "operator,reason,split,position,time,decision_watermark,error,payload\n"
             "cards,decode,in.csv,17,,1970-01-01T00:00:00Z,in.csv: bad,\"1,\"\"\\xff\\\\\\x00\"\n");

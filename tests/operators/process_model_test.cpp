@@ -1,5 +1,5 @@
-// process() in event-time order against a naive model (P3, D1, D5): however the input is cut into batches and the watermark into steps, each key's output
-// is that of one list of its items, walked by time.
+// process() in event-time order against a naive model (P3, D1, D5): however the input is cut into batches and the watermark into steps,
+// each key's output is that of one list of its items, walked by time.
 #include <algorithm>
 #include <map>
 #include <random>
@@ -31,7 +31,8 @@ std::vector<Text> model_of_key(std::vector<Given> records) {
   };
   auto say = [&](const std::string& text, std::int64_t time) {
     tau = std::max(tau, time);
-    out.push_back({text + " wm " + std::to_string(tau - 1) + (time < tau ? " behind" : ""), at(time), time < tau ? at(tau - 1) : kMinusInfinity});
+    const bool behind = time < tau;
+    out.push_back({text + " wm " + std::to_string(tau - 1) + (behind ? " behind" : ""), at(time), behind ? at(tau - 1) : kMinusInfinity});
   };
   std::size_t next = 0;
   while (next < records.size() || !timers.empty()) {
@@ -121,11 +122,14 @@ TEST(ProcessInEventTimeOrder, GivesEachKeyWhatANaiveModelGivesForAnyCutAndAnyWat
     const OperatorHarness<Item> made = harness(event_time_order(), {.tells_clock = true, .tells_key = true});
     for (int round = 0; round < 4; ++round) {
       const Script<Item> script = random.script(records, round != 0);
-      for (const Interruption interruption : {Interruption::kNothing, Interruption::kCheckpoint, Interruption::kRestore, Interruption::kLateRestore}) {
+      for (const Interruption interruption :
+           {Interruption::kNothing, Interruption::kCheckpoint, Interruption::kRestore, Interruption::kLateRestore}) {
         PlayOptions options{.interruption = interruption, .deterministic = round % 2 == 0};
         if (round > 1) options.max_batch = options.step_budget = 2;
         std::map<std::string, std::vector<Text>> found;
-        for (const Text& text : made.play(script, options).records<std::string>()) found[text.record.substr(0, text.record.find(':'))].push_back(text);
+        for (const Text& text : made.play(script, options).records<std::string>()) {
+          found[text.record.substr(0, text.record.find(':'))].push_back(text);
+        }
         ASSERT_EQ(found, expected);
       }
     }

@@ -54,10 +54,18 @@ std::vector<Vector> ordered_vectors() {
        Script<Item>{}.record({.name = "a", .set = {{5}}, .on_fire = {{5, {{6}}}}}, at(0)).end(),
        {{"a", at(0)}, {"timer 5", at(5)}}},
       {"L1 at 8 in 5 waits; at 9 in 9 is late, and in 10 is not",
-       Script<Item>{}.watermark(at(8)).record({.name = "9"}, at(9)).watermark(at(9)).record({.name = "late"}, at(9)).record({.name = "10"}, at(10)).watermark(at(10)),
+       Script<Item>{}
+           .watermark(at(8))
+           .record({.name = "9"}, at(9))
+           .watermark(at(9))
+           .batch({{{.name = "late"}, at(9)}, {{.name = "10"}, at(10)}})
+           .watermark(at(10)),
        {{"9", at(9)}, {"10", at(10)}}},
       {"L2 a record behind its own split's watermark is late wherever the operator's stands",
-       Script<Item>{}.batch({{{.name = "1"}, at(1)}, {{.name = "20"}, at(20)}, {{.name = "5"}, at(5), at(19)}}).watermark(at(0)).watermark(at(20)),
+       Script<Item>{}
+           .batch({{{.name = "1"}, at(1)}, {{.name = "20"}, at(20)}, {{.name = "5"}, at(5), at(19)}})
+           .watermark(at(0))
+           .watermark(at(20)),
        {{"1", at(1)}, {"20", at(20)}}},
   };
 }
@@ -71,14 +79,18 @@ TEST(ProcessInEventTimeOrder, FollowsTheRulesInAllThreeWays) {
 }
 
 TEST(ProcessInEventTimeOrder, BreaksTiesByTheUsersOrderBeforeBytes) {   // P3
-  const auto script = Script<Item>{}.batch({{{.name = "c", .set = {}}, at(5)}, {{.name = "aaa"}, at(5)}, {{.name = "bb"}, at(5)}, {{.name = "b"}, at(5)}}).watermark(at(9));
+  Script<Item> script;
+  for (const char* name : {"c", "aaa", "bb", "b"}) script.record({.name = name}, at(5));
+  script.watermark(at(9));
   const auto by_length = event_time_order([](const Item& item) { return item.name.size(); });
-  EXPECT_THAT(harness(by_length).play(script).records<std::string>(), ElementsAre(Text{"b", at(5)}, Text{"c", at(5)}, Text{"bb", at(5)}, Text{"aaa", at(5)}));
+  EXPECT_THAT(harness(by_length).play(script).records<std::string>(),
+              ElementsAre(Text{"b", at(5)}, Text{"c", at(5)}, Text{"bb", at(5)}, Text{"aaa", at(5)}));
   EXPECT_EQ(harness(by_length).disagreement(script), "");
 }
 
 TEST(ProcessInEventTimeOrder, ShowsTheTimeBelowTheItemAsTheWatermark) {   // P3: whatever the steps were
-  const std::vector<Text> expected = {{"a wm 9", at(10)}, {"timer 7 wm 9 behind", at(7), at(9)}, {"timer 12 wm 11", at(12)}, {"b wm 14", at(15)}};
+  const std::vector<Text> expected = {
+      {"a wm 9", at(10)}, {"timer 7 wm 9 behind", at(7), at(9)}, {"timer 12 wm 11", at(12)}, {"b wm 14", at(15)}};
   for (const auto& steps : std::vector<std::vector<int>>{{20}, {10, 20}, {9, 10, 11, 12, 13, 14, 15}}) {
     Script<Item> script;
     script.batch({{{.name = "b"}, at(15)}, {{.name = "a", .set = {{12}, {7}}}, at(10)}});
@@ -99,7 +111,9 @@ Script<Item> with_late_records() {
   return Script<Item>{}
       .record({.name = "a"}, at(10))
       .watermark(at(9))
-      .batch({{{.name = "early enough"}, at(10)}, {{.name = "behind"}, at(11), at(12), {2, 40}}, {{.name = "late"}, at(9), kMinusInfinity, {2, 41}}})
+      .batch({{{.name = "early enough"}, at(10)},
+              {{.name = "behind"}, at(11), at(12), {2, 40}},
+              {{.name = "late"}, at(9), kMinusInfinity, {2, 41}}})
       .watermark(at(20))
       .end();
 }
@@ -126,18 +140,21 @@ TEST(ProcessInEventTimeOrder, GivesLateRecordsToTheLateStreamWithTheDecisionWate
 TEST(ProcessInEventTimeOrder, QuarantinesLateRecordsWhereNobodyTakesThem) {   // Q1
   OperatorHarness<Item> made = harness(event_time_order());
   made.collect<Quarantined>(kQuarantineOutlet);
-  const Play play = made.play(with_late_records());
+  const auto script = Script<Item>{}.watermark(at(9)).batch({{{.name = "in time"}, at(13)}, {{.name = "behind"}, at(11), at(12), {2, 40}}});
+  const Play play = made.play(script);
   const auto refused = play.records<Quarantined>(kQuarantineOutlet);
-  ASSERT_EQ(refused.size(), 2u);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].record.operator_name, "operator");
   EXPECT_EQ(refused[0].record.reason, QuarantineReason::kLate);
   EXPECT_EQ(refused[0].record.split, "source/2");
   EXPECT_EQ(refused[0].record.position, 40u);
+  EXPECT_EQ(refused[0].record.time, at(11));
   EXPECT_EQ(refused[0].record.decision_watermark, at(12));
   Item back;
   ASSERT_TRUE(decode_whole(refused[0].record.payload, back));
   EXPECT_EQ(back.name, "behind");
-  EXPECT_EQ(play.counters.late, 2u);
-  EXPECT_EQ(play.counters.quarantined[static_cast<std::size_t>(QuarantineReason::kLate)], 2u);
+  EXPECT_EQ(play.counters.late, 1u);
+  EXPECT_EQ(play.counters.quarantined[static_cast<std::size_t>(QuarantineReason::kLate)], 1u);
 }
 
 TEST(ProcessInEventTimeOrder, CountsLateRecordsThatNobodyTakes) {   // L6
@@ -154,7 +171,9 @@ TEST(ProcessInEventTimeOrder, FailsOnALateRecordIfThePolicySaysSo) {   // Q2
 
 TEST(ProcessInEventTimeOrder, TakesTheKeysOfOneTimeInTheOrderOfTheirBytesInDeterministicMode) {   // D4
   Script<Item> script;
-  for (const std::uint32_t key : {7u, 3u, 5u, 0u, 6u, 1u, 4u, 2u}) script.batch({{{.key = key, .name = "b"}, at(6)}, {{.key = key, .name = "a"}, at(5)}});
+  for (const std::uint32_t key : {7u, 3u, 5u, 0u, 6u, 1u, 4u, 2u}) {
+    script.batch({{{.key = key, .name = "b"}, at(6)}, {{.key = key, .name = "a"}, at(5)}});
+  }
   script.watermark(at(6));
   std::vector<Text> expected;
   for (const int time : {5, 6}) {
@@ -164,12 +183,14 @@ TEST(ProcessInEventTimeOrder, TakesTheKeysOfOneTimeInTheOrderOfTheirBytesInDeter
 }
 
 TEST(ProcessInEventTimeOrder, FailsWithOperatorAndTimeWhenTheFunctionThrows) {   // fault F36
-  const Node node = scripted_node([](const Item&, Context&, Collector<std::string>&) { throw std::runtime_error("no such card"); }, event_time_order());
+  const auto f = [](const Item&, Context&, Collector<std::string>&) { throw std::runtime_error("no such card"); };
+  const Node node = scripted_node(f, event_time_order());
   try {
     (void)OperatorHarness<Item>(node.make, &Item::key).play(Script<Item>{}.record({}, at(1)).watermark(at(5)));
     FAIL() << "it does not fail";
   } catch (const JobFailure& failure) {
-    EXPECT_THAT(failure.error().describe(), testing::AllOf(HasSubstr("\"operator\""), HasSubstr("1970-01-01T00:00:00.000001Z"), HasSubstr("no such card")));
+    EXPECT_THAT(failure.error().describe(),
+                testing::AllOf(HasSubstr("\"operator\""), HasSubstr("1970-01-01T00:00:00.000001Z"), HasSubstr("no such card")));
   }
 }
 

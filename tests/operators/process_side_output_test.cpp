@@ -59,7 +59,8 @@ void check_side_outputs(Order order) {
   using Time = Emitted<std::int64_t>;
   EXPECT_THAT(play.records<std::string>(), ElementsAre(Text{"a", at(5)}, Text{"b", at(6)}));
   EXPECT_THAT(play.records<std::string>(names), ElementsAre(Text{"a!", at(5)}, Text{"b!", at(6)}));
-  EXPECT_THAT(play.records<std::int64_t>(times), ElementsAre(Time{5, at(5)}, Time{-1, at(5)}, Time{6, at(6)}, Time{-1, at(6)}, Time{7, at(7)}));
+  EXPECT_THAT(play.records<std::int64_t>(times),
+              ElementsAre(Time{5, at(5)}, Time{-1, at(5)}, Time{6, at(6)}, Time{-1, at(6)}, Time{7, at(7)}));
   EXPECT_THAT(play.watermarks(times), ElementsAre(at(9), kPlusInfinity));
   EXPECT_EQ(play.counters.records_out, 9u);
   EXPECT_EQ(made.disagreement(script), "");

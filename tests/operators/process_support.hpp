@@ -14,8 +14,7 @@
 namespace tidemark {
 inline namespace v0 {
 
-template <class S>
-void PrintTo(const Emitted<S>& emitted, std::ostream* out) {
+inline void PrintTo(const Emitted<std::string>& emitted, std::ostream* out) {
   *out << emitted.record << " at " << micros(emitted.time);
   if (emitted.as_of != kMinusInfinity) *out << " behind " << micros(emitted.as_of);
 }

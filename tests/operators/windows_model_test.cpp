@@ -1,8 +1,14 @@
 // Window operators against a model that keeps every record and computes windows by their definition, on random and on all small inputs.
 
+#include <bit>
+#include <limits>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -235,15 +241,16 @@ void compare(const WindowSpec& spec, const History& history, bool all_ways) {
   const bool same = what_came_out(play) == model_of(spec, history);
   EXPECT_TRUE(same) << spec.describe() << text_of(history);
   EXPECT_EQ(play.entries_left, 0u) << spec.describe() << text_of(history);
-  if (all_ways) EXPECT_EQ(harness.disagreement(script), "") << spec.describe() << text_of(history);
+  if (!all_ways) return;
+  EXPECT_EQ(harness.disagreement(script), "") << spec.describe() << text_of(history);
 }
 
 TEST(Windows, AgreeWithTheirDefinition) {
-  for (unsigned seed = 0; seed < 300; ++seed) {
+  for (unsigned seed = 0; seed < 160; ++seed) {
     std::mt19937 random(seed);
     const History history = random_history(random, seed % 4 == 3);
     for (const WindowSpec& spec : specs()) {
-      compare(spec, history, seed % 20 == 3);
+      compare(spec, history, seed % 16 == 3);
       if (HasFailure()) FAIL() << "seed " << seed;
     }
   }
@@ -251,7 +258,7 @@ TEST(Windows, AgreeWithTheirDefinition) {
 
 // A floating-point sum shows in which order values were merged: it must follow from the input alone (D1), whatever was restored in between.
 TEST(Windows, AddFloatingPointNumbersInAnOrderOfTheirOwn) {
-  for (unsigned seed = 0; seed < 12; ++seed) {
+  for (unsigned seed = 0; seed < 5; ++seed) {
     std::mt19937 random(seed);
     const History history = random_history(random, false);
     for (const WindowSpec& spec : specs()) {
@@ -266,7 +273,7 @@ TEST(Windows, DoNotDependOnWhenTheWatermarkComes) {
   const auto us = [](std::int64_t count) { return Duration{count}; };
   const std::vector<WindowSpec> kinds = {tumbling(us(3)), sliding(us(4), us(2)), sliding(us(5), us(3)), session(us(3))};
   constexpr int kRecords = 4;
-  constexpr std::int64_t kTimes = 7;
+  constexpr std::int64_t kTimes = 6;
   for (int input = 0; input < kTimes * kTimes * kTimes * kTimes; ++input) {
     std::vector<std::int64_t> times;
     for (int rest = input, i = 0; i < kRecords; ++i, rest /= kTimes) times.push_back(rest % kTimes);

@@ -2,12 +2,10 @@
 // What the tests of windows share: a record, an aggregate that shows a pane's content, and scripts and outputs written as in the vectors of the semantics.
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include <tidemark/operators/windows.hpp>
@@ -55,6 +53,7 @@ inline Item item(std::int64_t time, std::string key = "k") { return {std::move(k
 inline Script<Item> script_of(std::string_view text) {
   Script<Item> script;
   std::istringstream elements{std::string{text}};
+  std::uint64_t position = 0;
   for (std::string word; elements >> word;) {
     if (word == "|") continue;
     if (word == "end") {
@@ -78,7 +77,8 @@ inline Script<Item> script_of(std::string_view text) {
       }
       const std::size_t at = one.find('@');
       const std::int64_t time = std::stoll(one.substr(0, at));
-      records.push_back({item(time, key), event_time(time), at == std::string::npos ? kMinusInfinity : event_time(std::stoll(one.substr(at + 1))), {}});
+      const EventTime as_of = at == std::string::npos ? kMinusInfinity : event_time(std::stoll(one.substr(at + 1)));
+      records.push_back({item(time, key), event_time(time), as_of, {0, position++}});
     }
     script.batch(std::move(records));
   }

@@ -288,8 +288,8 @@ void run_seeds(std::uint64_t first, std::uint64_t end) {
   EXPECT_GT(completed, static_cast<int>(end - first) * 20) << "too few checkpoints completed to say anything";
 }
 
-TEST(StateModel, HoldsForNumbers) { run_seeds<std::uint64_t, Sum>(0, 60); }
-TEST(StateModel, HoldsForStrings) { run_seeds<std::string, std::string>(100, 160); }
+TEST(StateModel, HoldsForNumbers) { run_seeds<std::uint64_t, Sum>(0, 32); }
+TEST(StateModel, HoldsForStrings) { run_seeds<std::string, std::string>(100, 124); }
 
 }  // namespace
 }  // namespace tidemark::state_test

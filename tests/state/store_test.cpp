@@ -12,6 +12,7 @@
 #include <tidemark/state/store.hpp>
 
 #include "src/store_options.hpp"
+#include "support/forwarding_file_system.hpp"
 #include "support/recording_file_system.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -250,26 +251,12 @@ TEST_F(Store, LinksRowFilesAndSyncsAllElseThatItWrites) {
 }
 
 // Fault F20, EXDEV.
-class NoLinks final : public FileSystem {
+class NoLinks final : public test_support::ForwardingFileSystem {
  public:
-  explicit NoLinks(FileSystem& under) : under_(under) {}
-  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override { return under_.create(path); }
-  Result<std::unique_ptr<ReadableFile>> open(const std::string& path) override { return under_.open(path); }
-  Status rename(const std::string& from, const std::string& to) override { return under_.rename(from, to); }
-  Status rename_new(const std::string& from, const std::string& to) override { return under_.rename_new(from, to); }
+  using ForwardingFileSystem::ForwardingFileSystem;
   Status link(const std::string&, const std::string&) override {
     return Error{.code = ErrorCode::kStorageFailed, .message = "cannot link (EXDEV)", .facts = {}, .why = "", .fix = ""};
   }
-  Status remove_file(const std::string& path) override { return under_.remove_file(path); }
-  Status remove_directory(const std::string& path) override { return under_.remove_directory(path); }
-  Status make_directory(const std::string& path) override { return under_.make_directory(path); }
-  Status sync_directory(const std::string& path) override { return under_.sync_directory(path); }
-  Result<std::vector<DirectoryEntry>> list(const std::string& path) override { return under_.list(path); }
-  Result<FileKind> kind(const std::string& path) override { return under_.kind(path); }
-  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override { return under_.lock(path); }
-
- private:
-  FileSystem& under_;
 };
 
 TEST_F(Store, CopiesWhereItCannotLink) {

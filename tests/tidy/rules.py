@@ -127,10 +127,19 @@ def unnamed_source(repo):
     for file in repo.files:
         if not (file.path.endswith((".cpp", ".capnp")) or repo.header_kind(file)):
             continue
-        named = any(re.search(r"(?<![\w./-])" + re.escape(path) + r"(?![\w./-])", _without_cmake_comments(cmake.text))
-                    for cmake, path in repo.lists_above(file))
-        if not named:
+        if not any(_names(_without_cmake_comments(cmake.text), path) for cmake, path in repo.lists_above(file)):
             yield Finding(file.path, 1, "unnamed_source", "no CMakeLists.txt names this file")
+
+
+def _names(text, path):
+    if re.search(r"(?<![\w./-])" + re.escape(path) + r"(?![\w./-])", text):
+        return True
+    # A list may give the middle of a name to a function of its own: "refused/${name}.cpp" names refused/a.cpp if the word a stands in it too.
+    for before, after in re.findall(r"(?<![\w./-])([\w./-]*)\$\{\w+\}([\w./-]*)", text):
+        middle = path[len(before):len(path) - len(after)]
+        if before + middle + after == path and re.fullmatch(r"\w+", middle) and re.search(rf"\(\s*{middle}\b", text):
+            return True
+    return False
 
 
 def _without_cmake_comments(text):

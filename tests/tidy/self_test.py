@@ -24,7 +24,8 @@ GOOD_TREE = {
     "runtime/CMakeLists.txt": "tidemark_module(NAME runtime FLOOR 3)\n",
     "connectors/file/CMakeLists.txt": "tidemark_module(NAME file FLOOR 4 OPTIONAL)\n",
     "cli/CMakeLists.txt": "tidemark_module(NAME cli FLOOR 4 OPTIONAL)\n",
-    "examples/CMakeLists.txt": "tidemark_program(NAME job SOURCES job.cpp)\n",
+    "examples/CMakeLists.txt": "tidemark_program(NAME job SOURCES job.cpp)\nrefused(one refused/${name}.cpp)\n",
+    "examples/refused/one.cpp": "int main() {}\n",
     "examples/job.cpp": "#include <tidemark/core/time.hpp>\n#include <thread>\nstd::thread worker;\n",
 }
 
@@ -43,6 +44,7 @@ HARMS = [
     ("a source of which only the end of a name is named", "unnamed_source", "state/src/more/store.cpp", "int lost;\n"),
     ("an installed header that no CMake file names", "unnamed_source", "core/include/tidemark/core/lost.hpp", "#pragma once\n"),
     ("an example that no CMake file names", "unnamed_source", "examples/lost.cpp", "int main() {}\n"),
+    ("a source that only a pattern would name", "unnamed_source", "examples/refused/lost.cpp", "int main() {}\n"),
     ("a test that is named in a comment only", "unnamed_source", "tests/core/a_test.cpp", "int main() {}\n"),
     ("sources that are globbed", "globbed_sources", "examples/more/CMakeLists.txt", "file(GLOB sources *.cpp)\n"),
     ("an include of a higher floor", "climbing_include", STATE, "#include <tidemark/runtime/runtime.hpp>\n"),

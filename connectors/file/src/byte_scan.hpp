@@ -13,8 +13,8 @@ namespace tidemark {
 inline namespace v0 {
 namespace file_internal {
 
-// Calls visit(index) for each byte that is one of the three, in order, until it gives false. One comparison a byte would cost more than all else in the
-// reading of CSV; sixteen at a time cost little.
+// Calls visit(index) for each byte that is one of the three, in order, until it gives false. One comparison a byte would cost more than all
+// else in the reading of CSV; sixteen at a time cost little.
 template <class Visit>
 void scan_for(ByteView bytes, char first, char second, char third, Visit visit) {
   std::size_t at = 0;

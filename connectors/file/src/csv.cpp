@@ -44,7 +44,7 @@ std::string name_list(const std::vector<std::string>& names) {
 }  // namespace
 
 const file_internal::CsvField& CsvRow::field(std::size_t column) const {
-  TIDEMARK_CHECK(column < places_.size(), "column " + std::to_string(column) + " of " + std::to_string(places_.size()) + " that were asked for");
+  TIDEMARK_CHECK(column < places_.size(), "column " + std::to_string(column) + " of " + std::to_string(places_.size()));
   return fields_[places_[column]];
 }
 
@@ -180,7 +180,8 @@ Status CsvWriter::finish() {
   const std::size_t expected = raw_row_ ? 1 : config_.columns.size();
   if (fields_ != expected && (raw_row_ || config_.input == nullptr)) {
     return Error{.code = ErrorCode::kSinkFailed,
-                 .message = "a row has " + std::to_string(fields_) + (raw_row_ ? " parts beside the raw row" : " fields and the header " + std::to_string(expected)),
+                 .message = "a row has " + std::to_string(fields_) +
+                     (raw_row_ ? " parts beside the raw row" : " fields and the header " + std::to_string(expected)),
                  .facts = {{"columns", name_list(config_.columns)}},
                  .why = "readers could not tell which field is which",
                  .fix = "write one field for each column, or one raw row alone"};
@@ -230,12 +231,12 @@ Status CsvDecoder::begin_file(ByteView header, const std::string& file) {
 bool CsvDecoder::load(ByteView record) {
   row_.raw_ = record;
   row_.error_.clear();
-  const FieldsError fault = split_fields(record, format_, row_.columns_in_file_, row_.fields_);
-  if (fault == FieldsError::kNone && row_.fields_.size() == row_.columns_in_file_) return true;
+  const auto [fault, count] = split_fields(record, format_, row_.columns_in_file_, row_.fields_);
+  if (fault == FieldsError::kNone && count == row_.columns_in_file_) return true;
   if (fault == FieldsError::kTextAfterQuote) {
-    row_.refuse("field " + std::to_string(row_.fields_.size()) + " has text after its closing quote");
+    row_.refuse("field " + std::to_string(count) + " has text after its closing quote");
   } else {
-    row_.refuse("the row has " + (fault == FieldsError::kTooMany ? "more" : std::to_string(row_.fields_.size())) + " fields and the header " +
+    row_.refuse("the row has " + (fault == FieldsError::kTooMany ? "more" : std::to_string(count)) + " fields and the header " +
                 std::to_string(row_.columns_in_file_));
   }
   return false;

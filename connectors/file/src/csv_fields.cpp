@@ -1,5 +1,7 @@
 #include "src/csv_fields.hpp"
 
+#include <algorithm>
+
 #include "src/byte_scan.hpp"
 #include "src/text.hpp"
 
@@ -10,32 +12,34 @@ namespace file_internal {
 namespace {
 
 constexpr std::size_t kMostColumns = 65536;
+constexpr std::size_t kFirstFields = 32;
 
 }  // namespace
 
-FieldsError split_fields(ByteView record, const CsvFormat& format, std::size_t most_fields, std::vector<CsvField>& fields) {
-  fields.clear();
-  FieldsError fault = FieldsError::kNone;
+SplitFields split_fields(ByteView record, const CsvFormat& format, std::size_t most_fields, std::vector<CsvField>& fields) {
+  SplitFields result;
   std::size_t field = 0;                       // where the field begins
   std::size_t second_of_doubled = ByteView::npos;
   bool open = false;                           // in quotes
   bool doubled = false;
   std::size_t close = ByteView::npos;          // the closing quote of the field
   const auto end_field = [&](std::size_t end) {
-    if (fields.size() == most_fields) {
-      fault = FieldsError::kTooMany;
+    if (result.count == most_fields) {
+      result.fault = FieldsError::kTooMany;
       return false;
     }
+    if (result.count == fields.size()) fields.resize(std::max(kFirstFields, 2 * fields.size()));
+    CsvField& out = fields[result.count++];
     if (close == ByteView::npos) {
-      fields.push_back({.bytes = {record.data() + field, end - field}, .doubled = false});
+      out = {.bytes = {record.data() + field, end - field}, .doubled = false};
     } else {
-      fields.push_back({.bytes = {record.data() + field + 1, close - field - 1}, .doubled = doubled});
+      out = {.bytes = {record.data() + field + 1, close - field - 1}, .doubled = doubled};
       doubled = false;
-      if (close + 1 != end) fault = FieldsError::kTextAfterQuote;
+      if (close + 1 != end) result.fault = FieldsError::kTextAfterQuote;
       close = ByteView::npos;
     }
     field = end + 1;
-    return fault == FieldsError::kNone;
+    return result.fault == FieldsError::kNone;
   };
   const char quote = format.quoted ? '"' : format.delimiter;
   scan_for(record, format.delimiter, quote, quote, [&](std::size_t at) {
@@ -55,9 +59,9 @@ FieldsError split_fields(ByteView record, const CsvFormat& format, std::size_t m
     return true;
   });
   // A quote stays open only behind text that follows a closing one: there the framing does not look for quotes.
-  if (open && fault == FieldsError::kNone) fault = FieldsError::kTextAfterQuote;
-  if (fault == FieldsError::kNone) end_field(record.size());
-  return fault;
+  if (open && result.fault == FieldsError::kNone) result.fault = FieldsError::kTextAfterQuote;
+  if (result.fault == FieldsError::kNone) end_field(record.size());
+  return result;
 }
 
 void unquote(ByteView bytes, std::string& out) {
@@ -87,7 +91,7 @@ void append_quoted(Bytes& out, ByteView value) {
 
 Result<std::vector<std::string>> parse_header(ByteView header, const std::string& file, const CsvFormat& format) {
   std::vector<CsvField> fields;
-  const FieldsError fault = split_fields(header, format, kMostColumns, fields);
+  const auto [fault, count] = split_fields(header, format, kMostColumns, fields);
   if (fault != FieldsError::kNone || !is_text(header)) {
     return Error{.code = ErrorCode::kSourceFailed,
                  .message = "\"" + file + "\" does not begin with a CSV header",
@@ -98,8 +102,8 @@ Result<std::vector<std::string>> parse_header(ByteView header, const std::string
                  .why = "the first line of the file must name its columns",
                  .fix = "give a CSV file with a header line, or leave this one out"};
   }
-  std::vector<std::string> names(fields.size());
-  for (std::size_t i = 0; i < fields.size(); ++i) {
+  std::vector<std::string> names(count);
+  for (std::size_t i = 0; i < count; ++i) {
     if (fields[i].doubled) unquote(fields[i].bytes, names[i]);
     else names[i] = std::string(fields[i].bytes);
   }

@@ -14,8 +14,12 @@ namespace file_internal {
 
 enum class FieldsError { kNone, kTooMany, kTextAfterQuote };
 
-// Replaces `fields` by views of the record's fields. Stops at the first fault.
-FieldsError split_fields(ByteView record, const CsvFormat& format, std::size_t most_fields, std::vector<CsvField>& fields);
+struct SplitFields {
+  FieldsError fault = FieldsError::kNone;
+  std::size_t count = 0;
+};
+// Puts views of the record's fields into the first `count` places of `fields`, which is made longer where needed. Stops at the first fault.
+SplitFields split_fields(ByteView record, const CsvFormat& format, std::size_t most_fields, std::vector<CsvField>& fields);
 // Doubled quotes become single ones.
 void unquote(ByteView bytes, std::string& out);
 // Also if the format has no quotes: then the field cannot be written.

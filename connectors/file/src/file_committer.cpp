@@ -30,7 +30,8 @@ class FileCommitter final : public SinkCommitter {
     if (marker.lineage == identity_.lineage && marker.sink == identity_.sink) return marker.epoch;
     return Error{.code = ErrorCode::kSinkEpochMismatch,
                  .message = "the directory \"" + directory_ + "\" holds results of another run of this job, or of another job",
-                 .facts = {{"results there", "job " + marker.job + ", lineage " + marker.lineage + ", up to epoch " + std::to_string(marker.epoch)},
+                 .facts = {{"results there",
+                            "job " + marker.job + ", lineage " + marker.lineage + ", up to epoch " + std::to_string(marker.epoch)},
                            {"this job", "job " + identity_.job + ", lineage " + identity_.lineage}},
                  .why = "results of two lineages in one directory cannot be told apart",
                  .fix = "give this job an empty output directory, or go on with the state directory that wrote these results"};
@@ -42,9 +43,12 @@ class FileCommitter final : public SinkCommitter {
     if (held != previous) {
       return Error{.code = ErrorCode::kSinkEpochMismatch,
                    .message = "the directory \"" + directory_ + "\" does not hold the epoch before the one to commit",
-                   .facts = {{"to commit", std::to_string(epoch)}, {"must be there", std::to_string(previous)}, {"is there", std::to_string(held)}},
+                   .facts = {{"to commit", std::to_string(epoch)},
+                             {"must be there", std::to_string(previous)},
+                             {"is there", std::to_string(held)}},
                    .why = held < previous ? "the results in between would be missing" : "the checkpoint is older than the results",
-                   .fix = held < previous ? "give the directory that holds the results so far, as it was" : "restore a checkpoint that is as new as the results"};
+                   .fix = held < previous ? "give the directory that holds the results so far, as it was"
+                                          : "restore a checkpoint that is as new as the results"};
     }
     std::vector<const Committable*> ordered;
     for (const Committable& committable : committables) ordered.push_back(&committable);
@@ -65,7 +69,8 @@ class FileCommitter final : public SinkCommitter {
   Status discard_unlisted() override {
     TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, files_.list(directory_));
     for (const DirectoryEntry& entry : entries) {
-      if (entry.kind == FileKind::kFile && is_staged_name(entry.name, identity_, extension_)) TIDEMARK_TRY(files_.remove_file(path_of(entry.name)));
+      if (entry.kind != FileKind::kFile || !is_staged_name(entry.name, identity_, extension_)) continue;
+      TIDEMARK_TRY(files_.remove_file(path_of(entry.name)));
     }
     return {};
   }
@@ -84,8 +89,8 @@ class FileCommitter final : public SinkCommitter {
                    .message = "results of epoch " + std::to_string(epoch) + " are lost: \"" + final + "\" is neither staged nor committed",
                    .facts = {{"staged file", record.staged}, {"size", std::to_string(record.size)}},
                    .why = "the checkpoint says that these results were written, and they are not computed again",
-                   .fix = "restore the file, or start afresh with another state directory; whoever takes results away must wait for the marker " +
-                          marker_name(identity_)};
+                   .fix = "restore the file, or start afresh with another state directory; "
+                          "whoever takes results away must wait for the marker " + marker_name(identity_)};
     }
     if (final_kind != FileKind::kAbsent) {
       TIDEMARK_TRY(verify(final, record, true));

@@ -18,9 +18,11 @@ Status check_kind(const std::string& path, FileKind kind) {
   if (kind == FileKind::kFile) return {};
   const bool link = kind == FileKind::kSymlink;
   return Error{.code = ErrorCode::kSourceFailed,
-               .message = "\"" + path + "\" is " + (link ? "a symbolic link" : kind == FileKind::kDirectory ? "a directory" : "not a regular file"),
+               .message = "\"" + path + "\" is " +
+                          (link ? "a symbolic link" : kind == FileKind::kDirectory ? "a directory" : "not a regular file"),
                .facts = {},
-               .why = link ? "links are not followed, so that a position names the file it was taken in" : "only a regular file can be read again after a restart",
+               .why = link ? "links are not followed, so that a position names the file it was taken in"
+                           : "only a regular file can be read again after a restart",
                .fix = link ? "give the path of the file itself" : "give a file, or a directory or pattern that holds nothing else"};
 }
 
@@ -37,7 +39,8 @@ Status check_file_name(const std::string& name) {
 
 Result<FileSet> FileSet::of(FileSystem& files, const std::string& path) {
   if (path.empty()) {
-    return Error{.code = ErrorCode::kBadConfiguration, .message = "the path of a file source is empty", .facts = {}, .why = "", .fix = "name a file, a directory or a pattern"};
+    return Error{.code = ErrorCode::kBadConfiguration, .message = "the path of a file source is empty", .facts = {}, .why = "",
+                 .fix = "name a file, a directory or a pattern"};
   }
   TIDEMARK_ASSIGN(const FileKind kind, files.kind(path));
   if (kind == FileKind::kDirectory) return FileSet(Choice::kAll, path, "");
@@ -60,7 +63,8 @@ Result<FileSet> FileSet::of(FileSystem& files, const std::string& path) {
 FileSet FileSet::only(const std::string& name) const { return FileSet(Choice::kOneFile, directory_, name); }
 
 bool FileSet::takes(const std::string& name) const {
-  if (name.front() == '.') return choice_ == Choice::kMatching && pattern_.front() == '.' && ::fnmatch(pattern_.c_str(), name.c_str(), 0) == 0;
+  // Hidden files only for a pattern that begins with a dot.
+  if (name.front() == '.' && (choice_ == Choice::kAll || pattern_.front() != '.')) return false;
   return choice_ == Choice::kAll || ::fnmatch(pattern_.c_str(), name.c_str(), 0) == 0;
 }
 

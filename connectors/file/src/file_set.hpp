@@ -15,12 +15,14 @@ class FileSet {
  public:
   // An empty set, until assigned to.
   FileSet() = default;
-  // Looks at what `path` is now: a file, a directory, else a pattern if its last component has *, ? or [, else a file that is not there yet.
+  // Looks at what `path` is now: a file, a directory, else a pattern if its last component has *, ? or [, else a file that is not there
+  // yet.
   static Result<FileSet> of(FileSystem& files, const std::string& path);
   // One file of the set.
   FileSet only(const std::string& name) const;
 
-  // The names of the files that are there now, in order. A link, or anything else that is not a file, in the place of one is an error; directories are passed over.
+  // The names of the files that are there now, in order. A link, or anything else that is not a file, in the place of one is an error;
+  // directories are passed over.
   Result<std::vector<std::string>> list(FileSystem& files) const;
   std::string path_of(const std::string& name) const { return join_path(directory_, name); }
 

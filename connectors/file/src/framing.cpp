@@ -17,8 +17,8 @@ struct QuotedEnd {
   bool open = false;   // no line end was found, and a quote is open
 };
 
-// The line end of a record that contains quotes. A quote opens a field only at its beginning. Behind text that follows a closing quote the record ends at the
-// next line end whatever comes: such a record is refused anyway, and a file full of them is read in linear time.
+// The line end of a record that contains quotes. A quote opens a field only at its beginning. Behind text that follows a closing quote the
+// record ends at the next line end whatever comes: such a record is refused anyway, and a file full of them is read in linear time.
 QuotedEnd find_quoted_end(ByteView bytes, char delimiter) {
   QuotedEnd end;
   std::size_t field = 0;                       // where the field begins

@@ -13,7 +13,7 @@ namespace file_internal {
 enum class CutKind {
   kRecord,
   kTooLarge,        // more than the limit
-  kUnclosedQuote,   // no closing quote within the limit or the file: the first line alone is given up, so that the quote swallows no other record
+  kUnclosedQuote,   // no closing quote within the limit or the file: the first line alone is given up, and no record behind it
   kMore,            // cannot be told from these bytes
 };
 
@@ -24,8 +24,8 @@ struct Cut {
   bool line_ended = false;   // false: the file ends without a line end or, if kTooLarge, everything up to the next one is to be skipped
 };
 
-// Looks at the front of `bytes`, which must not be empty; `final`: nothing follows them in the file. What is found depends on the bytes of the file
-// alone, never on how much of them is in view: only whether it is found.
+// Looks at the front of `bytes`, which must not be empty; `final`: nothing follows them in the file. What is found depends on the bytes of
+// the file alone, never on how much of them is in view: only whether it is found.
 Cut cut_record(const Framing& framing, ByteView bytes, std::size_t max_record_bytes, bool final);
 
 }  // namespace file_internal

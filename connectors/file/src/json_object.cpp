@@ -1,5 +1,5 @@
-// The only file that includes simdjson. Its DOM parser and not the On-Demand one: that looks at the fields asked for alone, so a line that is cut off or
-// damaged behind them would pass for a record.
+// The only file that includes simdjson. Its DOM parser and not the On-Demand one: that looks at the fields asked for alone, so a line that
+// is cut off or damaged behind them would pass for a record.
 
 #include <tidemark/file/ndjson.hpp>
 
@@ -62,13 +62,14 @@ namespace {
 template <class Value>
 Value get(const file_internal::JsonDocument& document, JsonObject& object, std::string_view name, const char* what) {
   const auto found = document.find(name);
-  Value value{};
+  Value result{};
   if (found.error() != simdjson::SUCCESS) {
     object.refuse("field \"" + std::string(name) + "\" is absent");
-  } else if (found.value_unsafe().get(value) != simdjson::SUCCESS) {
-    object.refuse("field \"" + std::string(name) + "\": " + file_internal::shown(simdjson::minify(found.value_unsafe())) + " is not " + what);
+  } else if (found.value_unsafe().get(result) != simdjson::SUCCESS) {
+    const std::string value = simdjson::minify(found.value_unsafe());
+    object.refuse("field \"" + std::string(name) + "\": " + file_internal::shown(value) + " is not " + what);
   }
-  return value;
+  return result;
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ std::string short_number(double number) {
 
 }  // namespace
 
-RateLimit::RateLimit(const Clock& clock, double records_per_second) : clock_(clock), rate_(records_per_second), filled_at_(clock.steady_now()) {}
+RateLimit::RateLimit(const Clock& clock, double records_per_second)
+    : clock_(clock), rate_(records_per_second), filled_at_(clock.steady_now()) {}
 
 std::size_t RateLimit::due() {
   const auto now = clock_.steady_now();

@@ -172,7 +172,9 @@ class FileRecordReader final : public RecordReader {
   // Sees that `file` still holds what was read: at least `size` bytes, of which the first have this hash. Remembers what it holds now.
   Status adopt(const ReadableFile& file, std::uint64_t size, std::uint64_t head_size, std::uint64_t head_hash) {
     TIDEMARK_ASSIGN(const std::uint64_t size_now, file.size());
-    if (size_now < size) return changed(path(), "is shorter than it was", {{"size then", std::to_string(size)}, {"size now", std::to_string(size_now)}});
+    if (size_now < size) {
+      return changed(path(), "is shorter than it was", {{"size then", std::to_string(size)}, {"size now", std::to_string(size_now)}});
+    }
     TIDEMARK_ASSIGN(Bytes head, read_head(file));
     if (head.size() < head_size || hash_of(ByteView(head).substr(0, head_size)) != head_hash) {
       return changed(path(), "has other content than it had", {{"bytes compared", "the first " + std::to_string(head_size)}});
@@ -221,7 +223,8 @@ class FileRecordReader final : public RecordReader {
     earlier_files_ = position.earlier_files;
     earlier_hash_ = position.earlier_hash;
     if (!std::binary_search(names_.begin(), names_.end(), name_)) {
-      return changed(path(), "is no longer there", {{"path now given", input_.path}, {"position", "byte " + std::to_string(position.offset) + " of " + name_}});
+      return changed(path(), "is no longer there",
+                     {{"path now given", input_.path}, {"position", "byte " + std::to_string(position.offset) + " of " + name_}});
     }
     TIDEMARK_TRY(check_earlier());
     TIDEMARK_ASSIGN(file_, open(name_));
@@ -382,7 +385,8 @@ class FileRecordReader final : public RecordReader {
 
 }  // namespace
 
-Result<std::unique_ptr<RecordReader>> open_record_reader(const IoContext& io, const FileInput& input, const Framing& framing, const std::string& split,
+Result<std::unique_ptr<RecordReader>> open_record_reader(const IoContext& io, const FileInput& input, const Framing& framing,
+                                                         const std::string& split,
                                                          const Bytes& position, HeaderFunction on_header) {
   FilePosition decoded;
   if (!position.empty()) {
@@ -391,7 +395,8 @@ Result<std::unique_ptr<RecordReader>> open_record_reader(const IoContext& io, co
   TIDEMARK_ASSIGN(FileSet set, FileSet::of(io.files, input.path));
   if (input.splits == FileSplits::kPerFile) {
     if (split.empty() || split.find('/') != std::string::npos) {
-      return Error{.code = ErrorCode::kSourceFailed, .message = "\"" + split + "\" is not the name of a file", .facts = {}, .why = "", .fix = ""};
+      return Error{.code = ErrorCode::kSourceFailed,
+                   .message = "\"" + split + "\" is not the name of a file", .facts = {}, .why = "", .fix = ""};
     }
     set = set.only(split);
   }
@@ -415,7 +420,8 @@ Result<std::vector<std::string>> input_splits(const IoContext& io, const FileInp
 }
 
 std::string describe_input(const std::string& format, const FileInput& input) {
-  return format + " files " + input.path + (input.splits == FileSplits::kPerFile ? ", a split for each" : "") + (input.follow ? ", followed" : "");
+  return format + " files " + input.path + (input.splits == FileSplits::kPerFile ? ", a split for each" : "") +
+      (input.follow ? ", followed" : "");
 }
 
 }  // namespace file_internal

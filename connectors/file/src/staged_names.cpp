@@ -48,8 +48,8 @@ bool take_line(ByteView& in, ByteView label, std::string& value) {
 }  // namespace
 
 std::string staged_name(const SinkIdentity& identity, CheckpointId after, const std::string& extension) {
-  return staged_prefix(identity) + std::to_string(identity.attempt) + "-" + std::to_string(after) + "-" + std::to_string(identity.subtask) + "-" +
-         identity.sink + extension;
+  const std::string numbers = std::to_string(identity.attempt) + "-" + std::to_string(after) + "-" + std::to_string(identity.subtask);
+  return staged_prefix(identity) + numbers + "-" + identity.sink + extension;
 }
 
 bool is_staged_name(std::string_view name, const SinkIdentity& identity, const std::string& extension) {
@@ -83,8 +83,8 @@ Result<StagedRecord> decode_staged_record(const Bytes& bytes) {
   std::uint8_t version = 0;
   ByteView staged;
   ByteView final;
-  if (!take_u8(in, version) || version != kRecordVersion || !take_sized(in, staged) || !take_sized(in, final) || !take_u64(in, record.size) ||
-      !take_u64(in, record.checksum) || !in.empty() || !is_plain_name(staged) || !is_plain_name(final)) {
+  if (!take_u8(in, version) || version != kRecordVersion || !take_sized(in, staged) || !take_sized(in, final) ||
+      !take_u64(in, record.size) || !take_u64(in, record.checksum) || !in.empty() || !is_plain_name(staged) || !is_plain_name(final)) {
     return Error{.code = ErrorCode::kSinkFailed,
                  .message = "a committable is none of a file sink of this version",
                  .facts = {{"format version", std::to_string(version)}},

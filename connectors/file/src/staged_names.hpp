@@ -13,7 +13,8 @@ namespace tidemark {
 inline namespace v0 {
 namespace file_internal {
 
-// ".tidemark-staged-<lineage>-<attempt>-<epoch>-<subtask>-<sink><extension>". `after`: the epoch sealed before; a file is begun before its own epoch's number is known.
+// ".tidemark-staged-<lineage>-<attempt>-<epoch>-<subtask>-<sink><extension>". `after`: the epoch sealed before; a file is begun before its
+// own epoch's number is known.
 std::string staged_name(const SinkIdentity& identity, CheckpointId after, const std::string& extension);
 // Whether this is a staged file of the sink in this lineage, of any attempt, epoch and subtask.
 bool is_staged_name(std::string_view name, const SinkIdentity& identity, const std::string& extension);

@@ -28,7 +28,8 @@ struct StagedFile {
   }
 };
 
-StagedOutput::StagedOutput(const IoContext& io, SinkIdentity identity, std::string directory, std::string extension, PreambleFunction preamble)
+StagedOutput::StagedOutput(const IoContext& io, SinkIdentity identity, std::string directory, std::string extension,
+                           PreambleFunction preamble)
     : io_(io),
       identity_(std::move(identity)),
       directory_(std::move(directory)),

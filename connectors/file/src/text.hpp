@@ -10,7 +10,8 @@ namespace tidemark {
 inline namespace v0 {
 namespace file_internal {
 
-// The length of the UTF-8 sequence at the front of `bytes`; 0 if there is none (over-long forms, surrogates and what lies above U+10FFFF are none).
+// The length of the UTF-8 sequence at the front of `bytes`; 0 if there is none (over-long forms, surrogates and what lies above U+10FFFF
+// are none).
 std::size_t utf8_length(ByteView bytes);
 // UTF-8 without NUL.
 bool is_text(ByteView bytes);

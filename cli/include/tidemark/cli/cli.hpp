@@ -29,43 +29,62 @@ inline namespace v0 {
 // Called once, after the options have their values.
 using BuildJob = std::function<Result<Graph>()>;
 
-class Cli {
+// Options of a job, or of another verb. The variables outlive Cli::run(); what they hold before is the default.
+class CliOptions {
  public:
-  // `name` is the job's: in every manifest, and the default of its state directory. `description`: one sentence for --help.
-  Cli(std::string name, std::string description);
-  ~Cli();
-  Cli(const Cli&) = delete;
-  Cli& operator=(const Cli&) = delete;
-
   // What option() returns, to say more about it.
   class Option {
    public:
-    // Without it `run` and `plan` end with a usage error.
+    // Without it the verb ends with a usage error.
     Option& required();
 
    private:
-    friend class Cli;
-    Option(Cli& cli, std::size_t index) : cli_(cli), index_(index) {}
-    Cli& cli_;
+    friend class CliOptions;
+    Option(CliOptions& owner, std::size_t index) : owner_(owner), index_(index) {}
+    CliOptions& owner_;
     std::size_t index_;
   };
 
-  // Options of the job itself, for `run` and `plan`. The variable outlives run(); its value is the default. Durations are written 500ms, 30s, 5min, 1h.
+  CliOptions();
+  ~CliOptions();
+  CliOptions(const CliOptions&) = delete;
+  CliOptions& operator=(const CliOptions&) = delete;
+
+  // A flag without dashes in front is a positional argument. Durations are written 500ms, 30s, 5min, 1h.
   Option option(std::string flag, std::string& value, std::string help, std::vector<std::string> choices = {});
   Option option(std::string flag, std::uint64_t& value, std::string help);
   Option option(std::string flag, double& value, std::string help);
   Option option(std::string flag, bool& value, std::string help);
   Option option(std::string flag, std::chrono::milliseconds& value, std::string help);
 
+ private:
+  friend class Cli;
+  struct Entry;
+  std::vector<Entry> entries_;
+};
+
+// Its own options are those of the job, for `run` and `plan`.
+class Cli : public CliOptions {
+ public:
+  // `name` is the job's: in every manifest, and the default of its state directory. `description`: one sentence for --help.
+  Cli(std::string name, std::string description);
+  ~Cli();
+
+  // One more verb, such as "explain", or "demo fraud" below "demo". Its options are declared on the result, which lives as long as this; `action` returns the
+  // exit code.
+  CliOptions& verb(std::string words, std::string help, std::function<int()> action);
+
   // Parses, carries out the verb, and returns the exit code. `build` returns Graph or Result<Graph>.
   template <class Build>
   int run(int argc, const char* const* argv, Build build) {
     static_assert(std::is_invocable_v<Build&>, "run() needs a function without parameters that returns the job's Graph");
-    return run_verb(argc, argv, BuildJob([build = std::move(build)]() mutable -> Result<Graph> { return build(); }));
+    return carry_out(argc, argv, BuildJob([build = std::move(build)]() mutable -> Result<Graph> { return build(); }));
   }
+  // For a program without a job: all verbs but `run` and `plan`.
+  int run(int argc, const char* const* argv);
 
  private:
-  int run_verb(int argc, const char* const* argv, BuildJob build);
+  int carry_out(int argc, const char* const* argv, BuildJob build);
 
   struct Declared;
   std::unique_ptr<Declared> declared_;

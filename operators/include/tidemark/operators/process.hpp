@@ -1,10 +1,11 @@
 #pragma once
 // process(): free-form logic for each key, with a state of the user's own, timers of event time and side outputs.
 //
-// Order (P2, P3). With arrival_order(), the default, records are handled as they come, and timers run where the watermark stands in the input. The result
-// is deterministic for a key whose records come from one split, if it uses neither timers nor context.watermark(), or if one bounded split feeds the
-// operator (exception D2 to the promise D1). With event_time_order() records wait until the watermark has reached their time; then records and timers
-// of a key run in one sequence by time, and the results never depend on splits, batches or parallelism (D1).
+// Order (P2, P3). With arrival_order(), the default, records are handled as they come, and timers run where the watermark stands in the
+// input. The result is deterministic for a key whose records come from one split, if it uses neither timers nor context.watermark(), or if
+// one bounded split feeds the operator (exception D2 to the promise D1). With event_time_order() records wait until the watermark has
+// reached their time; then records and timers of a key run in one sequence by time, and the results never depend on splits, batches or
+// parallelism (D1).
 //
 //   struct Velocity {
 //     struct State { std::deque<EventTime> recent; };
@@ -13,11 +14,11 @@
 //   };
 //   payments.key_by(&Payment::card).process<Alert>("velocity", Velocity{}, event_time_order())
 //
-// The function is a lambda or a struct; its parameter types are written out, since the state is read off them. `State&` creates the key's state, default
-// constructed, and marks it changed; `const State&` changes nothing and sees a default-constructed value for a key without state. A function
-// without state leaves the parameter out. References and the context are good for that call alone. The function is copied once for each
-// task and called by that task's thread alone. What it throws fails the job with the operator and, where known, the record's position.
-// What one call emits is never cut, so a batch grows past its usual size if a single call emits more than that.
+// The function is a lambda or a struct; its parameter types are written out, since the state is read off them. `State&` creates the key's
+// state, default constructed, and marks it changed; `const State&` changes nothing and sees a default-constructed value for a key without
+// state. A function without state leaves the parameter out. References and the context are good for that call alone. The function is copied
+// once for each task and called by that task's thread alone. What it throws fails the job with the operator and, where known, the record's
+// position. What one call emits is never cut, so a batch grows past its usual size if a single call emits more than that.
 
 #include <tidemark/operators/detail/process_node.hpp>
 #include <tidemark/operators/process_context.hpp>

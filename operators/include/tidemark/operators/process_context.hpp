@@ -13,8 +13,8 @@
 namespace tidemark {
 inline namespace v0 {
 
-// The tag of a side output of records S. A function emits to it by context.emit(tag, value); the stage's side(tag) gives the stream. Tags of one
-// name are the same side output; one name must not stand for two types.
+// The tag of a side output of records S. A function emits to it by context.emit(tag, value); the stage's side(tag) gives the stream. Tags
+// of one name are the same side output; one name must not stand for two types.
 template <class S>
 class SideOutput {
  public:
@@ -46,9 +46,10 @@ class ProcessContext {
   // Whether results of this call are behind (W5, T5): in arrival order, whether the record came after its split's watermark had passed it.
   bool is_behind() const { return call_.at.as_of != kMinusInfinity; }
 
-  // on_timer() is called for this key when the watermark reaches `time`, in order of (time, tag); for a time that it has passed already, with the next
-  // watermark (in event-time order: next), never inside this call (T2, T3). Precondition: the function has an on_timer(); otherwise the job fails.
-  // When the input has ended, existing timers run, and new ones are counted as `timers_after_end` but do not run (T4).
+  // on_timer() is called for this key when the watermark reaches `time`, in order of (time, tag); for a time that it has passed already,
+  // with the next watermark (in event-time order: next), never inside this call (T2, T3). Precondition: the function has an on_timer();
+  // otherwise the job fails. When the input has ended, existing timers run, and new ones are counted as `timers_after_end` but do not run
+  // (T4).
   void set_timer(EventTime time, TimerTag tag = 0) { call_.timers->set(call_.hash, *call_.key, time, tag); }
   // Does nothing if there is no such timer.
   void delete_timer(EventTime time, TimerTag tag = 0) { call_.timers->erase(call_.hash, *call_.key, time, tag); }

@@ -12,8 +12,8 @@ constexpr ArrivalOrder arrival_order() { return {}; }
 
 struct AnyOrder {};   // no then_by
 
-// Handles records and timers of a key by time (P3): records before timers of the same time, ties by `then_by`, then by encoded bytes. A record behind
-// the watermark is late (L5). Records wait in state, so they need a Codec.
+// Handles records and timers of a key by time (P3): records before timers of the same time, ties by `then_by`, then by encoded bytes. A
+// record behind the watermark is late (L5). Records wait in state, so they need a Codec.
 template <class ThenBy = AnyOrder>
 struct EventTimeOrder {
   ThenBy then_by;

@@ -36,7 +36,7 @@ struct RuntimeOptions {
   // In every manifest; a state directory belongs to one job.
   std::string job_name = "job";
   // Where checkpoints live. Empty: none are taken, nothing survives the process, and sinks commit once, at the end of the input.
-  std::string state_directory;
+  std::string state_directory{};
   // Tasks per stage, at most the number of key groups (128). The output does not depend on it. A restore must use the same (until rescaling comes).
   std::uint32_t parallelism = 1;
   // Threads for the tasks; 0: as many as the parallelism, but no more than the machine has cores.
@@ -46,9 +46,9 @@ struct RuntimeOptions {
   // How many checkpoints in a row may fail before the job fails.
   std::uint32_t tolerated_checkpoint_failures = 3;
   // What to start from. kNone gives up what the directory holds, on purpose.
-  RestoreFrom from;
+  RestoreFrom from{};
   // Operators, sources and sinks whose stored part may be given up because the job no longer has them (K10).
-  std::vector<std::string> drop_state;
+  std::vector<std::string> drop_state{};
   // Records in a batch, 1 to 65536. The output does not depend on it.
   std::uint32_t max_batch = 1000;
   // Bound of each queue between two tasks.
@@ -56,7 +56,7 @@ struct RuntimeOptions {
   // Sorted firings and a fixed seed of the key hash: equal bytes from run to run (D4), at the cost of a sort per firing.
   bool deterministic = false;
   // Seed of the key hash; drawn at random for a new job if not given.
-  std::optional<std::uint64_t> key_seed;
+  std::optional<std::uint64_t> key_seed{};
 
   // The seams. Each outlives the runtime.
   Logger logger = Logger::to_stderr(LogLevel::kWarning);

@@ -108,11 +108,12 @@ class HotMap {
     return true;
   }
 
-  // Asks the cache for the entry's line: call it some tens of records ahead of the access.
+  // Asks the cache for the entry's lines: call it some tens of records ahead of the access. Does nothing for a map that fits into the cache.
   void prefetch(std::uint64_t hash) const {
+    if (size_ < kFitsIntoCache) return;
     const auto [table, start] = start_of(hash);
     __builtin_prefetch(table->slots + start, 1);
-    if (context_.tracking) __builtin_prefetch(&table->word_of(dirty_, start), 1);
+    __builtin_prefetch(&table->word_of(dirty_, start), 1);
   }
 
   std::size_t size() const { return size_; }
@@ -234,6 +235,7 @@ class HotMap {
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::uint32_t kSmall = 64;
+  static constexpr std::size_t kFitsIntoCache = 4096;
 
   struct Same {
     const SubTable& table;

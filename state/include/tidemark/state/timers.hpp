@@ -77,20 +77,23 @@ class TimerTable final : public StateComponent {
   // false: it was set already.
   bool set(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag = 0) {
     if (!timers_.insert(index_of(time, tag, hash), Timer{time, tag, hash, key})) return false;
+    next_ = nullptr;
     ladder_.push({time, hash, tag});
     return true;
   }
   // false: there is none.
   bool erase(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag = 0) {
     if (!timers_.erase(index_of(time, tag, hash), Timer{time, tag, hash, key})) return false;
+    next_ = nullptr;
     ladder_.note_stale(time, [this](const state_internal::DueTimer& due) { return find(due) != nullptr; });
     return true;
   }
   // The least by (time, tag, hash); nullptr if there is none. Good until the next call of set, erase or take_next.
   const Timer* next() {
+    if (next_ != nullptr) return next_;
     // The ladder may hold timers that were taken or erased; it never lacks one that exists.
     while (const state_internal::DueTimer* due = ladder_.front(kPlusInfinity)) {
-      if (const Timer* timer = find(*due)) return timer;
+      if ((next_ = find(*due)) != nullptr) return next_;
       ladder_.pop();
       if (const auto* later = ladder_.ahead(kAhead)) timers_.prefetch(index_of(later->time, later->tag, later->hash));
     }
@@ -101,6 +104,7 @@ class TimerTable final : public StateComponent {
     const Timer* timer = next();
     TIDEMARK_CHECK(timer != nullptr);
     Timer taken = *timer;
+    next_ = nullptr;
     timers_.erase(index_of(taken.time, taken.tag, taken.hash), taken);
     return taken;
   }
@@ -126,6 +130,7 @@ class TimerTable final : public StateComponent {
     timer.tag = __builtin_bswap32(tag);
     const std::uint32_t group = space_.group_of(timer.hash);
     if (group < first_group_ || group >= end_group_) return foreign_row(timer.hash);
+    next_ = nullptr;
     timers_.restore(index_of(timer.time, timer.tag, timer.hash), timer, {});
     ladder_.push({timer.time, timer.hash, timer.tag});
     return {};
@@ -157,6 +162,7 @@ class TimerTable final : public StateComponent {
   state_internal::BlockPool blocks_;
   HotMap<Timer, state_internal::NoValue, state_internal::TimerRows<Key>> timers_;
   state_internal::TimeLadder<state_internal::DueTimer, state_internal::DueTimerLess> ladder_;
+  const Timer* next_ = nullptr;   // the answer of next(), while nothing changes; it lies in timers_
 };
 
 }  // namespace v0

@@ -46,9 +46,10 @@ struct CsvFormat {
   bool quoted = true;     // false: quotes are letters like others, and every line end ends a record
 };
 
-// One row of a CSV file, as the user's function sees it. Columns are numbered from 0 in the order in which they were asked for; where they stand in the
-// file is looked up once per file. A field that is not what is asked for sets an error in the row, the getter gives 0 or an empty string,
-// and the record is refused (reason `decode`) with the first such error whatever the function returns: column, value, what is wrong.
+// One row of a CSV file, as the user's function sees it. Columns are numbered from 0 in the order in which they were asked for; where they
+// stand in the file is looked up once per file. A field that is not what is asked for sets an error in the row, the getter gives 0 or an
+// empty string, and the record is refused (reason `decode`) with the first such error whatever the function returns: column, value, what is
+// wrong.
 class CsvRow {
  public:
   // A decimal integer of 64 bits with an optional minus. Nothing around it.
@@ -59,8 +60,8 @@ class CsvRow {
   std::string text(std::size_t column);
   // As text(), valid until the function returns.
   std::string_view view(std::size_t column);
-  // A time as a whole number of seconds, milliseconds or microseconds since 1970-01-01 UTC. One that EventTime cannot hold becomes an infinity,
-  // which with_event_time refuses as out of range.
+  // A time as a whole number of seconds, milliseconds or microseconds since 1970-01-01 UTC. One that EventTime cannot hold becomes an
+  // infinity, which with_event_time refuses as out of range.
   EventTime unix_seconds(std::size_t column);
   EventTime unix_millis(std::size_t column);
   EventTime unix_micros(std::size_t column);
@@ -90,10 +91,10 @@ class CsvRow {
   std::string error_;
 };
 
-// `parse` takes a CsvRow& and gives a T or a Result<T>; it is copied for each split and must depend on the row alone. Every file must have the
-// columns asked for, in any order, else the job fails with both lists named. Refused (reason `decode`): a row with another number of fields than the header,
-// text after a closing quote, a quote that is not closed within `max_record_bytes` or the file; reading goes on at the next line. Blank lines
-// and a byte order mark are skipped: in a file of one column an empty value must be written as "".
+// `parse` takes a CsvRow& and gives a T or a Result<T>; it is copied for each split and must depend on the row alone. Every file must have
+// the columns asked for, in any order, else the job fails with both lists named. Refused (reason `decode`): a row with another number of
+// fields than the header, text after a closing quote, a quote that is not closed within `max_record_bytes` or the file; reading goes on at
+// the next line. Blank lines and a byte order mark are skipped: in a file of one column an empty value must be written as "".
 template <class Parse>
 auto csv_source(FileInput input, std::vector<std::string> columns, Parse parse, CsvFormat format = {});
 
@@ -158,9 +159,10 @@ class CsvWriter {
   bool unwritable_ = false;   // without quotes
 };
 
-// Files `<sink>-<epoch>-<subtask>.csv` in `directory` (made if absent), each with a header line and lines that end with LF; readable by this user
-// only (0600). They appear whole, when their epoch is committed; until then they are hidden files. `.tidemark-commit-<sink>` names the newest committed
-// epoch. A directory belongs to one lineage for each sink name. `format` takes a CsvWriter& and a const T&; one of the tasks calls it at a time for each of its copies.
+// Files `<sink>-<epoch>-<subtask>.csv` in `directory` (made if absent), each with a header line and lines that end with LF; readable by
+// this user only (0600). They appear whole, when their epoch is committed; until then they are hidden files. `.tidemark-commit-<sink>`
+// names the newest committed epoch. A directory belongs to one lineage for each sink name. `format` takes a CsvWriter& and a const T&; one
+// of the tasks calls it at a time for each of its copies.
 template <class T, class Format>
 Sink<T> csv_sink(std::string directory, CsvHeader header, Format format, CsvFormat csv = {});
 

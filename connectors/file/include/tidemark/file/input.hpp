@@ -17,12 +17,12 @@ enum class FileSplits : std::uint8_t {
 inline constexpr FileSplits per_file = FileSplits::kPerFile;
 
 struct FileInput {
-  // A file; a directory (its files, without those that begin with a dot and without subdirectories); or a pattern: *, ? and [...] in the last
-  // component. Links are not followed: one that would be read is an error.
+  // A file; a directory (its files, without those that begin with a dot and without subdirectories); or a pattern: *, ? and [...] in the
+  // last component. Links are not followed: one that would be read is an error.
   std::string path;
   FileSplits splits = FileSplits::kOne;
-  // Goes on waiting at the end: for the last file to grow by whole records, and for files whose names sort after it. As soon as such a file is
-  // there the one before it is taken as finished. Only with one split. The source is then not bounded.
+  // Goes on waiting at the end: for the last file to grow by whole records, and for files whose names sort after it. As soon as such a file
+  // is there the one before it is taken as finished. Only with one split. The source is then not bounded.
   bool follow = false;
   // A longer record is refused as too large and skipped; it takes no more memory than this.
   std::size_t max_record_bytes = std::size_t{1} << 20;

@@ -31,9 +31,10 @@ struct JsonDocument;
 struct JsonConfig {};
 }  // namespace file_internal
 
-// One JSON object, as the user's function sees it. A field is named by its key, or by a JSON pointer if the name begins with '/' ("/geo/country", "/tags/0").
-// Of a key that occurs twice the first one counts. A field that is absent or not what is asked for sets an error in the object, the getter gives 0 or an
-// empty string, and the record is refused (reason `decode`) with the first such error whatever the function returns.
+// One JSON object, as the user's function sees it. A field is named by its key, or by a JSON pointer if the name begins with '/'
+// ("/geo/country", "/tags/0"). Of a key that occurs twice the first one counts. A field that is absent or not what is asked for sets an
+// error in the object, the getter gives 0 or an empty string, and the record is refused (reason `decode`) with the first such error
+// whatever the function returns.
 class JsonObject {
  public:
   std::int64_t integer(std::string_view name);   // a number without fraction and exponent that fits 64 bits
@@ -63,8 +64,9 @@ class JsonObject {
   std::string error_;
 };
 
-// `parse` takes a JsonObject& and gives a T or a Result<T>; it is copied for each split and must depend on the object alone. The whole line is checked before
-// it is called: what is not one complete JSON object in UTF-8, at most 64 levels deep, is refused (reason `decode`). Blank lines and a byte order mark are skipped.
+// `parse` takes a JsonObject& and gives a T or a Result<T>; it is copied for each split and must depend on the object alone. The whole line
+// is checked before it is called: what is not one complete JSON object in UTF-8, at most 64 levels deep, is refused (reason `decode`).
+// Blank lines and a byte order mark are skipped.
 template <class Parse>
 auto ndjson_source(FileInput input, Parse parse);
 

@@ -1,5 +1,6 @@
 #pragma once
-// Replays a source slower than it could be read: for demos, and to see a job under a steady load. Pacing never changes a result, only when it comes.
+// Replays a source slower than it could be read: for demos, and to see a job under a steady load. Pacing never changes a result, only when
+// it comes.
 
 #include <algorithm>
 #include <chrono>
@@ -31,12 +32,14 @@ struct Pace {
   static constexpr EventTimePace event_time(double speed) { return {speed}; }
 };
 
-// The source at a steady rate: paced(std::move(source), Pace::records_per_second(500)). What the job could not take in time is caught up with for a second at most.
+// The source at a steady rate: paced(std::move(source), Pace::records_per_second(500)). What the job could not take in time is caught up
+// with for a second at most.
 template <class T>
 Source<T> paced(Source<T> source, RecordPace pace);
 
-// The source as if its records happened now: paced(std::move(source), Pace::event_time(60), &Click::at) plays an hour in a minute. The first record
-// after a start comes at once, and each later one as long after it as their event times say. `time_of` is a function of const T&, or a member, that gives an EventTime.
+// The source as if its records happened now: paced(std::move(source), Pace::event_time(60), &Click::at) plays an hour in a minute. The
+// first record after a start comes at once, and each later one as long after it as their event times say. `time_of` is a function of const
+// T&, or a member, that gives an EventTime.
 template <class T, class TimeOf>
 Source<T> paced(Source<T> source, EventTimePace pace, TimeOf time_of);
 
@@ -78,7 +81,8 @@ std::chrono::milliseconds waiting_time(std::chrono::duration<double> wait);
 template <class T>
 class RatePacedReader final : public SplitReader<T> {
  public:
-  RatePacedReader(const Clock& clock, double rate, std::unique_ptr<SplitReaderBase> inner) : limit_(clock, rate), inner_(std::move(inner)) {}
+  RatePacedReader(const Clock& clock, double rate, std::unique_ptr<SplitReaderBase> inner)
+      : limit_(clock, rate), inner_(std::move(inner)) {}
 
   Result<PollResult> poll(Batch<T>& out, std::size_t max_records, std::vector<Refused>& refused) override {
     const std::size_t due = limit_.due();
@@ -191,7 +195,8 @@ std::string describe_pace(EventTimePace pace);
 template <class T>
 Source<T> paced(Source<T> source, RecordPace pace) {
   if (!(pace.records_per_second > 0)) return source;
-  auto wrap = [rate = pace.records_per_second](const IoContext& io, std::unique_ptr<SplitReaderBase> reader) -> std::unique_ptr<SplitReaderBase> {
+  auto wrap = [rate = pace.records_per_second](
+                  const IoContext& io, std::unique_ptr<SplitReaderBase> reader) -> std::unique_ptr<SplitReaderBase> {
     return std::make_unique<file_internal::RatePacedReader<T>>(io.clock, rate, std::move(reader));
   };
   return file_internal::paced_source(source, file_internal::describe_pace(pace), std::move(wrap));

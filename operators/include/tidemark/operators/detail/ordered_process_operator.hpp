@@ -1,9 +1,10 @@
 #pragma once
-// process() in event-time order (P3): records wait in state until the watermark has reached their time; then records and timers run in one sequence.
+// process() in event-time order (P3): records wait in state until the watermark has reached their time; then records and timers run in one
+// sequence.
 //
-// The clock of this operator is τ − 1, where τ is the greatest time of an item handled so far. It takes the place of the watermark in what the function
-// can see, so that the steps in which the watermark came cannot be seen. τ is not saved: a snapshot is taken between steps, when every item that comes
-// later has a time above all those handled, so that τ starts anew.
+// The clock of this operator is τ − 1, where τ is the greatest time of an item handled so far. It takes the place of the watermark in what
+// the function can see, so that the steps in which the watermark came cannot be seen. τ is not saved: a snapshot is taken between steps,
+// when every item that comes later has a time above all those handled, so that τ starts anew.
 
 #include <algorithm>
 #include <cstddef>
@@ -178,10 +179,12 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     while (Item* item = buffer_->front(this->watermark_)) {
       if (deterministic ? !ahead_.empty() && item->time != ahead_.front().time : ahead_.size() == Base::kAhead) break;
       this->prefetch(item->hash);
-      ahead_.push_back(std::move(*item));
+      ahead_.push_back(std::as_const(*item));   // not moved: if a checkpoint is under way, pop_front() encodes it first
       buffer_->pop_front();
     }
-    if (deterministic) std::stable_sort(ahead_.begin(), ahead_.end(), [](const Item& a, const Item& b) { return encoded(a.key) < encoded(b.key); });
+    if (deterministic) {
+      std::stable_sort(ahead_.begin(), ahead_.end(), [](const Item& a, const Item& b) { return encoded(a.key) < encoded(b.key); });
+    }
     return !ahead_.empty();
   }
 
@@ -190,8 +193,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     try {
       this->call_record(item.hash, item.key, item.value);
     } catch (...) {
-      failed_.times.assign(1, item.time);
-      fail_by_user_exception(this->context(), &failed_, 0);
+      this->fail_at(item.time);   // records that waited keep their time, but not their origin
     }
   }
   void fire(bool records_left) {
@@ -202,8 +204,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     try {
       this->call_timer(timer.hash, timer.key, timer.time, timer.tag);
     } catch (...) {
-      failed_.times.assign(1, timer.time);
-      fail_by_user_exception(this->context(), &failed_, 0);
+      this->fail_at(timer.time);
     }
     this->timers().fired();
     this->timers().set_ended(false);
@@ -227,7 +228,6 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
   std::vector<Item> ahead_;             // taken from the buffer, to be handled in this step
   std::size_t next_ahead_ = 0;
   EventTime greatest_ = kMinusInfinity;   // τ
-  Batch<T> failed_;                     // the position of what threw: records that waited keep their time, but not their origin
 };
 
 }  // namespace operators_internal

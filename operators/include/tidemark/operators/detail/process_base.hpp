@@ -54,7 +54,8 @@ class ProcessBase : public Operator {
       forwarded_ = watermark_;
       return {};
     }
-    return Error{.code = ErrorCode::kCheckpointCorrupt, .message = "the saved watermark of operator \"" + context().name + "\" cannot be read"};
+    return Error{.code = ErrorCode::kCheckpointCorrupt,
+                 .message = "the saved watermark of operator \"" + context().name + "\" cannot be read"};
   }
 
  protected:
@@ -84,10 +85,18 @@ class ProcessBase : public Operator {
     }
   }
 
+  // Inside a catch block, where no record of a batch is at hand.
+  [[noreturn]] void fail_at(EventTime time) {
+    Batch<T> position;
+    position.times.push_back(time);
+    fail_by_user_exception(context(), &position, 0);
+  }
+
   // Something is as full as it may be.
   bool full() { return results_.batch().size() >= max_batch_ || sides_.largest() >= max_batch_; }
 
-  // Hands on what was emitted, outlet after outlet. kMore: give back the thread; the batch given last must stay as it is. Then release() and call again.
+  // Hands on what was emitted, outlet after outlet. kMore: give back the thread; the batch given last must stay as it is. Then release()
+  // and call again.
   Progress flush() {
     for (; flushing_ < outlet_count(); ++flushing_) {
       BatchBase* batch = batch_of(flushing_);

@@ -69,9 +69,10 @@ template <class Signature, class Subject, class Key, class Out>
 struct CheckedCall {
   using Parameters = typename Signature::Parameters;
   static_assert(Parameters::kSize == 3 || Parameters::kSize == 4,
-                "Tidemark: a function for process() takes (const Record&, State&, ProcessContext<Key>&, Collector<Out>&), or the same without the state; "
-                "its on_timer() takes a const Timer& for the record");
-  static_assert(std::is_void_v<typename Signature::Result>, "Tidemark: a function for process() returns nothing: it emits its results through the Collector");
+                "Tidemark: a function for process() takes (const Record&, State&, ProcessContext<Key>&, Collector<Out>&), or the "
+                "same without the state; its on_timer() takes a const Timer& for the record");
+  static_assert(std::is_void_v<typename Signature::Result>,
+                "Tidemark: a function for process() returns nothing: it emits its results through the Collector");
   static constexpr bool kHasState = Parameters::kSize == 4;
 
   template <std::size_t kIndex>
@@ -82,13 +83,16 @@ struct CheckedCall {
   static constexpr bool kWrites = kHasState && !std::is_const_v<std::remove_reference_t<StateParameter>>;
 
   static_assert(std::is_convertible_v<const Subject&, At<0>>,
-                "Tidemark: the first parameter of a function for process() is the stream's record, as const Record&; that of its on_timer() is const Timer&");
+                "Tidemark: the first parameter of a function for process() is the stream's record, as const Record&; "
+                "that of its on_timer() is const Timer&");
   static_assert(!kHasState || std::is_lvalue_reference_v<StateParameter>,
                 "Tidemark: a function for process() takes its state by reference: State& to change it, const State& to only read it");
   static_assert(std::is_same_v<At<Parameters::kSize - 2>, ProcessContext<Key>&>,
-                "Tidemark: the last parameter but one of a function for process() is ProcessContext<Key>&, with the type of the key from key_by()");
+                "Tidemark: the last parameter but one of a function for process() is ProcessContext<Key>&, with the type of "
+                "the key from key_by()");
   static_assert(std::is_same_v<At<Parameters::kSize - 1>, Collector<Out>&>,
-                "Tidemark: the last parameter of a function for process() is Collector<Out>&, with the type Out that is given to process<Out>()");
+                "Tidemark: the last parameter of a function for process() is Collector<Out>&, with the type Out that "
+                "is given to process<Out>()");
 };
 
 struct NoTimerCall {
@@ -105,8 +109,8 @@ struct TimerCall<F, Key, Out> : CheckedCall<Signature<decltype(&F::on_timer)>, T
 template <class F, class Key, class T, class Out>
 struct ProcessFunction {
   static_assert(HasReadableCall<F>,
-                "Tidemark: the parameter types of a function for process() are written out, since its state is read off them: no auto parameters, and "
-                "one operator() only");
+                "Tidemark: the parameter types of a function for process() are written out, since its state is read off them: "
+                "no auto parameters, and one operator() only");
   using Call = CheckedCall<CallSignature<F>, T, Key, Out>;
   using OnTimer = TimerCall<F, Key, Out>;
   using State = std::conditional_t<Call::kHasState, typename Call::State, typename OnTimer::State>;
@@ -116,7 +120,8 @@ struct ProcessFunction {
   static_assert(!Call::kHasState || !OnTimer::kHasState || std::is_same_v<typename Call::State, typename OnTimer::State>,
                 "Tidemark: operator() and on_timer() of a function for process() share one state: both must name the same type");
   static_assert(!kHasState || std::is_default_constructible_v<State>,
-                "Tidemark: the state of a function for process() needs a default constructor: that is the state of a key that was not seen before");
+                "Tidemark: the state of a function for process() needs a default constructor: that is the state of a key that was "
+                "not seen before");
 };
 
 }  // namespace operators_internal

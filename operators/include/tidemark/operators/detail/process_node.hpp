@@ -22,7 +22,8 @@ namespace operators_internal {
 // Which of the two operators an Order stands for.
 template <class Order>
 struct Ordering {
-  static_assert(std::is_same_v<Order, ArrivalOrder>, "Tidemark: the order of process() is arrival_order(), event_time_order() or event_time_order(then_by)");
+  static_assert(std::is_same_v<Order, ArrivalOrder>,
+                "Tidemark: the order of process() is arrival_order(), event_time_order() or event_time_order(then_by)");
   static constexpr bool kByTime = false;
 };
 template <class ThenBy>
@@ -61,8 +62,8 @@ Node process_node(std::string name, KeyOf key_of, F f, Order order) {
   return node;
 }
 
-// The outlet of a side output of the node, found by name or added. A node that is not a process(), and a name that stands for another type, are errors
-// of the graph; the outlet given back then is not to be used.
+// The outlet of a side output of the node, found by name or added. A node that is not a process(), and a name that stands for another type,
+// are errors of the graph; the outlet given back then is not to be used.
 std::size_t side_outlet(GraphData& graph, NodeId node, const std::string& name, const RecordType* type);
 
 }  // namespace operators_internal

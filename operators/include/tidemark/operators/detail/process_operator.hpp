@@ -109,7 +109,7 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
     try {
       this->call_timer(timer.hash, timer.key, timer.time, timer.tag);
     } catch (...) {
-      fail_by_user_exception(this->context(), nullptr, 0);
+      this->fail_at(timer.time);
     }
     this->timers().fired();
   }

@@ -83,8 +83,8 @@ class ProcessTimers {
     if (++stalled_ > allowed_) fail_runaway_timer(*context_, encoded(key), time);
   }
 
-  // Deterministic mode (D4): the timers of one time run in the order of their encoded keys, not of hashes. They are taken from the table together;
-  // no snapshot is taken before all have run, so the table need not know.
+  // Deterministic mode (D4): the timers of one time run in the order of their encoded keys, not of hashes. They are taken from the table
+  // together; no snapshot is taken before all have run, so the table need not know.
   const EventTime* due_in_group(const Entry* next, EventTime through) {
     if (group_.empty()) {
       if (next == nullptr || next->time > through) return nullptr;

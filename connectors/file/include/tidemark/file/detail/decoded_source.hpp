@@ -1,8 +1,8 @@
 #pragma once
 // A file source of T: a decoder turns raw records into rows, the user's function turns rows into T. Not promised.
 //
-// A decoder has: Config (copyable), Decoder(Config), static Framing framing(Config), begin_file(header, file) -> Status, load(bytes) -> bool,
-// row(), ok() and error(). ok() is asked after the user's function, which may have set an error in the row.
+// A decoder has: Config (copyable), Decoder(Config), static Framing framing(Config), begin_file(header, file) -> Status, load(bytes) ->
+// bool, row(), ok() and error(). ok() is asked after the user's function, which may have set an error in the row.
 
 #include <memory>
 #include <string>

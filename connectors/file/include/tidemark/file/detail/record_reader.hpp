@@ -49,7 +49,8 @@ class RecordReader {
   virtual std::chrono::milliseconds poll_again_after() const = 0;
 };
 
-Result<std::unique_ptr<RecordReader>> open_record_reader(const IoContext& io, const FileInput& input, const Framing& framing, const std::string& split,
+Result<std::unique_ptr<RecordReader>> open_record_reader(const IoContext& io, const FileInput& input, const Framing& framing,
+                                                         const std::string& split,
                                                          const Bytes& position, HeaderFunction on_header);
 Result<std::vector<std::string>> input_splits(const IoContext& io, const FileInput& input);
 // "csv files data/*.csv, followed".

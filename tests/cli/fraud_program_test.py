@@ -1,0 +1,179 @@
+"""The command line of a job as its user meets it: every test starts the real program."""
+
+import json
+import signal
+import time
+import unittest
+
+from fraud_job import FRAUD, PATIENCE_S, JobTest, alerts, call, results, transactions, tree
+
+
+class Usage(JobTest):
+    def refused(self, *arguments):
+        done = call(FRAUD, *arguments)
+        self.assertEqual(done.stdout, "")
+        return done
+
+    def test_help_is_a_result(self):
+        for arguments, words in ((["--help"], ["run", "plan", "checkpoints", "version"]), (["run", "--help"], ["--transactions", "--state", "--rules", "30s"]),
+                                 (["checkpoints", "--help"], ["ls", "show"])):
+            done = call(FRAUD, *arguments)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            for word in words:
+                self.assertIn(word, done.stdout)
+
+    def test_a_wrong_command_line_is_refused_and_the_remedy_is_named(self):
+        job = ["--transactions", "x", "--out", "y"]
+        for arguments, words in (
+            ([], ["subcommand is required", "--help"]),
+            (["rum"], ["unknown word rum", "did you mean run?"]),
+            (["run", *job, "--parallelim", "2"], ["unknown option --parallelim", "did you mean --parallelism?"]),
+            (["run", *job, "--parallelim=2"], ["did you mean --parallelism?"]),
+            (["run", "--transaction", "x", "--out", "y"], ["unknown option --transaction", "did you mean --transactions?"]),
+            (["run", "--out", "y"], ["--transactions is required"]),
+            (["plan", "--transactions", "x"], ["--out is required"]),
+            (["run", *job, "--rules", "v3"], ["v3", "v1", "v2"]),
+            (["run", *job, "--disorder", "30"], ["--disorder", '"30" is no duration', "30s"]),
+            (["run", *job, "--pace", "fast"], ["--pace", "fast"]),
+            (["run", *job, "--pace", "-1"], ["--pace", "-1"]),
+            (["run", *job, "--from", "yesterday"], ["--from", "yesterday", "checkpoints ls"]),
+            (["run", *job, "--from", "0"], ["--from"]),
+            (["run", *job, "--parallelism"], ["--parallelism"]),
+            (["plan", *job, "--format", "pdf"], ["pdf", "mermaid"]),
+            (["checkpoints"], ["subcommand is required"]),
+            (["checkpoints", "shows"], ["did you mean show?"]),
+            (["checkpoints", "show", "newest"], ["id"]),
+        ):
+            with self.subTest(arguments):
+                self.assert_error(self.refused(*arguments), "TM0101", 2, *words, "  fix  : ")
+
+    def test_values_that_cannot_work_are_refused_before_anything_is_touched(self):
+        self.input.write_text(transactions(1, 10), encoding="utf-8")
+        before = tree(self.folder)
+        for flag, value, word in (("--parallelism", 0, "parallelism 0"), ("--parallelism", 1000, "parallelism 1000"), ("--batch", 0, "batch"), ("--batch", 100_000, "batch")):
+            with self.subTest(flag=flag, value=value):
+                self.assert_error(self.run_job("job", flag, value), "TM0104", 2, word)
+        self.assertEqual(tree(self.folder), before)
+
+    def test_version(self):
+        self.assertRegex(call(FRAUD, "version").stdout, r"^tidemark \d+\.\d+\.\d+\n$")
+
+
+class Plan(JobTest):
+    def plan(self, *more):
+        done = call(FRAUD, "plan", "--transactions", self.folder / "absent.csv", "--out", self.folder / "out", *more)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_touches_nothing(self):
+        self.plan()
+        self.assertEqual(tree(self.folder), {})
+
+    def test_text_names_stages_and_guarantees(self):
+        text = self.plan("--parallelism", 2)
+        for line in ("parallelism 2", "rules  [stateful] process in event-time order", "  <- key_by-1, exchanged by key", "  <- rules (late)", "  guarantee: exactly once"):
+            self.assertIn(line + "\n", text)
+
+    def test_json_can_be_read(self):
+        plan = json.loads(self.plan("--format", "json", "--parallelism", 3))
+        names = {stage["id"]: stage["name"] for stage in plan["stages"]}
+        self.assertEqual(plan["parallelism"], 3)
+        self.assertEqual({stage["name"]: stage["guarantee"] for stage in plan["stages"] if stage["kind"] == "sink"}, dict.fromkeys(("alerts", "late", "quarantine"), "exactly once"))
+        self.assertEqual([names[edge["to"]] for edge in plan["edges"] if edge["exchange"]], ["rules"])
+
+    def test_graphs_for_tools(self):
+        self.assertRegex(self.plan("--format", "dot"), r"^digraph job \{\n")
+        self.assertRegex(self.plan("--format", "mermaid"), r"^flowchart LR\n")
+
+
+class Run(JobTest):
+    def setUp(self):
+        super().setUp()
+        self.input.write_text(transactions(7, 20_000), encoding="utf-8")
+
+    def test_finishes_and_the_second_run_writes_nothing(self):
+        done = self.run_well("job")
+        self.assertEqual(done.stdout, "")
+        self.assertIn("a fresh start", done.stderr)
+        self.assertIn("finished; all output is committed", done.stderr)
+        self.assertGreater(len(alerts(self.out("job"))), 100)
+        before = tree(self.folder / "job")
+        again = self.run_well("job")
+        self.assertRegex(again.stderr, r"had finished before \(checkpoint \d+\); nothing was written")
+        self.assertEqual(tree(self.folder / "job"), before)
+
+    def test_quiet_says_nothing_of_progress(self):
+        self.assertNotRegex(self.run_well("job", "--quiet").stderr, r"(?m)^\d\d:\d\d in ")
+        self.assertRegex(self.run_well("other").stderr, r"(?m)^\d\d:\d\d in ")
+
+    def test_results_have_the_headers_of_the_sinks(self):
+        self.run_well("job")
+        for sink, header in (("alerts", "card,transaction,time,rule,amount,detail"), ("late", "cc_num,trans_num,unix_time,amt,merch_lat,merch_long")):
+            files = list((self.out("job") / sink).glob("*.csv"))
+            self.assertTrue(files)
+            for path in files:
+                self.assertEqual(path.read_text(encoding="utf-8").splitlines()[0], header)
+
+    def test_the_first_signal_stops_after_a_checkpoint_and_the_same_command_goes_on(self):
+        self.run_well("unbroken", "--parallelism", 2)
+        for number, exit_code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(number.name):
+                name = number.name
+                job = self.start(name, "--parallelism", 2, "--pace", 2000, "--checkpoint-every", "100ms")
+                self.wait_for_checkpoint(name, 2)
+                self.assertEqual(self.stop(job, number), exit_code)
+                self.assertIn("stopping after a final checkpoint", self.log(name))
+                self.assertIn("stopped; the same command goes on from here", self.log(name))
+                self.assertNotEqual(results(self.out(name)), results(self.out("unbroken")))
+                again = self.run_well(name, "--parallelism", 2)
+                self.assertRegex(again.stderr, r"goes on from checkpoint \d+")
+                self.assertIn("matched : ", again.stderr)
+                self.assertEqual(results(self.out(name)), results(self.out("unbroken")))
+
+    def test_the_second_signal_stops_at_once(self):
+        # All records wait for the watermark, so that the final checkpoint takes a while.
+        slow = ("--disorder", "2d", "--pace", 40_000, "--checkpoint-every", "1h")
+        self.input.write_text(transactions(7, 60_000), encoding="utf-8")
+        for attempt in range(5):
+            name = f"attempt-{attempt}"
+            job = self.start(name, *slow)
+            self.wait_until("records in memory", lambda: (self.folder / name / "state" / "LOCK").exists())
+            time.sleep(1)
+            job.send_signal(signal.SIGINT)
+            self.wait_until("an answer", lambda: "once more to stop at once" in self.log(name) or job.poll() is not None)
+            job.send_signal(signal.SIGINT)
+            self.assertIn(job.wait(timeout=PATIENCE_S), (130, -signal.SIGINT))
+            if "stopped at once" in self.log(name):
+                break
+        self.assertIn("stopped at once; the same command goes on from the last checkpoint", self.log(name))
+        self.assertEqual(job.returncode, 130)
+        self.run_well(name, "--disorder", "2d")
+        self.run_well("unbroken", "--disorder", "2d")
+        self.assertEqual(results(self.out(name)), results(self.out("unbroken")))
+
+    def test_a_state_directory_has_one_owner(self):
+        first = self.start("job", "--pace", 1000, "--checkpoint-every", "50ms")
+        self.wait_for_checkpoint("job")
+        self.assert_error(self.run_job("job"), "TM0302", 3, str(self.folder / "job" / "state"), "  fix  : ")
+        self.assertIsNone(first.poll())
+        self.assertEqual(self.stop(first), 130)
+
+    def test_another_parallelism_is_refused(self):
+        job = self.start("job", "--parallelism", 2, "--pace", 1000, "--checkpoint-every", "50ms")
+        self.wait_for_checkpoint("job")
+        self.stop(job)
+        before = tree(self.out("job"))
+        self.assert_error(self.run_job("job", "--parallelism", 3), "TM0203", 3, "parallelism 2", "parallelism 3", "  why  : ", "  fix  : ")
+        self.assertEqual(tree(self.out("job")), before)
+        self.run_well("job", "--parallelism", 2)
+
+    def test_a_fresh_start_into_old_results_is_refused(self):
+        self.run_well("job")
+        before = tree(self.out("job"))
+        done = call(FRAUD, "run", "--transactions", self.input, "--out", self.out("job"), "--state", self.folder / "other")
+        self.assert_error(done, "TM0502", 3, str(self.out("job")), "  fix  : ")
+        self.assertEqual(tree(self.out("job")), before)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,137 @@
+// A job in steady state allocates nothing per record: everything that the data path needs is kept and used again. This program counts every
+// operator new of all threads, in the second half of a job's input.
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+#include <gtest/gtest.h>
+
+#include <tidemark/memory/callback.hpp>
+#include <tidemark/memory/generator.hpp>
+#include <tidemark/operators/stream.hpp>
+#include <tidemark/runtime/runtime.hpp>
+
+namespace {
+
+std::atomic<bool> counting{false};
+std::atomic<std::uint64_t> allocations{0};
+
+void* counted(std::size_t size, std::size_t alignment) {
+  if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
+  // aligned_alloc wants a multiple of the alignment.
+  void* memory = alignment == 0 ? std::malloc(size) : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size, 0); }
+void* operator new[](std::size_t size) { return counted(size, 0); }
+void* operator new(std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }
+void* operator new[](std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace tidemark {
+namespace {
+
+constexpr std::uint64_t kRecords = 4'000'000;
+constexpr std::uint64_t kKeys = 1'000;
+constexpr std::uint64_t kRecordsPerSecond = 100'000;   // of event time: twenty windows of a second in the second half
+
+struct Payment {
+  std::uint64_t key;
+  std::int64_t amount;
+  EventTime time;
+};
+
+// Counts from the record in the middle to the last but one: what ends the job may allocate.
+Source<Payment> payments(std::uint32_t splits) {
+  const auto make = [](std::uint64_t i) {
+    if (i == kRecords / 2) counting = true;
+    if (i == kRecords - 2) counting = false;
+    return Payment{i * 2'654'435'761 % kKeys, static_cast<std::int64_t>(i % 100), event_time(static_cast<std::int64_t>(i * 1'000'000 / kRecordsPerSecond))};
+  };
+  return generator_source<Payment>("payments", kRecords, make, {.splits = splits});
+}
+
+// Runs the job to its end and returns how often it allocated while it was counted.
+std::uint64_t allocations_of(Graph graph, std::uint32_t parallelism) {
+  allocations = 0;
+  counting = false;
+  RuntimeOptions options;
+  options.parallelism = parallelism;
+  options.workers = parallelism;
+  auto runtime = Runtime::start(std::move(graph), options);
+  if (!runtime.ok()) {
+    ADD_FAILURE() << runtime.error().describe();
+    return 0;
+  }
+  const JobResult result = (*runtime)->wait();
+  EXPECT_EQ(result.state, JobState::kFinished) << (result.error ? result.error->describe() : "");
+  EXPECT_GT((*runtime)->snapshot().records_out, 0u);
+  return allocations;
+}
+
+template <class T>
+Sink<T> swallow() {
+  return callback_sink<T>([](const Batch<T>&) {});
+}
+
+struct Totals {
+  struct State {
+    std::int64_t count = 0;
+    std::int64_t amount = 0;
+  };
+  void operator()(const Payment& payment, State& state, ProcessContext<std::uint64_t>&, Collector<std::int64_t>& out) {
+    ++state.count;
+    out(state.amount += payment.amount);
+  }
+};
+
+// What does not depend on the number of records may allocate a little: a worker that goes to sleep and wakes, a window that opens and fires (its slice, and
+// the first growth of the slice's tables), a queue that meets its greatest length late. 2,000,000 records and 20 windows are counted.
+constexpr std::uint64_t kBound = 400;
+
+class Allocations : public ::testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(Allocations, AreNotMadePerRecordByFilterAndMap) {
+  Graph graph;
+  graph.from("payments", payments(GetParam()))
+      .filter([](const Payment& payment) { return payment.key % 4 != 0; })
+      .map([](const Payment& payment) { return payment.amount; })
+      .to("out", swallow<std::int64_t>());
+  EXPECT_LE(allocations_of(std::move(graph), GetParam()), kBound);
+}
+
+TEST_P(Allocations, AreNotMadePerRecordByATumblingWindow) {
+  using Sums = WindowResult<std::uint64_t, std::tuple<std::uint64_t, std::int64_t>>;
+  Graph graph;
+  graph.from("payments", payments(GetParam()))
+      .with_event_time(&Payment::time)
+      .key_by(&Payment::key)
+      .window(tumbling(std::chrono::seconds{1}))
+      .aggregate("sums", count(), sum(&Payment::amount))
+      .to("out", swallow<Sums>());
+  EXPECT_LE(allocations_of(std::move(graph), GetParam()), kBound);
+}
+
+TEST_P(Allocations, AreNotMadePerRecordByKeyedState) {
+  Graph graph;
+  graph.from("payments", payments(GetParam())).key_by(&Payment::key).process<std::int64_t>("totals", Totals{}).to("out", swallow<std::int64_t>());
+  EXPECT_LE(allocations_of(std::move(graph), GetParam()), kBound);
+}
+
+INSTANTIATE_TEST_SUITE_P(AtParallelism, Allocations, ::testing::Values(1u, 2u));
+
+}  // namespace
+}  // namespace tidemark
