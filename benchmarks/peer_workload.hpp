@@ -1,5 +1,6 @@
 #pragma once
-// The peer workloads as data: the events, the shapes, and what a run of them yields. Shared by the hand-written loop and the Tidemark job, so that both
+// The peer workloads as data: the events, the shapes, and what a run of them yields. Shared by the hand-written loop and the Tidemark
+// job, so that both
 // do the same work on the same events.
 
 #include <chrono>
@@ -53,7 +54,8 @@ template <class Shape>
 inline Event event_at(std::uint64_t i, const Shape& shape) {
   const std::uint64_t h = mix(i);
   const std::uint64_t back = shape.disorder_ms > 0 ? mix(h) % shape.disorder_ms : 0;
-  return {h % shape.keys, (h >> 40) % 10'000, kFirstTimeMs + static_cast<std::int64_t>(i * 1000 / shape.rate) - static_cast<std::int64_t>(back)};
+  return {h % shape.keys, (h >> 40) % 10'000, kFirstTimeMs +
+      static_cast<std::int64_t>(i * 1000 / shape.rate) - static_cast<std::int64_t>(back)};
 }
 
 enum class Work : std::uint8_t { kPass, kWindow, kSession, kTotal, kVelocity };

@@ -32,15 +32,17 @@ struct Arguments {
 void print_help() {
   std::cout << "usage: peer_workloads WORKLOAD N MODE PARALLELISM [options]\n"
                "\n"
-               "Runs the hand-written loop of a workload and then the same work as a Tidemark job, checks the outputs of both, and prints a RESULT line for\n"
-               "each. Exit status 1: wrong outputs, or the job failed.\n"
+               "Runs the hand-written loop of a workload and then the same work as a Tidemark job, checks the outputs of both, and "
+               "prints a RESULT\n"
+               "line for each. Exit status 1: wrong outputs, or the job failed.\n"
                "\n"
                "  WORKLOAD       " << workload_names() << "\n"
                "  N              number of events\n"
                "  MODE           none (no checkpoints) or eo1s (exactly-once checkpoints to disk, one a second)\n"
                "  PARALLELISM    tasks per stage, and splits of the source\n"
                "\n"
-               "  --keys K       number of keys                               --size S    size of windows, ms; how far velocity looks back\n"
+               "  --keys K       number of keys                               --size S    size of windows, ms; "
+               "how far velocity looks back\n"
                "  --rate R       events per second of event time              --slide S   slide of windows, ms; must divide the size\n"
                "  --disorder D   how far events are out of order, ms          --gap G     gap of sessions, ms\n"
                "                 With one of these the answer expected is the loop's.\n"
@@ -90,7 +92,9 @@ Arguments parse(const std::vector<std::string>& words) {
   arguments.checkpoints = positional[2] == "eo1s";
   arguments.job.parallelism = static_cast<std::uint32_t>(number(positional[3], "PARALLELISM", 1));
 
-  const auto milliseconds = [](std::chrono::milliseconds& value) { return [&value](std::uint64_t given) { value = std::chrono::milliseconds(given); }; };
+  const auto milliseconds = [](std::chrono::milliseconds& value) {
+    return [&value](std::uint64_t given) { value = std::chrono::milliseconds(given); };
+  };
   const auto reshape = [&](const std::string& name, std::uint64_t least, const std::function<void(std::uint64_t)>& set) {
     const auto option = options.extract(name);
     if (option.empty()) return;
@@ -137,14 +141,18 @@ std::string result_line(const Arguments& arguments, bool is_job, const Outcome& 
   const std::uint64_t half = arguments.events - arguments.events / 2;
   char figures[256];
   std::snprintf(figures, sizeof figures, "seconds=%.3f events_per_s=%.0f second_half_events_per_s=%.0f cpu_seconds=%.3f", outcome.seconds,
-                static_cast<double>(arguments.events) / outcome.seconds, static_cast<double>(half) / outcome.second_half_seconds, outcome.cpu_seconds);
+                static_cast<double>(arguments.events) / outcome.seconds, static_cast<double>(half) / outcome.second_half_seconds,
+                    outcome.cpu_seconds);
   char memory[32];
   std::snprintf(memory, sizeof memory, "%.0f", outcome.max_rss_mib);
   return std::string("RESULT engine=") + (is_job ? "tidemark" : "loop") + " workload=" + arguments.workload.name +
-         " backend=" + (is_job && arguments.workload.work != Work::kPass ? "hot" : "-") + " mode=" + (is_job && arguments.checkpoints ? "eo1s" : "none") +
-         " parallelism=" + std::to_string(is_job ? arguments.job.parallelism : 1) + " n=" + std::to_string(arguments.events) + " " + figures +
+         " backend=" + (is_job && arguments.workload.work != Work::kPass ? "hot" : "-") + " mode=" + (is_job &&
+             arguments.checkpoints ? "eo1s" : "none") +
+         " parallelism=" + std::to_string(is_job ? arguments.job.parallelism : 1) + " n=" + std::to_string(arguments.events) + " " +
+             figures +
          " checkpoints=" + std::to_string(outcome.checkpoints) + " outputs=" + std::to_string(outcome.answer.outputs) +
-         " hash=" + hex(outcome.answer.hash) + " final=" + (outcome.answer.final ? hex(*outcome.answer.final) : "-") + " max_rss_mib=" + memory;
+         " hash=" + hex(outcome.answer.hash) + " final=" + (outcome.answer.final ? hex(*outcome.answer.final) : "-") +
+             " max_rss_mib=" + memory;
 }
 
 // Where the order of a key's outputs is open, what its last output was takes the place of the hash over all.
@@ -229,7 +237,8 @@ int run(const Arguments& arguments) {
     char ratios[96] = "";
     if (both && pairs.size() == 1) std::snprintf(ratios, sizeof ratios, " ratio_to_loop=%.2f", median.ratio());
     if (both && pairs.size() > 1) {
-      std::snprintf(ratios, sizeof ratios, " ratio_to_loop=%.2f ratio_least=%.2f ratio_greatest=%.2f repeat=%zu", median.ratio(), pairs.front().ratio(),
+      std::snprintf(ratios, sizeof ratios, " ratio_to_loop=%.2f ratio_least=%.2f ratio_greatest=%.2f repeat=%zu", median.ratio(),
+          pairs.front().ratio(),
                     pairs.back().ratio(), pairs.size());
     }
     std::cout << ratios << "\n";

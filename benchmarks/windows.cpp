@@ -1,5 +1,6 @@
-// Window operators, driven directly, against the hand-written loops of the peer workloads in the same process: the speed of both and their ratio.
-// usage: windows [WORKLOAD|all] [EVENTS] [checkpoints]
+// Window operators, driven directly, against the hand-written loops of the peer workloads in the same process: the speed of both and their
+// ratio.
+// usage: windows_against_loops [WORKLOAD|all] [EVENTS] [checkpoints]
 // "checkpoints": the state marks what changed, as it does in a job that takes checkpoints.
 
 #include <algorithm>
@@ -56,7 +57,8 @@ WindowSpec spec_of(const peer::Workload& workload) {
 peer::Answer run_operator(const peer::Workload& workload, std::uint64_t events, bool checkpoints) {
   constexpr std::uint64_t kBatch = 1000;
   const auto window =
-      operators_internal::make_window_operator<std::uint64_t, peer::Event>(&peer::Event::key, spec_of(workload), Sums{count(), sum(&peer::Event::amount)});
+      operators_internal::make_window_operator<std::uint64_t, peer::Event>(&peer::Event::key, spec_of(workload), Sums{count(),
+          sum(&peer::Event::amount)});
   const KeySpace space{.groups = 128, .seed = 1};
   StateBackend state(space, 0, space.groups);
   state.set_tracking(checkpoints);
@@ -132,7 +134,8 @@ int main(int argc, char** argv) {
     const bool agree = loop.hash == ours.hash && loop.outputs == ours.outputs;
     same = same && agree;
     std::printf("%-10s  loop %6.1f M/s  operator %6.1f M/s  ratio %.2f  outputs %" PRIu64 " hash %016" PRIx64 "%s\n", name,
-                static_cast<double>(events) / loop_seconds / 1e6, static_cast<double>(events) / our_seconds / 1e6, loop_seconds / our_seconds,
+                static_cast<double>(events) / loop_seconds / 1e6, static_cast<double>(events) / our_seconds / 1e6,
+                    loop_seconds / our_seconds,
                 ours.outputs, ours.hash, agree ? "" : "  RESULTS DIFFER");
   }
   return same ? 0 : 1;

@@ -1,11 +1,12 @@
-// Watches card transactions for fraud. Reads a CSV file, keeps an hour of each card's history, and writes alerts, late rows and rows that cannot be read, exactly once
-// whatever happens to the process.
+// Watches card transactions for fraud. Reads a CSV file, keeps an hour of each card's history, and writes alerts, late rows and rows that
+// cannot be read, exactly once whatever happens to the process.
 //
 //   fraud_detection run --transactions transactions.csv --out results --state state
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <tidemark/cli/cli.hpp>
 #include <tidemark/file/csv.hpp>
@@ -29,7 +30,8 @@ struct Options {
 };
 
 Source<Transaction> transactions(const Options& options) {
-  auto source = csv_source({.path = options.transactions}, {"cc_num", "trans_num", "unix_time", "amt", "merch_lat", "merch_long"}, [](CsvRow& row) {
+  const std::vector<std::string> columns = {"cc_num", "trans_num", "unix_time", "amt", "merch_lat", "merch_long"};
+  auto source = csv_source({.path = options.transactions}, columns, [](CsvRow& row) {
     return Transaction{.card = row.integer(0),
                        .id = std::string{row.text(1)},
                        .time = row.unix_seconds(2),
@@ -46,14 +48,17 @@ Graph fraud_job(const Options& options) {
   auto alerts = graph.from("transactions", transactions(options))
                     .with_event_time(&Transaction::time, {.out_of_orderness = options.disorder})
                     .key_by(&Transaction::card)
-                    .process<Alert>("rules", Rules{options.rules == "v2" ? Rules::Version::kV2 : Rules::Version::kV1}, event_time_order(&Transaction::id));
+                    .process<Alert>("rules", Rules{options.rules == "v2" ? Rules::Version::kV2 : Rules::Version::kV1},
+                                    event_time_order(&Transaction::id));
 
-  alerts.to("alerts", csv_sink<Alert>(options.out + "/alerts", {"card", "transaction", "time", "rule", "amount", "detail"}, [](CsvWriter& row, const Alert& alert) {
-              row.fields(alert.card, alert.transaction, alert.time, alert.rule, alert.amount, alert.detail);
-            }));
+  alerts.to("alerts", csv_sink<Alert>(options.out + "/alerts", {"card", "transaction", "time", "rule", "amount", "detail"},
+                                      [](CsvWriter& row, const Alert& alert) {
+                                        row.fields(alert.card, alert.transaction, alert.time, alert.rule, alert.amount, alert.detail);
+                                      }));
   alerts.late().to("late", csv_sink<Late<Transaction>>(options.out + "/late", CsvHeader::of({.path = options.transactions}),
                                                        [](CsvWriter& row, const Late<Transaction>& late) { row.raw(late.record.row); }));
-  graph.quarantine_to("quarantine", quarantine_csv_sink(options.out + "/quarantine"), {.decode = OnRefused::kQuarantine, .too_large = OnRefused::kQuarantine});
+  graph.quarantine_to("quarantine", quarantine_csv_sink(options.out + "/quarantine"),
+                      {.decode = OnRefused::kQuarantine, .too_large = OnRefused::kQuarantine});
   return graph;
 }
 

@@ -23,7 +23,9 @@ std::string checkpoint_store_path(const std::string& directory, CheckpointId id)
   return join_path(checkpoint_path(directory, id), "store");
 }
 std::string all_live_path(const std::string& directory) { return join_path(directory, "live"); }
-std::string live_path(const std::string& directory, AttemptId attempt) { return join_path(all_live_path(directory), numbered_name(attempt)); }
+std::string live_path(const std::string& directory, AttemptId attempt) {
+  return join_path(all_live_path(directory), numbered_name(attempt));
+}
 std::string live_store_path(const std::string& directory, AttemptId attempt) { return join_path(live_path(directory, attempt), "store"); }
 std::string live_rows_path(const std::string& directory, AttemptId attempt) { return join_path(live_path(directory, attempt), "rows"); }
 

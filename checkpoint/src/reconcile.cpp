@@ -63,7 +63,8 @@ class Reconciler {
  private:
   Status check_key_space() {
     if (manifest_.hash != kKeyHashName) {
-      return mismatch("the checkpoint was written with another hash of keys", manifest_.hash, kKeyHashName, "", "run the release that wrote it");
+      return mismatch("the checkpoint was written with another hash of keys", manifest_.hash, kKeyHashName, "",
+                      "run the release that wrote it");
     }
     if (manifest_.key_groups != job_.key_groups) {
       return mismatch("the number of key groups has changed", std::to_string(manifest_.key_groups), std::to_string(job_.key_groups),

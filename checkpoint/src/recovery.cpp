@@ -12,7 +12,8 @@ namespace {
 
 using From = RecoveryOptions::From;
 
-Error refusal(ErrorCode code, std::string message, std::vector<std::pair<std::string, std::string>> facts, std::string why, std::string fix) {
+Error refusal(ErrorCode code, std::string message, std::vector<std::pair<std::string, std::string>> facts, std::string why,
+              std::string fix) {
   return Error{.code = code, .message = std::move(message), .facts = std::move(facts), .why = std::move(why), .fix = std::move(fix)};
 }
 
@@ -27,7 +28,9 @@ std::string usable_ids(const DirectoryFacts& directory) {
 }
 
 // Above every number that was ever given, complete or not (C5).
-CheckpointId next_checkpoint(const DirectoryFacts& directory) { return directory.checkpoints.empty() ? 1 : directory.checkpoints.back().id + 1; }
+CheckpointId next_checkpoint(const DirectoryFacts& directory) {
+  return directory.checkpoints.empty() ? 1 : directory.checkpoints.back().id + 1;
+}
 
 Result<RecoveryPlan> fresh_start(const DirectoryFacts& directory, const JobFacts& job, const std::vector<SinkPosition>& sinks) {
   for (const SinkPosition& position : sinks) {
@@ -49,8 +52,8 @@ Error nothing_usable(const DirectoryFacts& directory) {
   std::string content;
   for (const std::string& name : directory.unknown) content += (content.empty() ? "" : ", ") + name;
   if (directory.ever_completed) content += (content.empty() ? "" : ", ") + std::string{"traces of completed checkpoints"};
-  return refusal(ErrorCode::kRestoreRefused, "there is no checkpoint to restore, and the state directory is not empty", {{"found", content}},
-                 "a fresh start reads all input again and repeats output that was already committed",
+  return refusal(ErrorCode::kRestoreRefused, "there is no checkpoint to restore, and the state directory is not empty",
+                 {{"found", content}}, "a fresh start reads all input again and repeats output that was already committed",
                  "choose another directory, or start afresh with --from none");
 }
 
@@ -58,8 +61,9 @@ Error nothing_usable(const DirectoryFacts& directory) {
 Error unusable(const FoundCheckpoint& found, const FoundCheckpoint* older, std::string why) {
   Error error = found.damage.error();
   error.why = std::move(why);
-  error.fix = older == nullptr ? "restore the file from a copy; or, if its output may be repeated, start afresh with --from none"
-                               : "restore the file from a copy; or, if no sink has committed past it, use --from " + std::to_string(older->id);
+  error.fix = older == nullptr
+                  ? "restore the file from a copy; or, if its output may be repeated, start afresh with --from none"
+                  : "restore the file from a copy; or, if no sink has committed past it, use --from " + std::to_string(older->id);
   return error;
 }
 
@@ -131,8 +135,9 @@ Result<Choice> choose_by_id(const DirectoryFacts& directory, CheckpointId id) {
 // Refusals that concern the checkpoint as a whole.
 Status check_choice(const Manifest& manifest, const JobFacts& job, const RecoveryOptions& options, const std::vector<SinkPosition>& sinks) {
   if (manifest.job != job.job) {
-    return refusal(ErrorCode::kForeignLineage, "the state directory belongs to another job", {{"checkpoint", manifest.job}, {"job", job.job}},
-                   "one job's state means nothing to another", "choose another directory, or give the job its old name");
+    return refusal(ErrorCode::kForeignLineage, "the state directory belongs to another job",
+                   {{"checkpoint", manifest.job}, {"job", job.job}}, "one job's state means nothing to another",
+                   "choose another directory, or give the job its old name");
   }
   if (options.fork_lineage) {
     for (const SinkPosition& position : sinks) {
@@ -149,7 +154,8 @@ Status check_choice(const Manifest& manifest, const JobFacts& job, const Recover
   }
   if (manifest.drained && !options.allow_drained) {
     return refusal(ErrorCode::kDrained, name_of(manifest.checkpoint) + " was taken after a drain", {},
-                   "its windows have fired before they were full", "start from an older one with --from ID, or allow it with --allow-drained");
+                   "its windows have fired before they were full",
+                   "start from an older one with --from ID, or allow it with --allow-drained");
   }
   return {};
 }

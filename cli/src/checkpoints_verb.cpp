@@ -21,7 +21,8 @@ namespace cli_internal {
 namespace {
 
 std::uint64_t bytes_of(const Manifest& manifest) {
-  return std::accumulate(manifest.files.begin(), manifest.files.end(), std::uint64_t{0}, [](std::uint64_t sum, const StoredFile& file) { return sum + file.size; });
+  return std::accumulate(manifest.files.begin(), manifest.files.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const StoredFile& file) { return sum + file.size; });
 }
 
 std::string created_text(const Manifest& manifest) {
@@ -31,32 +32,37 @@ std::string created_text(const Manifest& manifest) {
 const char* kind_of(const Manifest& manifest) { return manifest.finished ? "finished" : manifest.drained ? "drained" : "complete"; }
 
 std::string summary_json(const Manifest& manifest) {
-  return fmt::format(R"({{"checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{}}})", manifest.checkpoint,
-                     kind_of(manifest), json_text(manifest.job), manifest.lineage, manifest.attempt, manifest.previous, created_text(manifest), manifest.files.size(),
-                     bytes_of(manifest));
+  return fmt::format(
+      R"({{"checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{}}})",
+      manifest.checkpoint, kind_of(manifest), json_text(manifest.job), manifest.lineage, manifest.attempt, manifest.previous,
+      created_text(manifest), manifest.files.size(), bytes_of(manifest));
 }
 
 void print_manifest(const Manifest& manifest) {
   fmt::print("checkpoint  {} ({}), after {}\n", manifest.checkpoint, kind_of(manifest), manifest.previous);
-  fmt::print("job         {}\nlineage     {}, attempt {}\ncreated     {} by Tidemark {}\n", manifest.job, manifest.lineage, manifest.attempt, created_text(manifest),
-             manifest.tidemark_version);
+  fmt::print("job         {}\nlineage     {}, attempt {}\ncreated     {} by Tidemark {}\n", manifest.job, manifest.lineage,
+             manifest.attempt, created_text(manifest), manifest.tidemark_version);
   fmt::print("key groups  {}, {}\n\nSOURCES\n", manifest.key_groups, manifest.hash);
   for (const SourceEntry& source : manifest.sources) {
     for (const SplitEntry& split : source.splits) {
-      fmt::print("  {:<24} {:<40} {:>6} bytes of position{}\n", source.operator_name, split.name, split.position.size(), split.finished ? ", finished" : "");
+      fmt::print("  {:<24} {:<40} {:>6} bytes of position{}\n", source.operator_name, split.name, split.position.size(),
+                 split.finished ? ", finished" : "");
     }
   }
   fmt::print("\nSTATE\n");
   for (const OperatorEntry& entry : manifest.operators) {
     for (const StateEntry& state : entry.states) {
-      fmt::print("  {:<24} {:<12} {:<8} {} -> {}{}\n", entry.name, state.name, state.kind, state.key, state.value.empty() ? "nothing" : state.value,
+      fmt::print("  {:<24} {:<12} {:<8} {} -> {}{}\n", entry.name, state.name, state.kind, state.key,
+                 state.value.empty() ? "nothing" : state.value,
                  state.live_buckets.empty() ? std::string{} : fmt::format(", {} live buckets", state.live_buckets.size()));
     }
   }
   fmt::print("\nTASKS\n");
   for (const TaskEntry& task : manifest.tasks) {
     fmt::print("  {:<24} {:>3}", task.task, task.subtask);
-    for (const InputEntry& input : task.inputs) fmt::print("  {} at {}{}", input.channel, to_string(input.watermark), input.finished ? ", finished" : "");
+    for (const InputEntry& input : task.inputs) {
+      fmt::print("  {} at {}{}", input.channel, to_string(input.watermark), input.finished ? ", finished" : "");
+    }
     fmt::print("\n");
   }
   fmt::print("\nSINKS\n");
@@ -88,7 +94,8 @@ int list_checkpoints(const std::string& directory, bool json) {
     if (json) {
       fmt::print("{}\n", summary_json(manifest));
     } else {
-      fmt::print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", manifest.checkpoint, kind_of(manifest), created_text(manifest), manifest.attempt, bytes_of(manifest), manifest.job);
+      fmt::print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", manifest.checkpoint, kind_of(manifest), created_text(manifest),
+                 manifest.attempt, bytes_of(manifest), manifest.job);
     }
   }
   return kExitDone;
@@ -104,7 +111,9 @@ int show_checkpoint(const std::string& directory, std::optional<CheckpointId> id
     found = found || each.id == id;
   }
   if (usable.empty() && !found) {
-    return report({.code = ErrorCode::kRestoreRefused, .message = "there is no usable checkpoint in " + directory, .fix = "name the state directory of a job with --state DIR"});
+    return report({.code = ErrorCode::kRestoreRefused,
+                   .message = "there is no usable checkpoint in " + directory,
+                   .fix = "name the state directory of a job with --state DIR"});
   }
   if (id && !found) {
     return report({.code = ErrorCode::kRestoreRefused,

@@ -123,7 +123,9 @@ namespace {
 // The verbs, and where their flags put their values.
 class CommandLine {
  public:
-  CommandLine(const std::string& name, const std::string& description) : app_(description, name), program_(name) { app_.require_subcommand(1); }
+  CommandLine(const std::string& name, const std::string& description) : app_(description, name), program_(name) {
+    app_.require_subcommand(1);
+  }
 
   // The verbs that need the job.
   void add_job_verbs() {
@@ -140,7 +142,9 @@ class CommandLine {
     run_->add_flag("-v,--verbose", verbose_, "More talk");
     add_duration(*run_, "--checkpoint-every", checkpoint_every_, "From one checkpoint to the next; results become visible that often");
     plan_ = app_.add_subcommand("plan", "Show the job's stages, exchanges and guarantees; touches nothing");
-    plan_->add_option("--format", format_, "text, dot, mermaid or json")->check(CLI::IsMember({"text", "dot", "mermaid", "json"}))->capture_default_str();
+    plan_->add_option("--format", format_, "text, dot, mermaid or json")
+        ->check(CLI::IsMember({"text", "dot", "mermaid", "json"}))
+        ->capture_default_str();
     add_count(*plan_, "--parallelism", parallelism_, "Tasks per stage");
   }
   // The verbs that every program has.
@@ -229,7 +233,10 @@ class CommandLine {
 
   int show_plan(const Graph& graph) const {
     if (const Status status = graph.check(); !status.ok()) return report(status.error());
-    const PlanFormat format = format_ == "dot" ? PlanFormat::kDot : format_ == "mermaid" ? PlanFormat::kMermaid : format_ == "json" ? PlanFormat::kJson : PlanFormat::kText;
+    const PlanFormat format = format_ == "dot"       ? PlanFormat::kDot
+                              : format_ == "mermaid" ? PlanFormat::kMermaid
+                              : format_ == "json"    ? PlanFormat::kJson
+                                                     : PlanFormat::kText;
     fmt::print("{}", plan(graph, parallelism_, format));
     return kExitDone;
   }
@@ -252,7 +259,9 @@ class CommandLine {
       char* end = nullptr;
       options.runtime.from = {RestoreFrom::Kind::kCheckpoint, std::strtoull(from_.c_str(), &end, 10)};
       if (end == from_.c_str() || *end != '\0' || options.runtime.from.checkpoint == 0) {
-        return report({.code = ErrorCode::kUsage, .message = "--from takes latest, none or the number of a checkpoint, not \"" + from_ + "\"", .fix = "see `checkpoints ls`"});
+        return report({.code = ErrorCode::kUsage,
+                       .message = "--from takes latest, none or the number of a checkpoint, not \"" + from_ + "\"",
+                       .fix = "see `checkpoints ls`"});
       }
     }
     return run_job(std::move(graph), std::move(options));

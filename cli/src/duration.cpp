@@ -22,7 +22,9 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
   for (const Unit& each : kUnits) {
     std::int64_t milliseconds = 0;
-    if (unit == each.name && !__builtin_mul_overflow(count, each.milliseconds, &milliseconds)) return std::chrono::milliseconds{milliseconds};
+    if (unit != each.name) continue;
+    if (__builtin_mul_overflow(count, each.milliseconds, &milliseconds)) break;
+    return std::chrono::milliseconds{milliseconds};
   }
   return std::nullopt;
 }

@@ -37,7 +37,8 @@ std::string short_count(double count) {
 std::string progress_line(const JobSnapshot& now, const JobSnapshot& before) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.uptime).count();
   const auto time = now.uptime - before.uptime;
-  std::string line = fmt::format("{:02}:{:02} in {}/s out {}/s watermark {}", seconds / 60, seconds % 60, short_count(rate(now.records_in, before.records_in, time)),
+  std::string line = fmt::format("{:02}:{:02} in {}/s out {}/s watermark {}", seconds / 60, seconds % 60,
+                                 short_count(rate(now.records_in, before.records_in, time)),
                                  short_count(rate(now.records_out, before.records_out, time)), to_string(now.watermark));
   if (now.last_checkpoint == 0) {
     line += " no checkpoint yet";
@@ -88,8 +89,9 @@ void ProgressDisplay::warn_if_silent(const JobSnapshot& snapshot) {
   if (snapshot.records_in == 0) {
     fmt::print(stderr, "warning: nothing was read for {} s: the sources have nothing at hand\n", silent);
   } else {
-    fmt::print(stderr, "warning: {} records in, nothing out for {} s; windows and event-time order wait for the watermark, which is at {}\n", snapshot.records_in, silent,
-               to_string(snapshot.watermark));
+    fmt::print(stderr,
+               "warning: {} records in, nothing out for {} s; windows and event-time order wait for the watermark, which is at {}\n",
+               snapshot.records_in, silent, to_string(snapshot.watermark));
   }
 }
 

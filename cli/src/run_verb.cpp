@@ -48,7 +48,8 @@ class SignalWatch {
 };
 
 void say_how_it_starts(const StartReport& report, const RuntimeOptions& options) {
-  const std::string where = options.state_directory.empty() ? std::string{"without a state directory: nothing survives this process"} : "state in " + options.state_directory;
+  const std::string where = options.state_directory.empty() ? std::string{"without a state directory: nothing survives this process"}
+                                                            : "state in " + options.state_directory;
   if (report.restored_checkpoint == 0) {
     fmt::print(stderr, "{}: a fresh start, {}\n", options.job_name, where);
     return;   // everything is new
@@ -103,9 +104,15 @@ int run_job(Graph graph, RunOptions options) {
   if (!options.quiet && result->state != JobState::kAlreadyFinished) display.finish(runtime.snapshot());
   switch (result->state) {
     case JobState::kFinished: fmt::print(stderr, "{}: finished; all output is committed\n", job); return kExitDone;
-    case JobState::kAlreadyFinished: fmt::print(stderr, "{}: had finished before (checkpoint {}); nothing was written\n", job, start.restored_checkpoint); return kExitDone;
-    case JobState::kStopped: fmt::print(stderr, "{}: stopped; the same command goes on from here\n", job); return handled > 0 ? exit_code_of_signal() : kExitDone;
-    case JobState::kCancelled: fmt::print(stderr, "{}: stopped at once; the same command goes on from the last checkpoint\n", job); return exit_code_of_signal();
+    case JobState::kAlreadyFinished:
+      fmt::print(stderr, "{}: had finished before (checkpoint {}); nothing was written\n", job, start.restored_checkpoint);
+      return kExitDone;
+    case JobState::kStopped:
+      fmt::print(stderr, "{}: stopped; the same command goes on from here\n", job);
+      return handled > 0 ? exit_code_of_signal() : kExitDone;
+    case JobState::kCancelled:
+      fmt::print(stderr, "{}: stopped at once; the same command goes on from the last checkpoint\n", job);
+      return exit_code_of_signal();
     default: break;
   }
   report(*result->error);

@@ -8,7 +8,8 @@
 
 namespace tidemark::demo {
 
-// Rows by key (the first field but for late rows, where it is the card's column), in the order in which they were committed. Header lines and staged files are left out.
+// Rows by key (the first field but for late rows, where it is the card's column), in the order in which they were committed. Header lines
+// and staged files are left out.
 using RowsByKey = std::map<std::string, std::vector<std::string>>;
 RowsByKey read_rows(const std::filesystem::path& folder, std::size_t key_column);
 

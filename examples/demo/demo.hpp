@@ -14,7 +14,8 @@ struct RecoveryOptions {
   std::uint64_t seed = 1;
   std::uint64_t parallelism = 2;
 };
-// Kills the job again and again, starts it again each time, and compares what it committed with an unbroken run. Returns the exit code: 0 if nothing differs.
+// Kills the job again and again, starts it again each time, and compares what it committed with an unbroken run. Returns the exit code: 0
+// if nothing differs.
 int show_recovery(const std::string& fraud_program, const RecoveryOptions& options);
 
 }  // namespace tidemark::demo

@@ -33,7 +33,8 @@ void print_recall(const Planted& planted, const Planted& found) {
       ++all;
       hit += found.contains(each) ? 1 : 0;
     }
-    fmt::print("{:<20} {:>8} {:>8} {:>7.1f}%\n", rule, all, hit, all == 0 ? 0.0 : 100.0 * static_cast<double>(hit) / static_cast<double>(all));
+    fmt::print("{:<20} {:>8} {:>8} {:>7.1f}%\n", rule, all, hit,
+               all == 0 ? 0.0 : 100.0 * static_cast<double>(hit) / static_cast<double>(all));
   }
 }
 
@@ -45,16 +46,18 @@ int show_fraud(const std::string& fraud_program) {
   const Transactions transactions = make_transactions(options);
   const auto input = workspace.path() / "transactions.csv";
   std::ofstream(input, std::ios::binary) << transactions.csv;
-  fmt::print(stderr, "{} card transactions, out of order by up to {} s, {} of them late; {} frauds are planted\n", options.transactions, options.disorder_s, transactions.late,
-             transactions.planted.size());
+  fmt::print(stderr, "{} card transactions, out of order by up to {} s, {} of them late; {} frauds are planted\n", options.transactions,
+             options.disorder_s, transactions.late, transactions.planted.size());
 
   const auto begin = std::chrono::steady_clock::now();
   const auto out = workspace.path() / "out";
-  Child job({fraud_program, "run", "--transactions", input, "--out", out, "--state", workspace.path() / "state", "--checkpoint-every", "200ms", "--quiet"},
+  Child job({fraud_program, "run", "--transactions", input, "--out", out, "--state", workspace.path() / "state", "--checkpoint-every",
+             "200ms", "--quiet"},
             workspace.path() / "log");
   const auto code = job.wait_for(std::chrono::minutes{2});
   if (code != 0) {
-    fmt::print(stderr, "the job failed; it said:\n{}", std::string(std::istreambuf_iterator<char>(std::ifstream(workspace.path() / "log").rdbuf()), {}));
+    fmt::print(stderr, "the job failed; it said:\n{}",
+               std::string(std::istreambuf_iterator<char>(std::ifstream(workspace.path() / "log").rdbuf()), {}));
     return 1;
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
@@ -67,7 +70,9 @@ int show_fraud(const std::string& fraud_program) {
     for (const std::string& row : rows) {
       const auto fields = fields_of(row);
       found.emplace(fields[3], fields[1]);
-      if (++alerts <= kShown) fmt::print("{:<18} {:<10} {:<21} {:<18} {:>9.2f}  {}\n", fields[0], fields[1], fields[2], fields[3], std::stod(fields[4]), fields[5]);
+      if (++alerts > kShown) continue;
+      const double amount = std::stod(fields[4]);
+      fmt::print("{:<18} {:<10} {:<21} {:<18} {:>9.2f}  {}\n", fields[0], fields[1], fields[2], fields[3], amount, fields[5]);
     }
   }
   if (alerts > kShown) fmt::print("... and {} more\n", alerts - kShown);

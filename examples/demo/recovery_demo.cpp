@@ -21,13 +21,17 @@ constexpr std::size_t kPace = 20'000;                  // transactions per secon
 constexpr std::size_t kTransactionsPerKill = 7'000;    // so that the input outlasts the kills
 constexpr std::size_t kMostTransactions = 400'000;
 
-std::vector<std::string> command(const std::string& program, const std::filesystem::path& input, const std::filesystem::path& folder, std::uint64_t parallelism, std::size_t pace) {
-  return {program, "run", "--transactions", input, "--out", folder / "out", "--state", folder / "state", "--checkpoint-every", "50ms", "--parallelism", std::to_string(parallelism),
-          "--pace", std::to_string(pace), "--quiet"};
+std::vector<std::string> command(const std::string& program, const std::filesystem::path& input, const std::filesystem::path& folder,
+                                 std::uint64_t parallelism, std::size_t pace) {
+  std::vector<std::string> words = {program, "run", "--quiet", "--checkpoint-every", "50ms"};
+  words.insert(words.end(), {"--transactions", input, "--out", folder / "out", "--state", folder / "state"});
+  words.insert(words.end(), {"--parallelism", std::to_string(parallelism), "--pace", std::to_string(pace)});
+  return words;
 }
 
 int say_failed(const std::filesystem::path& log, int code) {
-  fmt::print(stderr, "the job ended with exit code {}; it said:\n{}", code, std::string(std::istreambuf_iterator<char>(std::ifstream(log).rdbuf()), {}));
+  fmt::print(stderr, "the job ended with exit code {}; it said:\n{}", code,
+             std::string(std::istreambuf_iterator<char>(std::ifstream(log).rdbuf()), {}));
   return 1;
 }
 
@@ -83,7 +87,8 @@ int show_recovery(const std::string& fraud_program, const RecoveryOptions& optio
   }
   if (difference.reordered > 0) fmt::print("rows of {} cards came in another order\n", difference.reordered);
   if (!difference.none()) fmt::print(stderr, "both outputs are kept in {}\n", workspace.path().string());
-  fmt::print("{} kills · lost {} · duplicated {} · late decisions changed {}\n", kills, difference.lost, difference.duplicated, difference.late_changed);
+  fmt::print("{} kills · lost {} · duplicated {} · late decisions changed {}\n", kills, difference.lost, difference.duplicated,
+             difference.late_changed);
   return difference.none() ? 0 : 1;
 }
 

@@ -74,7 +74,8 @@ class Generator {
   void plant_amount(std::int64_t time) {
     const std::uint64_t card = fraud_card();
     for (int k = 0; k < 3; ++k) add(time + k * 300, card, nullptr);
-    add(time + 1200, card, "amount_anomaly").amount = 900 + 700 * static_cast<double>(frauds_ % 20);   // some above 10,000, for the rule large_amount
+    // Some are above 10,000, for the rule large_amount.
+    add(time + 1200, card, "amount_anomaly").amount = 900 + 700 * static_cast<double>(frauds_ % 20);
   }
 
   // Far behind whatever is written around them.
@@ -97,8 +98,8 @@ class Generator {
       std::snprintf(id, sizeof id, "t%08llu", static_cast<unsigned long long>(row.number));
       std::string merchant = kMerchants[row.number % std::size(kMerchants)];
       for (std::size_t at = 0; (at = merchant.find('"', at)) != std::string::npos; at += 2) merchant.insert(at, "\"");
-      std::snprintf(line, sizeof line, "%zu,%llu,\"%s\",%.2f,%s,%lld,%.4f,%.4f\n", i, 4'000'000'000'000'000ULL + row.card, merchant.c_str(), row.amount, id,
-                    static_cast<long long>(row.time), row.latitude, row.longitude);
+      std::snprintf(line, sizeof line, "%zu,%llu,\"%s\",%.2f,%s,%lld,%.4f,%.4f\n", i, 4'000'000'000'000'000ULL + row.card, merchant.c_str(),
+                    row.amount, id, static_cast<long long>(row.time), row.latitude, row.longitude);
       made.csv += line;
       if (row.planted != nullptr) made.planted.emplace(row.planted, id);
     }

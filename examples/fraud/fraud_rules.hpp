@@ -57,7 +57,8 @@ double kilometres_between(const A& a, const B& b) {
   const auto radians = [](double degrees) { return degrees * std::numbers::pi / 180; };
   const double half_latitude = std::sin(radians(b.latitude - a.latitude) / 2);
   const double half_longitude = std::sin(radians(b.longitude - a.longitude) / 2);
-  const double h = half_latitude * half_latitude + std::cos(radians(a.latitude)) * std::cos(radians(b.latitude)) * half_longitude * half_longitude;
+  const double h =
+      half_latitude * half_latitude + std::cos(radians(a.latitude)) * std::cos(radians(b.latitude)) * half_longitude * half_longitude;
   return 2 * kEarthRadiusKm * std::asin(std::sqrt(std::min(1.0, h)));
 }
 

@@ -26,9 +26,17 @@ std::vector<PlannedEdge> edges_of(const GraphData& graph, std::uint32_t parallel
 
 const std::string& outlet_name(const GraphData& graph, const Edge& edge) { return graph.nodes[edge.from].outlet_names[edge.outlet]; }
 
+// What stands on an edge in a drawing.
+std::string label_of(const GraphData& graph, const PlannedEdge& edge) {
+  const std::string& outlet = outlet_name(graph, edge.edge);
+  if (!edge.exchange) return outlet;
+  return outlet.empty() ? "by key" : outlet + ", by key";
+}
+
 bool read_by_anyone(const GraphData& graph, NodeId node, std::size_t outlet) {
   return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& reader) {
-    return std::any_of(reader.inputs.begin(), reader.inputs.end(), [&](const Edge& edge) { return edge.from == node && edge.outlet == outlet; });
+    return std::any_of(reader.inputs.begin(), reader.inputs.end(),
+                       [&](const Edge& edge) { return edge.from == node && edge.outlet == outlet; });
   });
 }
 
@@ -58,9 +66,12 @@ std::vector<std::string> warnings_of(const GraphData& graph) {
   for (NodeId node = 0; node < graph.nodes.size(); ++node) {
     const Node& here = graph.nodes[node];
     if (here.decides_lateness && !read_by_anyone(graph, node, kLateOutlet) && !graph.quarantine && graph.policy.late != OnRefused::kFail) {
-      warnings.push_back("late records of \"" + here.name + "\" are dropped and logged: nobody reads .late() and there is no quarantine sink (L6)");
+      warnings.push_back("late records of \"" + here.name +
+                         "\" are dropped and logged: nobody reads .late() and there is no quarantine sink (L6)");
     }
-    if (here.kind != NodeKind::kSink && !read_by_anyone(graph, node, kMainOutlet)) warnings.push_back("nobody reads the stream behind \"" + here.name + "\"");
+    if (here.kind != NodeKind::kSink && !read_by_anyone(graph, node, kMainOutlet)) {
+      warnings.push_back("nobody reads the stream behind \"" + here.name + "\"");
+    }
   }
   return warnings;
 }
@@ -93,7 +104,8 @@ std::string as_text(const GraphData& graph, std::uint32_t parallelism) {
     for (const PlannedEdge& edge : edges_of(graph, parallelism)) {
       if (edge.to != node) continue;
       const std::string& outlet = outlet_name(graph, edge.edge);
-      out << "  <- " << graph.nodes[edge.edge.from].name << (outlet.empty() ? "" : " (" + outlet + ")") << (edge.exchange ? ", exchanged by key" : "") << '\n';
+      out << "  <- " << graph.nodes[edge.edge.from].name << (outlet.empty() ? "" : " (" + outlet + ")")
+          << (edge.exchange ? ", exchanged by key" : "") << '\n';
     }
     if (graph.quarantine == node) out << "  <- records set aside, from everywhere\n";
     if (here.kind == NodeKind::kSink) out << "  guarantee: " << guarantee_of(graph, node) << '\n';
@@ -109,10 +121,11 @@ std::string as_dot(const GraphData& graph, std::uint32_t parallelism) {
   out << "digraph job {\n  rankdir=LR;\n  node [shape=box];\n";
   for (NodeId node = 0; node < graph.nodes.size(); ++node) {
     const Node& here = graph.nodes[node];
-    out << "  n" << node << " [label=\"" << escaped(here.name) << "\\n" << escaped(here.description) << "\"" << (here.stateful ? ", style=bold" : "") << "];\n";
+    out << "  n" << node << " [label=\"" << escaped(here.name) << "\\n"
+        << escaped(here.description) << '"' << (here.stateful ? ", style=bold" : "") << "];\n";
   }
   for (const PlannedEdge& edge : edges_of(graph, parallelism)) {
-    const std::string label = outlet_name(graph, edge.edge) + (edge.exchange ? " by key" : "");
+    const std::string label = label_of(graph, edge);
     out << "  n" << edge.edge.from << " -> n" << edge.to << (label.empty() ? "" : " [label=\"" + escaped(label) + "\"]") << ";\n";
   }
   out << "}\n";
@@ -128,7 +141,7 @@ std::string as_mermaid(const GraphData& graph, std::uint32_t parallelism) {
     out << "  n" << node << "[\"" << label << "\"]\n";
   }
   for (const PlannedEdge& edge : edges_of(graph, parallelism)) {
-    const std::string label = outlet_name(graph, edge.edge) + (edge.exchange ? " by key" : "");
+    const std::string label = label_of(graph, edge);
     out << "  n" << edge.edge.from << " -->" << (label.empty() ? "" : "|" + label + "|") << " n" << edge.to << '\n';
   }
   return out.str();
@@ -139,14 +152,16 @@ std::string as_json(const GraphData& graph, std::uint32_t parallelism) {
   out << "{\"parallelism\":" << parallelism << ",\"stages\":[";
   for (NodeId node = 0; node < graph.nodes.size(); ++node) {
     const Node& here = graph.nodes[node];
-    out << (node > 0 ? "," : "") << "{\"id\":" << node << ",\"name\":\"" << escaped(here.name) << "\",\"kind\":\"" << kind_text(here) << "\",\"description\":\"" << escaped(here.description) << '"';
+    out << (node > 0 ? "," : "") << "{\"id\":" << node << ",\"name\":\"" << escaped(here.name) << "\",\"kind\":\"" << kind_text(here)
+        << "\",\"description\":\"" << escaped(here.description) << '"';
     if (here.kind == NodeKind::kSink) out << ",\"guarantee\":\"" << escaped(guarantee_of(graph, node)) << '"';
     out << '}';
   }
   out << "],\"edges\":[";
   bool first = true;
   for (const PlannedEdge& edge : edges_of(graph, parallelism)) {
-    out << (first ? "" : ",") << "{\"from\":" << edge.edge.from << ",\"outlet\":\"" << escaped(outlet_name(graph, edge.edge)) << "\",\"to\":" << edge.to << ",\"exchange\":" << (edge.exchange ? "true" : "false") << '}';
+    out << (first ? "" : ",") << "{\"from\":" << edge.edge.from << ",\"outlet\":\"" << escaped(outlet_name(graph, edge.edge))
+        << "\",\"to\":" << edge.to << ",\"exchange\":" << (edge.exchange ? "true" : "false") << '}';
     first = false;
   }
   out << "],\"warnings\":[";

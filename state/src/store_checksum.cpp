@@ -37,7 +37,8 @@ Status check_presence(FileSystem& files, const std::string& directory, const Sto
   if (kind != FileKind::kFile) return corrupt(path, kind == FileKind::kSymlink ? "is a symbolic link" : "is not a file", {});
   TIDEMARK_ASSIGN(const std::unique_ptr<ReadableFile> open, files.open(path));
   TIDEMARK_ASSIGN(const std::uint64_t size, open->size());
-  if (size != file.size) return corrupt(path, "has the wrong size", {{"size", std::to_string(size)}, {"listed", std::to_string(file.size)}});
+  if (size != file.size)
+    return corrupt(path, "has the wrong size", {{"size", std::to_string(size)}, {"listed", std::to_string(file.size)}});
   return {};
 }
 

@@ -40,7 +40,8 @@ bool is_row_file(const std::string& path) { return path.size() > 4 && path.compa
 // A file open for reading, whose failures are remembered.
 class Source {
  public:
-  Source(std::unique_ptr<ReadableFile> file, std::shared_ptr<ReadFailures> failures) : file_(std::move(file)), failures_(std::move(failures)) {}
+  Source(std::unique_ptr<ReadableFile> file, std::shared_ptr<ReadFailures> failures)
+      : file_(std::move(file)), failures_(std::move(failures)) {}
   IOStatus read(std::uint64_t offset, std::size_t size, Slice* result, char* scratch) const {
     return guarded([&] {
       const Result<std::size_t> taken = file_->read_at(offset, scratch, size);
@@ -249,14 +250,15 @@ class SeamFileSystem final : public rocksdb::FileSystem {
   std::shared_ptr<ReadFailures> failures_;
 };
 
+// RocksDB's warnings speak of our own calls, such as holding its files twice during a checkpoint; they are no news to the user of a job.
 class RocksLogger final : public rocksdb::Logger {
  public:
   explicit RocksLogger(tidemark::Logger logger) : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL), logger_(std::move(logger)) {}
   using rocksdb::Logger::Logv;
-  void Logv(const char* format, va_list arguments) override { write(LogLevel::kWarning, format, arguments); }
+  void Logv(const char* format, va_list arguments) override { write(LogLevel::kInfo, format, arguments); }
   void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
     if (level < rocksdb::InfoLogLevel::WARN_LEVEL || level == rocksdb::InfoLogLevel::HEADER_LEVEL) return;
-    write(level == rocksdb::InfoLogLevel::WARN_LEVEL ? LogLevel::kWarning : LogLevel::kError, format, arguments);
+    write(level == rocksdb::InfoLogLevel::WARN_LEVEL ? LogLevel::kInfo : LogLevel::kError, format, arguments);
   }
 
  private:

@@ -44,7 +44,8 @@ class DeadRowFilter final : public rocksdb::CompactionFilter {
   explicit DeadRowFilter(std::shared_ptr<const DeadRows> dead) : dead_(std::move(dead)) {}
   const char* Name() const override { return "tidemark.dead-rows"; }
   // Skips a whole dead range at once. Older versions of its rows may come to light in deeper levels; they are as dead.
-  Decision FilterV2(int, const rocksdb::Slice& key, ValueType, const rocksdb::Slice&, std::string*, std::string* skip_until) const override {
+  Decision FilterV2(int, const rocksdb::Slice& key, ValueType, const rocksdb::Slice&, std::string*,
+                    std::string* skip_until) const override {
     if (!dead_->contains(ByteView{key.data(), key.size()}, skip_until)) return Decision::kKeep;
     return skip_until->empty() ? Decision::kRemove : Decision::kRemoveAndSkipUntil;
   }

@@ -264,8 +264,8 @@ TEST_F(CheckpointStoreTest, DoesNotClaimToKnowWhenTheRenameHappenedAndAnErrorCam
   EXPECT_GT(doubtful, 0U);
 }
 
-// Faults F01, F03, F05: killed at every step of three checkpoints with their garbage collection; what was told complete is there, and another life
-// can go on, to be killed at every step of its own recovery.
+// Faults F01, F03, F05: killed at every step of three checkpoints with their garbage collection; what was told complete is there, and
+// another life can go on, to be killed at every step of its own recovery.
 class Life {
  public:
   Life(FileSystem& files, std::string state) : files_(files), state_(std::move(state)) {}
@@ -297,7 +297,9 @@ class Life {
     const Result<DirectoryFacts> facts = store.read();
     if (!facts.ok()) return false;
     const std::string lineage = sample_manifest().lineage;
-    return store.remove_all(choose_deletions(*facts, {.lineage = lineage, .attempt = attempt, .committed = committed, .in_use = {}, .retain = 2})).ok();
+    return store
+        .remove_all(choose_deletions(*facts, {.lineage = lineage, .attempt = attempt, .committed = committed, .in_use = {}, .retain = 2}))
+        .ok();
   }
 
   FileSystem& files_;
@@ -307,38 +309,33 @@ class Life {
 
 TEST_F(CheckpointStoreTest, SurvivesBeingKilledAtEveryStepAndAtEveryStepOfTheNextStart) {
   test_support::UnsyncedFileSystem unsynced{files};
-  std::size_t worlds = 0;
-  for (std::size_t first = 0;; first += 1) {
-    bool first_fired = false;
-    // The second life is killed at a few of its steps for each of the first one's; over all first ones each step has its turn.
-    for (std::size_t second = first % 80; second < 160; second += 80) {
-      const std::string fresh = directory / ("state" + std::to_string(++worlds));
-      CheckpointId told = 0;
-      RecordingFileSystem killed{unsynced};
-      killed.fail_at(first, Failure::kCrash);
-      Life one{killed, fresh};
-      one.do_not_check_files();
-      one.run(3, told);
-      first_fired = killed.fired();
-      RecordingFileSystem again{unsynced};
-      again.fail_at(second, Failure::kCrash);
-      Life two{again, fresh};
-      two.do_not_check_files();
-      two.run(1, told);
-      CheckpointId last = told;
-      Life{unsynced, fresh}.run(2, last);
-      EXPECT_GT(last, told);
-      const Result<DirectoryFacts> facts = read_state_directory(files, fresh);
-      ASSERT_TRUE(facts.ok());
-      // At rest: two complete ones, one live directory, nothing else (I6).
-      EXPECT_EQ(complete_ids(*facts).size(), 2U);
-      EXPECT_EQ(facts->checkpoints.size(), 2U) << "first " << first << " second " << second;
-      EXPECT_EQ(facts->live.size(), 1U);
-      EXPECT_THAT(facts->unknown, IsEmpty());
-      ASSERT_OK(remove_tree(files, fresh));
-      if (!again.fired()) break;
-    }
-    if (!first_fired) break;
+  for (std::size_t first = 0;; ++first) {
+    // The second life is killed at another step of its own each time; over all first lives each step has its turn.
+    const std::size_t second = first % 80;
+    const std::string fresh = directory / ("state" + std::to_string(first));
+    CheckpointId told = 0;
+    RecordingFileSystem killed{unsynced};
+    killed.fail_at(first, Failure::kCrash);
+    Life one{killed, fresh};
+    one.do_not_check_files();
+    one.run(3, told);
+    RecordingFileSystem again{unsynced};
+    again.fail_at(second, Failure::kCrash);
+    Life two{again, fresh};
+    two.do_not_check_files();
+    two.run(1, told);
+    CheckpointId last = told;
+    Life{unsynced, fresh}.run(2, last);
+    EXPECT_GT(last, told);
+    const Result<DirectoryFacts> facts = read_state_directory(files, fresh);
+    ASSERT_TRUE(facts.ok());
+    // At rest: two complete ones, one live directory, nothing else (I6).
+    EXPECT_EQ(complete_ids(*facts).size(), 2U);
+    EXPECT_EQ(facts->checkpoints.size(), 2U) << "first " << first << " second " << second;
+    EXPECT_EQ(facts->live.size(), 1U);
+    EXPECT_THAT(facts->unknown, IsEmpty());
+    ASSERT_OK(remove_tree(files, fresh));
+    if (!killed.fired()) break;
   }
 }
 

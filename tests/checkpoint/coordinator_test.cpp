@@ -84,7 +84,8 @@ TEST(Coordinator, GivesUpACheckpointWhoseTasksAreTooSlowAndNamesThem) {
   EXPECT_EQ(c.next_wakeup(), kStart + 70s);
   const CoordinatorActions actions = c.on_time(kStart + 70s);
   EXPECT_EQ(text(actions), "abort 5");
-  EXPECT_THAT(actions[0].error->describe(), ::testing::AllOf(::testing::HasSubstr("source, sink"), ::testing::Not(::testing::HasSubstr("window"))));
+  EXPECT_THAT(actions[0].error->describe(),
+              ::testing::AllOf(::testing::HasSubstr("source, sink"), ::testing::Not(::testing::HasSubstr("window"))));
   // Nothing new begins until its I/O has ended.
   EXPECT_EQ(text(c.on_time(kStart + 200s)), "");
   EXPECT_EQ(text(c.on_abort_settled(5, kStart + 201s)), "");
@@ -311,8 +312,10 @@ class EveryOrder {
 
   std::size_t explore(const World& world) {
     std::ostringstream key;
-    key << world.used << "/" << static_cast<int>(world.coordinator.phase()) << "/" << world.coordinator.pending() << "/" << world.now.time_since_epoch().count();
-    for (const CheckpointId id : {1U, 2U}) key << world.acknowledged[id].size() << world.aborted[id] << world.published[id] << world.committed[id];
+    key << world.used << "/" << static_cast<int>(world.coordinator.phase()) << "/" << world.coordinator.pending() << "/"
+        << world.now.time_since_epoch().count();
+    for (const CheckpointId id : {1U, 2U})
+      key << world.acknowledged[id].size() << world.aborted[id] << world.published[id] << world.committed[id];
     for (const std::string& name : world.coordinator.missing()) key << name;
     if (!seen_.insert(key.str()).second) return 0;
     std::size_t worlds = 1;

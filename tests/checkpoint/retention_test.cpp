@@ -21,7 +21,9 @@ FoundCheckpoint foreign(CheckpointId id) {
 }
 FoundCheckpoint incomplete(CheckpointId id) { return {.id = id, .manifest = nullptr, .damage = {}}; }
 FoundCheckpoint unreadable(CheckpointId id) {
-  return {.id = id, .manifest = nullptr, .damage = Error{.code = ErrorCode::kCheckpointCorrupt, .message = "bad", .facts = {}, .why = "", .fix = ""}};
+  return {.id = id,
+          .manifest = nullptr,
+          .damage = Error{.code = ErrorCode::kCheckpointCorrupt, .message = "bad", .facts = {}, .why = "", .fix = ""}};
 }
 
 using Ids = std::vector<std::uint64_t>;
@@ -53,8 +55,8 @@ TEST(Retention, FollowsTheTable) {
   };
   for (const Case& one : cases) {
     const DirectoryFacts directory{.ever_completed = true, .checkpoints = one.found, .live = {}, .unknown = {"notes.txt"}};
-    const Deletions deletions =
-        choose_deletions(directory, {.lineage = kOurs, .attempt = 1, .committed = one.committed, .in_use = one.in_use, .retain = one.retain});
+    const Deletions deletions = choose_deletions(
+        directory, {.lineage = kOurs, .attempt = 1, .committed = one.committed, .in_use = one.in_use, .retain = one.retain});
     EXPECT_EQ(deletions.checkpoints, one.deleted) << one.what;
     EXPECT_TRUE(deletions.live.empty()) << one.what;
   }
@@ -65,8 +67,8 @@ TEST(Retention, RemovesTheLiveDirectoriesOfAllOtherAttempts) {
   EXPECT_EQ(choose_deletions(directory, {.lineage = kOurs, .attempt = 3, .committed = 0, .in_use = {}, .retain = 2}).live, (Ids{1, 2, 9}));
 }
 
-// Exhaustive over five checkpoints of each kind: whatever is there, two complete ones at or below the committed one remain if there were two, and
-// nothing unreadable, foreign, uncommitted or in use ever goes.
+// Exhaustive over five checkpoints of each kind: whatever is there, two complete ones at or below the committed one remain if there were
+// two, and nothing unreadable, foreign, uncommitted or in use ever goes.
 TEST(Retention, NeverDeletesWhatARecoveryMayNeed) {
   constexpr std::size_t kCheckpoints = 5;
   std::size_t worlds = 1;

@@ -47,14 +47,16 @@ inline Manifest sample_manifest(CheckpointId id = 7) {
   manifest.sources = {{.operator_name = "source",
                        .splits = {{.name = "a b\"\n", .position = Bytes("\0\1\xFF", 3), .finished = false, .progress = "p"},
                                   {.name = "", .position = "", .finished = true, .progress = ""}}}};
-  manifest.tasks = {{.task = "source", .subtask = 0, .inputs = {}, .operators = {{.operator_name = "source", .state = "s", .watermark = event_time(9)}}},
-                    {.task = "per_user",
-                     .subtask = 1,
-                     .inputs = {{.channel = "source.0", .watermark = event_time(-5), .idle = true, .finished = false},
-                                {.channel = "source.1", .watermark = kPlusInfinity, .idle = false, .finished = true}},
-                     .operators = {}}};
+  manifest.tasks = {
+      {.task = "source", .subtask = 0, .inputs = {}, .operators = {{.operator_name = "source", .state = "s", .watermark = event_time(9)}}},
+      {.task = "per_user",
+       .subtask = 1,
+       .inputs = {{.channel = "source.0", .watermark = event_time(-5), .idle = true, .finished = false},
+                  {.channel = "source.1", .watermark = kPlusInfinity, .idle = false, .finished = true}},
+       .operators = {}}};
   manifest.sinks = {"out"};
-  manifest.committables = {{.sink = "out", .subtask = 1, .epoch = id - 1, .bytes = Bytes("\0x", 2)}, {.sink = "out", .subtask = 0, .epoch = id, .bytes = "y"}};
+  manifest.committables = {{.sink = "out", .subtask = 1, .epoch = id - 1, .bytes = Bytes("\0x", 2)},
+                           {.sink = "out", .subtask = 0, .epoch = id, .bytes = "y"}};
   manifest.files = {{.name = "000012.sst", .size = 4711, .checksum = 0xDEADBEEF}, {.name = "CURRENT", .size = 16, .checksum = 1}};
   return manifest;
 }

@@ -5,7 +5,7 @@ import signal
 import time
 import unittest
 
-from fraud_job import FRAUD, PATIENCE_S, JobTest, alerts, call, results, transactions, tree
+from fraud_job import FRAUD, HEADER, PATIENCE_S, JobTest, alerts, call, results, transactions, tree
 
 
 class Usage(JobTest):
@@ -15,8 +15,11 @@ class Usage(JobTest):
         return done
 
     def test_help_is_a_result(self):
-        for arguments, words in ((["--help"], ["run", "plan", "checkpoints", "version"]), (["run", "--help"], ["--transactions", "--state", "--rules", "30s"]),
-                                 (["checkpoints", "--help"], ["ls", "show"])):
+        for arguments, words in (
+            (["--help"], ["run", "plan", "checkpoints", "version"]),
+            (["run", "--help"], ["--transactions", "--state", "--rules", "30s"]),
+            (["checkpoints", "--help"], ["ls", "show"]),
+        ):
             done = call(FRAUD, *arguments)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             for word in words:
@@ -50,7 +53,12 @@ class Usage(JobTest):
     def test_values_that_cannot_work_are_refused_before_anything_is_touched(self):
         self.input.write_text(transactions(1, 10), encoding="utf-8")
         before = tree(self.folder)
-        for flag, value, word in (("--parallelism", 0, "parallelism 0"), ("--parallelism", 1000, "parallelism 1000"), ("--batch", 0, "batch"), ("--batch", 100_000, "batch")):
+        for flag, value, word in (
+            ("--parallelism", 0, "parallelism 0"),
+            ("--parallelism", 1000, "parallelism 1000"),
+            ("--batch", 0, "batch"),
+            ("--batch", 100_000, "batch"),
+        ):
             with self.subTest(flag=flag, value=value):
                 self.assert_error(self.run_job("job", flag, value), "TM0104", 2, word)
         self.assertEqual(tree(self.folder), before)
@@ -71,14 +79,21 @@ class Plan(JobTest):
 
     def test_text_names_stages_and_guarantees(self):
         text = self.plan("--parallelism", 2)
-        for line in ("parallelism 2", "rules  [stateful] process in event-time order", "  <- key_by-1, exchanged by key", "  <- rules (late)", "  guarantee: exactly once"):
+        for line in (
+            "parallelism 2",
+            "rules  [stateful] process in event-time order",
+            "  <- key_by-1, exchanged by key",
+            "  <- rules (late)",
+            "  guarantee: exactly once",
+        ):
             self.assertIn(line + "\n", text)
 
     def test_json_can_be_read(self):
         plan = json.loads(self.plan("--format", "json", "--parallelism", 3))
         names = {stage["id"]: stage["name"] for stage in plan["stages"]}
         self.assertEqual(plan["parallelism"], 3)
-        self.assertEqual({stage["name"]: stage["guarantee"] for stage in plan["stages"] if stage["kind"] == "sink"}, dict.fromkeys(("alerts", "late", "quarantine"), "exactly once"))
+        guarantees = {stage["name"]: stage["guarantee"] for stage in plan["stages"] if stage["kind"] == "sink"}
+        self.assertEqual(guarantees, dict.fromkeys(("alerts", "late", "quarantine"), "exactly once"))
         self.assertEqual([names[edge["to"]] for edge in plan["edges"] if edge["exchange"]], ["rules"])
 
     def test_graphs_for_tools(self):
@@ -108,7 +123,7 @@ class Run(JobTest):
 
     def test_results_have_the_headers_of_the_sinks(self):
         self.run_well("job")
-        for sink, header in (("alerts", "card,transaction,time,rule,amount,detail"), ("late", "cc_num,trans_num,unix_time,amt,merch_lat,merch_long")):
+        for sink, header in (("alerts", "card,transaction,time,rule,amount,detail"), ("late", HEADER)):
             files = list((self.out("job") / sink).glob("*.csv"))
             self.assertTrue(files)
             for path in files:

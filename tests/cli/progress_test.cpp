@@ -37,7 +37,9 @@ TEST(ProgressLine, SaysThatThereIsNoCheckpointYet) {
   EXPECT_EQ(progress_line(now, {}), "00:00 in 0/s out 0/s watermark -inf no checkpoint yet late 0 dropped 0");
 }
 
-TEST(ProgressLine, DividesByNoTime) { EXPECT_EQ(progress_line({}, {}), "00:00 in 0/s out 0/s watermark -inf no checkpoint yet late 0 dropped 0"); }
+TEST(ProgressLine, DividesByNoTime) {
+  EXPECT_EQ(progress_line({}, {}), "00:00 in 0/s out 0/s watermark -inf no checkpoint yet late 0 dropped 0");
+}
 
 TEST(ProgressLine, KnowsOnlyTheAgeOfARestoredCheckpoint) {
   JobSnapshot now;
@@ -54,8 +56,16 @@ TEST(ProgressLine, MentionsTroubleOnlyIfThereIsAny) {
 }
 
 TEST(ShortCount, NeverNeedsMoreThanSixCharacters) {
-  for (const auto& [count, text] : std::initializer_list<std::pair<double, const char*>>{
-           {0, "0"}, {9.6, "10"}, {999, "999"}, {999.96, "1.0k"}, {1000, "1.0k"}, {12'345, "12.3k"}, {999'940, "999.9k"}, {999'960, "1.0M"}, {4e9, "4.0G"}, {7e12, "7.0T"}}) {
+  for (const auto& [count, text] : std::initializer_list<std::pair<double, const char*>>{{0, "0"},
+                                                                                         {9.6, "10"},
+                                                                                         {999, "999"},
+                                                                                         {999.96, "1.0k"},
+                                                                                         {1000, "1.0k"},
+                                                                                         {12'345, "12.3k"},
+                                                                                         {999'940, "999.9k"},
+                                                                                         {999'960, "1.0M"},
+                                                                                         {4e9, "4.0G"},
+                                                                                         {7e12, "7.0T"}}) {
     EXPECT_EQ(short_count(count), text) << count;
   }
 }

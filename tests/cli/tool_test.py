@@ -58,7 +58,8 @@ class Checkpoints(JobTest):
         self.assertEqual(objects[-1]["state"], "finished")
         self.assertEqual({each["job"] for each in objects}, {"fraud_detection"})
         for line, each in zip(lines[1:], objects):
-            self.assertRegex(line, rf"^ +{each['checkpoint']}  {each['state']} +\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ +1 +{each['bytes']}  fraud_detection$")
+            created = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+            self.assertRegex(line, rf"^ +{each['checkpoint']}  {each['state']} +{created} +1 +{each['bytes']}  fraud_detection$")
         self.assertEqual(tree(self.state), before)
 
     def test_one_is_shown_as_text_and_as_json(self):
@@ -66,9 +67,11 @@ class Checkpoints(JobTest):
         for chosen in ([], [newest["checkpoint"]]):
             text = call(TOOL, "checkpoints", "show", "--state", self.state, *chosen)
             self.assertEqual(text.returncode, 0, text.stderr)
-            for words in (f"checkpoint  {newest['checkpoint']} (finished)", "SOURCES", "transactions.csv", "STATE", "rules ", "TASKS", "SINKS", "alerts ", "FILES"):
+            for words in ("(finished)", "SOURCES", "transactions.csv", "STATE", "rules ", "TASKS", "SINKS", "alerts ", "FILES"):
                 self.assertIn(words, text.stdout)
-            self.assertEqual(json.loads(call(TOOL, "checkpoints", "show", "--json", "--state", self.state, *chosen).stdout), newest)
+            self.assertTrue(text.stdout.startswith(f"checkpoint  {newest['checkpoint']} "), text.stdout)
+            as_json = call(TOOL, "checkpoints", "show", "--json", "--state", self.state, *chosen)
+            self.assertEqual(json.loads(as_json.stdout), newest)
 
     def test_the_job_itself_shows_them_too(self):
         for verb in ("ls", "show"):
@@ -83,7 +86,8 @@ class Checkpoints(JobTest):
         manifest.write_bytes(content)
         number = int(manifest.parent.name)
         self.assertRegex(call(TOOL, "checkpoints", "ls", "--state", self.state).stdout, rf"(?m)^ +{number}  damaged ")
-        self.assertEqual(json.loads(call(TOOL, "checkpoints", "ls", "--json", "--state", self.state).stdout.splitlines()[-1]), {"checkpoint": number, "state": "damaged"})
+        as_json = call(TOOL, "checkpoints", "ls", "--json", "--state", self.state)
+        self.assertEqual(json.loads(as_json.stdout.splitlines()[-1]), {"checkpoint": number, "state": "damaged"})
         self.assert_error(call(TOOL, "checkpoints", "show", number, "--state", self.state), "TM0202", 3)
 
     def test_what_is_not_there_is_an_error(self):

@@ -1,6 +1,8 @@
 // Files that grow while they are read.
 
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,32 @@ using test_support::TemporaryDirectory;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+
+// Does something just before a directory is listed.
+class FilesWithListHook final : public FileSystem {
+ public:
+  explicit FilesWithListHook(std::function<void()> before_list) : before_list_(std::move(before_list)) {}
+
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    before_list_();
+    return under_.list(path);
+  }
+  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override { return under_.create(path); }
+  Result<std::unique_ptr<ReadableFile>> open(const std::string& path) override { return under_.open(path); }
+  Status rename(const std::string& from, const std::string& to) override { return under_.rename(from, to); }
+  Status rename_new(const std::string& from, const std::string& to) override { return under_.rename_new(from, to); }
+  Status link(const std::string& from, const std::string& to) override { return under_.link(from, to); }
+  Status remove_file(const std::string& path) override { return under_.remove_file(path); }
+  Status remove_directory(const std::string& path) override { return under_.remove_directory(path); }
+  Status make_directory(const std::string& path) override { return under_.make_directory(path); }
+  Status sync_directory(const std::string& path) override { return under_.sync_directory(path); }
+  Result<FileKind> kind(const std::string& path) override { return under_.kind(path); }
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override { return under_.lock(path); }
+
+ private:
+  FileSystem& under_ = posix_file_system();
+  std::function<void()> before_list_;
+};
 
 class FollowedInput : public testing::Test {
  protected:
@@ -94,6 +122,24 @@ TEST_F(FollowedInput, ReadsAFileToItsEndBeforeItGoesOnToTheNext) {
   append("1", "b\nc");
   append("2", "d\n");
   EXPECT_THAT(more(), ElementsAre("b", "c", "d"));
+}
+
+TEST_F(FollowedInput, IsReadToItsEndWhenItGrewJustBeforeTheNextFileWasMade) {
+  bool at_end = false;
+  FilesWithListHook files([&] {
+    // The reader has seen the end of the first file, and looks for another one.
+    if (!at_end) return;
+    at_end = false;
+    append("1", "c\nd");
+    append("2", "e\n");
+  });
+  const IoContext io = io_on(files);
+  append("1", "a\nb");
+  auto reader = source_.base()->open_split(io, "in", {});
+  ASSERT_TRUE(reader.ok());
+  at_end = true;
+  drain(**reader, 1000, outcome_);
+  EXPECT_THAT(outcome_.values, ElementsAre("a", "bc", "d", "e"));
 }
 
 TEST_F(FollowedInput, GivesTheSameRecordsWithARestartAtEveryWait) {

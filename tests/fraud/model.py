@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""The fraud rules as a naive program: reads everything, sorts, and looks at all pairs. Prints one line card,transaction,rule per alert, sorted.
+"""The fraud rules as a naive program: reads everything, sorts, and looks at all pairs.
 
-usage: model.py TRANSACTIONS.csv [--rules v1|v2] [--disorder SECONDS]
+usage: model.py TRANSACTIONS.csv [--rules v1|v2] [--disorder SECONDS] [--late]
+
+Prints one line card,transaction,rule per alert, sorted; with --late the ids of the late transactions instead, sorted.
 """
 import argparse
 import csv
@@ -17,17 +19,19 @@ def kilometres(a, b):
 
 
 def read(path, disorder):
-    """The transactions that are not late: each is judged by the watermark just before it."""
-    watermark, greatest, kept = None, None, defaultdict(list)
+    """The transactions that are not late, by card, and the ids of those that are: each is judged by the watermark just before it."""
+    greatest, kept, late_ids = None, defaultdict(list), []
     with open(path, newline="", encoding="utf-8-sig") as file:
         for row in csv.DictReader(file):
             time = int(row["unix_time"])
             late = greatest is not None and time * 1_000_000 <= greatest * 1_000_000 - disorder * 1_000_000 - 1
             greatest = time if greatest is None else max(greatest, time)
-            if not late:
+            if late:
+                late_ids.append(row["trans_num"])
+            else:
                 kept[row["cc_num"]].append({"id": row["trans_num"], "time": time, "amount": float(row["amt"]),
                                             "lat": float(row["merch_lat"]), "lon": float(row["merch_long"])})
-    return kept
+    return kept, late_ids
 
 
 def rules_v1(now, history):
@@ -51,10 +55,15 @@ def main():
     parser.add_argument("transactions")
     parser.add_argument("--rules", choices=["v1", "v2"], default="v1")
     parser.add_argument("--disorder", type=int, default=30)
+    parser.add_argument("--late", action="store_true")
     arguments = parser.parse_args()
+    kept, late_ids = read(arguments.transactions, arguments.disorder)
+    if arguments.late:
+        sys.stdout.write("".join(each + "\n" for each in sorted(late_ids)))
+        return
     rules = rules_v1 if arguments.rules == "v1" else rules_v2
     lines = []
-    for card, transactions in read(arguments.transactions, arguments.disorder).items():
+    for card, transactions in kept.items():
         transactions.sort(key=lambda t: (t["time"], t["id"]))
         for i, now in enumerate(transactions):
             history = [h for h in transactions[:i] if now["time"] - h["time"] < 3600]

@@ -169,7 +169,9 @@ TEST(CallbackSink, CallsAFunctionThatTakesBatchesOncePerBatch) {
 
 TEST(CallbackSink, GivesEachTaskAFunctionOfItsOwn) {
   std::vector<int> sums(2);
-  const auto sink = callback_sink_by_task<int>([&sums](std::uint32_t subtask) { return [&sum = sums[subtask]](const int& value) { sum += value; }; });
+  const auto sink = callback_sink_by_task<int>([&sums](std::uint32_t subtask) {
+    return [&sum = sums[subtask]](const int& value) { sum += value; };
+  });
   const IoContext io = io_context();
   SinkIdentity identity;
   auto zero = *sink.base()->open_writer(io, identity);

@@ -87,7 +87,8 @@ TEST(NumberedPositions, AreRefusedWhereTheSourceCannotHaveGivenThem) {
     Bytes position;
   };
   const auto at = [](std::uint64_t next) { return memory_internal::encode_position(next); };
-  for (const Case& wrong : {Case{"0", "x"}, Case{"0", at(3) + "x"}, Case{"0", at(5)}, Case{"1", at(0)}, Case{"0", at(14)}, Case{"1", at(15)}, Case{"2", ""},
+  for (const Case& wrong : {Case{"0", "x"}, Case{"0", at(3) + "x"}, Case{"0", at(5)}, Case{"1", at(0)}, Case{"0", at(14)}, Case{"1",
+      at(15)}, Case{"2", ""},
                             Case{"", ""}, Case{"0x", ""}, Case{"-1", ""}}) {
     const auto reader = squares(11, 2).base()->open_split(io_context(), wrong.split, wrong.position);
     ASSERT_FALSE(reader.ok()) << wrong.split << " at " << wrong.position.size() << " bytes";

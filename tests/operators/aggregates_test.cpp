@@ -119,7 +119,8 @@ TEST(Aggregates, ReduceRecordsTwoByTwo) {
 
 // The state of the usual aggregates is copied as memory, which tables and checkpoints are fastest with.
 TEST(Aggregates, KeepPlainAccumulatorsWithoutPadding) {
-  using Usual = Combined<Payment, decltype(count()), decltype(sum(&Payment::cents)), decltype(average(&Payment::weight)), decltype(max(&Payment::took))>;
+  using Usual = Combined<Payment, decltype(count()), decltype(sum(&Payment::cents)), decltype(average(&Payment::weight)),
+      decltype(max(&Payment::took))>;
   static_assert(std::is_trivially_copyable_v<Usual::Accumulator>);
   static_assert(kEncodedAsMemory<Usual::Accumulator>);
   static_assert(sizeof(Usual::Accumulator) == 5 * 8);

@@ -210,7 +210,8 @@ TEST(Windows, RefuseToStartWithAnImpossibleDuration) {
 // K11
 TEST(Windows, PutTheirParametersIntoTheSchema) {
   std::vector<std::uint64_t> fingerprints;
-  for (const WindowSpec& spec : {tumbling(us(10)), tumbling(us(20)), tumbling(us(10), {.offset = us(1)}), sliding(us(10), us(5)), sliding(us(10), us(2)),
+  for (const WindowSpec& spec : {tumbling(us(10)), tumbling(us(20)), tumbling(us(10), {.offset = us(1)}), sliding(us(10), us(5)),
+      sliding(us(10), us(2)),
                                  sliding(us(10), us(20)), session(us(10)), session(us(20))}) {
     Bench bench(spec);
     ASSERT_TRUE(bench.window->open(bench.context).ok());

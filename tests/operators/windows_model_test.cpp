@@ -45,7 +45,8 @@ Script<Item> script_of(const History& history) {
     Script<Item>::Records records;
     for (const Input& input : step.records) {
       // Weights whose sums depend on the order of addition.
-      records.push_back({{input.key, input.time, 1.0 / static_cast<double>(3 + number++ % 97)}, event_time(input.time), event_time(input.as_of), {}});
+      records.push_back({{input.key, input.time, 1.0 / static_cast<double>(3 + number++ % 97)}, event_time(input.time),
+          event_time(input.as_of), {}});
     }
     script.batch(std::move(records));
   }
@@ -91,7 +92,8 @@ Expected sliding_model(const History& history, std::int64_t size, std::int64_t s
       if (open > 0 && open < windows) ++expected.late_for_some;
     }
   }
-  for (const auto& [where, times] : panes) expected.panes.insert(pane_text(std::get<2>(where), std::get<0>(where), std::get<1>(where), times));
+  for (const auto& [where, times] : panes) expected.panes.insert(pane_text(std::get<2>(where), std::get<0>(where), std::get<1>(where),
+      times));
   return expected;
 }
 
@@ -229,7 +231,8 @@ History random_history(std::mt19937& random, bool idleness) {
 
 std::vector<WindowSpec> specs() {
   const auto us = [](std::int64_t count) { return Duration{count}; };
-  return {tumbling(us(10)),           tumbling(us(7), {.offset = us(-3)}),      sliding(us(10), us(5)),  sliding(us(12), us(3), {.offset = us(2)}),
+  return {tumbling(us(10)),           tumbling(us(7), {.offset = us(-3)}),      sliding(us(10), us(5)),  sliding(us(12), us(3),
+      {.offset = us(2)}),
           sliding(us(10), us(3)),     sliding(us(10), us(7), {.offset = us(4)}), sliding(us(11), us(10)), sliding(us(16), us(1)),
           sliding(us(4), us(9)),      session(us(3)),                           session(us(8))};
 }
@@ -298,7 +301,8 @@ TEST(Windows, DoNotDependOnWhenTheWatermarkComes) {
   }
 }
 
-// All interleavings of two splits, with the merged watermark after every record or never. Windows: also with records behind. Sessions: with none behind (S4).
+// All interleavings of two splits, with the merged watermark after every record or never. Windows: also with records behind. Sessions: with
+// none behind (S4).
 TEST(Windows, DoNotDependOnHowSplitsInterleave) {
   const auto us = [](std::int64_t count) { return Duration{count}; };
   auto all_ways = [](const std::vector<WindowSpec>& kinds, const std::vector<std::int64_t>& left, const std::vector<std::int64_t>& right) {

@@ -1,5 +1,6 @@
 #pragma once
-// What the tests of windows share: a record, an aggregate that shows a pane's content, and scripts and outputs written as in the vectors of the semantics.
+// What the tests of windows share: a record, an aggregate that shows a pane's content, and scripts and outputs written as in the vectors of
+// the semantics.
 
 #include <algorithm>
 #include <cstdint>
@@ -40,7 +41,8 @@ template <class... Aggregates>
 auto harness_of(const WindowSpec& spec, Aggregates... aggregates) {
   using Combined = operators_internal::Combined<Item, Aggregates...>;
   using Out = WindowResult<std::string, typename Combined::Result>;
-  const auto node = operators_internal::window_node<std::string, Item, Out>("windows", &Item::key, spec, Combined{std::move(aggregates)...});
+  const auto node = operators_internal::window_node<std::string, Item, Out>("windows", &Item::key, spec,
+      Combined{std::move(aggregates)...});
   OperatorHarness<Item> harness(node.make, &Item::key);
   harness.template collect<Out>(kMainOutlet).template collect<Late<Item>>(kLateOutlet);
   return harness;
@@ -94,7 +96,8 @@ inline std::string text_of(const Window& window) { return "[" + text_of(window.s
 inline std::string panes(const Play& play) {
   std::string text;
   for (const Emitted<Pane>& emitted : play.records<Pane>()) {
-    text += (text.empty() ? "" : " ") + (emitted.record.key == "k" ? std::string{} : emitted.record.key) + text_of(emitted.record.window) + "{";
+    text += (text.empty() ? "" : " ") + (emitted.record.key == "k" ?
+        std::string{} : emitted.record.key) + text_of(emitted.record.window) + "{";
     for (std::size_t i = 0; i < emitted.record.value.size(); ++i) text += (i == 0 ? "" : ",") + std::to_string(emitted.record.value[i]);
     text += "}";
   }

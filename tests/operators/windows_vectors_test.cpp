@@ -25,7 +25,8 @@ TEST(TumblingWindow, HoldsEveryTimeAsA1Says) {
       // The operator agrees, whatever came before.
       const auto harness = panes_of(tumbling(us(10), {.offset = us(offset)}));
       const std::string time = std::to_string(row.time);
-      EXPECT_EQ(panes(harness.play(script_of("in 1000," + time + " | wm 999 | end"))).substr(0, text_of(expected).size()), text_of(expected));
+      EXPECT_EQ(panes(harness.play(script_of("in 1000," + time + " | wm 999 | end"))).substr(0, text_of(expected).size()),
+          text_of(expected));
     }
   }
 }
@@ -35,9 +36,11 @@ TEST(SlidingWindow, HoldsEveryTimeAsA2Says) {
     std::int64_t size, slide, offset, time;
     std::vector<std::int64_t> starts;
   };
-  for (const Row& row : std::vector<Row>{{10, 5, 0, 7, {0, 5}}, {10, 5, 0, -1, {-10, -5}}, {10, 5, 0, -5, {-10, -5}}, {10, 5, 0, -6, {-15, -10}},
+  for (const Row& row : std::vector<Row>{{10, 5, 0, 7, {0, 5}}, {10, 5, 0, -1, {-10, -5}}, {10, 5, 0, -5, {-10, -5}}, {10, 5, 0, -6,
+      {-15, -10}},
                                          {10, 3, 0, 9, {0, 3, 6, 9}}, {10, 3, 0, 10, {3, 6, 9}}, {10, 5, 1, 0, {-9, -4}},
-                                         {2, 5, 0, 1, {0}}, {2, 5, 0, 2, {}}, {2, 5, 0, 3, {}}, {2, 5, 0, 4, {}}, {2, 5, 0, -5, {-5}}, {2, 5, 0, -3, {}}}) {
+                                         {2, 5, 0, 1, {0}}, {2, 5, 0, 2, {}}, {2, 5, 0, 3, {}}, {2, 5, 0, 4, {}}, {2, 5, 0, -5, {-5}},
+                                             {2, 5, 0, -3, {}}}) {
     std::vector<std::int64_t> starts;
     const WindowStarts found = sliding_window_starts(event_time(row.time), us(row.size), us(row.slide), us(row.offset));
     for (EventTime start = found.first; start <= found.last; start += us(row.slide)) starts.push_back(micros(start));
@@ -45,7 +48,8 @@ TEST(SlidingWindow, HoldsEveryTimeAsA2Says) {
 
     std::string expected;
     for (const std::int64_t start : row.starts) {
-      expected += (expected.empty() ? "[" : " [") + std::to_string(start) + "," + std::to_string(start + row.size) + "){" + std::to_string(row.time) + "}";
+      expected += (expected.empty() ?
+          "[" : " [") + std::to_string(start) + "," + std::to_string(start + row.size) + "){" + std::to_string(row.time) + "}";
     }
     const auto harness = panes_of(sliding(us(row.size), us(row.slide), {.offset = us(row.offset)}));
     const auto script = script_of("in " + std::to_string(row.time) + " | end");
@@ -104,7 +108,8 @@ TEST(Windows, JudgeLatenessByTheRecordsOwnSplit) {
       {"L4", sliding(us(10), us(5)), "in 7@14 | end", "", "7@14"},
       // The windows that are closed to the record are still open in the operator, whose watermark lags.
       {"L4", sliding(us(10), us(5)), "in 3,8 | in 7@9 | in 12 | end", "[-5,5){3} [0,10){3,8} [5,15){7,8,12} [10,20){12}"},
-      {"L4", sliding(us(10), us(3)), "in 4 | in 5@8 | in 5@8 | wm 6 | in 2@8,6@11 | end", "[-3,7){4} [0,10){2,4,5,5} [3,13){4,5,5,6} [6,16){6}"},
+      {"L4", sliding(us(10), us(3)), "in 4 | in 5@8 | in 5@8 | wm 6 | in 2@8,6@11 | end",
+          "[-3,7){4} [0,10){2,4,5,5} [3,13){4,5,5,6} [6,16){6}"},
   });
   const auto harness = panes_of(sliding(us(10), us(5)));
   EXPECT_EQ(harness.play(script_of("in 7@9,7@3,7@14 | end")).counters.late_for_some_windows, 1u);
@@ -126,8 +131,10 @@ TEST(SessionWindow, MergesWhatOverlaps) {
       {"S4", session(us(10)), "in 1 | in 5@10 | end", "[1,11){1} [5,15){5}"},
       {"S4", session(us(10)), "in 1 | in 5@10,12 | end", "[1,11){1} [5,22){5,12}"},
       {"S4", session(us(10)), "in 1 | wm 10 | in 5@10,12 | end", "[1,11){1} [5,22){5,12}"},
-      {"S4, the splits' example", session(us(3)), "in 1,11,8 | in 13,14 | in 10@13,5@10 | end", "[1,4){1} [8,11){8} [10,17){10,11,13,14}", "5@10"},
-      {"S4, the splits' example", session(us(3)), "in 8,13,14 | in 10@13 | in 1,11,5@10 | end", "[1,4){1} [8,11){8} [11,17){11,13,14}", "10@13 5@10"},
+      {"S4, the splits' example", session(us(3)), "in 1,11,8 | in 13,14 | in 10@13,5@10 | end",
+          "[1,4){1} [8,11){8} [10,17){10,11,13,14}", "5@10"},
+      {"S4, the splits' example", session(us(3)), "in 8,13,14 | in 10@13 | in 1,11,5@10 | end", "[1,4){1} [8,11){8} [11,17){11,13,14}",
+          "10@13 5@10"},
       {"F2", session(us(5)), "in 20,b:1,3,10 | wm 40", "b[1,6){1} [3,8){3} [10,15){10} [20,25){20}"},
   });
 }
@@ -147,7 +154,8 @@ TEST(Windows, GiveTheirResultsTheLastTimeOfTheWindow) {
 TEST(Windows, WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
   const std::string last = std::to_string(std::int64_t{1} << 62);
   const std::string almost = std::to_string((std::int64_t{1} << 62) - 1);
-  for (const WindowSpec& spec : {tumbling(us(10)), tumbling(kLongestDuration), sliding(us(10), us(7)), sliding(kLongestDuration, us(std::int64_t{1} << 60)),
+  for (const WindowSpec& spec : {tumbling(us(10)), tumbling(kLongestDuration), sliding(us(10), us(7)), sliding(kLongestDuration,
+      us(std::int64_t{1} << 60)),
                                  session(us(10)), session(kLongestDuration)}) {
     const auto harness = panes_of(spec);
     const auto script = script_of("in " + last + " | wm " + almost + " | end");
@@ -166,7 +174,8 @@ TEST(Windows, WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
     EXPECT_EQ(harness.play(chained).records<Pane>().size(), results.size()) << spec.describe();
   }
   const std::string first = std::to_string(-(std::int64_t{1} << 62));
-  for (const WindowSpec& spec : {tumbling(kLongestDuration), sliding(kLongestDuration, us(1)), sliding(us(10), us(3)), session(kLongestDuration)}) {
+  for (const WindowSpec& spec : {tumbling(kLongestDuration), sliding(kLongestDuration, us(1)), sliding(us(10), us(3)),
+      session(kLongestDuration)}) {
     const auto play = panes_of(spec).play(script_of("in " + first + " | wm " + first));
     EXPECT_EQ(play.counters.late, 0u) << spec.describe();
   }
@@ -175,7 +184,8 @@ TEST(Windows, WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
 // K4
 TEST(Windows, LeaveNoStateBehind) {
   for (const WindowSpec& spec : {tumbling(us(10)), sliding(us(10), us(5)), sliding(us(10), us(3)), sliding(us(2), us(5)), session(us(4))}) {
-    const Play play = panes_of(spec).play(script_of("in 1,b:2,c:17 | wm 9 | in 12@15,b:40 | in 7@9 | end"), {.interruption = Interruption::kRestore});
+    const Play play = panes_of(spec).play(script_of("in 1,b:2,c:17 | wm 9 | in 12@15,b:40 | in 7@9 | end"),
+        {.interruption = Interruption::kRestore});
     EXPECT_EQ(play.entries_left, 0u) << spec.describe();
     EXPECT_EQ(play.rows_left, 0u) << spec.describe();
     // And while the input goes on, none for keys that are out of all windows.

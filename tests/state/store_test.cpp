@@ -277,10 +277,16 @@ TEST_F(Store, RefusesADirectoryThatIsThereAlready) {
 
 TEST_F(Store, LeavesDeadBucketsOutOfAScanAtOnce) {
   const auto store = created();
-  take(*store, {{timed_key(2, -10, "a"), "dead"}, {timed_key(2, 0, "a"), "dead"}, {timed_key(2, 0, "b"), "dead"}, {timed_key(2, 1, "a"), "live"},
-                {timeless_key(3, "aaaaaaaaaaaa"), "gone"}, {timeless_key(4, "aaaaaaaaaaaa"), "live"}, {timed_key(5, -3, "a"), "live"}});
+  take(*store, {{timed_key(2, -10, "a"), "dead"},
+                {timed_key(2, 0, "a"), "dead"},
+                {timed_key(2, 0, "b"), "dead"},
+                {timed_key(2, 1, "a"), "live"},
+                {timeless_key(3, "aaaaaaaaaaaa"), "gone"},
+                {timeless_key(4, "aaaaaaaaaaaa"), "live"},
+                {timed_key(5, -3, "a"), "live"}});
   store->set_dropped_through({{2, event_time(0)}, {3, kPlusInfinity}, {5, kMinusInfinity}});
-  EXPECT_EQ(rows_of(*store), (Rows{{timed_key(2, 1, "a"), "live"}, {timeless_key(4, "aaaaaaaaaaaa"), "live"}, {timed_key(5, -3, "a"), "live"}}));
+  EXPECT_EQ(rows_of(*store),
+            (Rows{{timed_key(2, 1, "a"), "live"}, {timeless_key(4, "aaaaaaaaaaaa"), "live"}, {timed_key(5, -3, "a"), "live"}}));
 }
 
 TEST_F(Store, RemovesDeadBucketsByCompactionAndNothingElse) {

@@ -24,7 +24,8 @@ HEADER = "cc_num,trans_num,unix_time,amt,merch_lat,merch_long"
 
 
 def call(*arguments):
-    return subprocess.run([str(each) for each in arguments], capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, check=False)
+    words = [str(each) for each in arguments]
+    return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, check=False)
 
 
 def rows(folder):
@@ -51,7 +52,8 @@ def tree(folder):
     found = {}
     for path in sorted(folder.rglob("*")):
         stat = path.stat()
-        found[str(path)] = (stat.st_mtime_ns, stat.st_mode, hashlib.sha256(path.read_bytes()).hexdigest()) if path.is_file() else None
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        found[str(path)] = (stat.st_mtime_ns, stat.st_mode, content) if content else None
     return found
 
 
@@ -64,7 +66,8 @@ def transactions(seed, count, disorder_s=40):
         at = 1_371_816_865 + dice.randrange(count // 2 + 1)
         latitude, longitude = places[min(2, dice.randrange(12))]
         amount = round(math.exp(dice.gauss(4, 2.2)), 2)
-        made.append((at + dice.randrange(disorder_s + 1), f"{dice.randrange(12)},t{dice.randrange(10 ** 6):06}-{number},{at},{amount},{latitude},{longitude}"))
+        row = f"{dice.randrange(12)},t{dice.randrange(10 ** 6):06}-{number},{at},{amount},{latitude},{longitude}"
+        made.append((at + dice.randrange(disorder_s + 1), row))
     made.sort(key=lambda row: row[0])
     return "\n".join([HEADER] + [row for _, row in made]) + "\n"
 
@@ -82,8 +85,9 @@ class JobTest(unittest.TestCase):
 
     def command(self, name, *more):
         """The command line of the job whose results and state are in the folder `name`."""
-        return [FRAUD, "run", "--transactions", str(self.input), "--out", str(self.folder / name / "out"), "--state", str(self.folder / name / "state"),
-                *(str(each) for each in more)]
+        folder = self.folder / name
+        words = [FRAUD, "run", "--transactions", self.input, "--out", folder / "out", "--state", folder / "state", *more]
+        return [str(each) for each in words]
 
     def out(self, name):
         return self.folder / name / "out"

@@ -15,7 +15,9 @@ constexpr std::string_view kHeading = "\n## ";
 
 // "TM0203" of "tm203" and the like.
 std::string in_full(std::string_view code) {
-  if (code.size() > 2 && std::toupper(static_cast<unsigned char>(code[0])) == 'T' && std::toupper(static_cast<unsigned char>(code[1])) == 'M') code.remove_prefix(2);
+  for (const char letter : {'T', 'M'}) {
+    if (!code.empty() && std::toupper(static_cast<unsigned char>(code[0])) == letter) code.remove_prefix(1);
+  }
   return "TM" + std::string(4 - std::min<std::size_t>(4, code.size()), '0') + std::string{code};
 }
 
@@ -32,7 +34,8 @@ int explain(const std::string& code) {
     return 2;
   }
   const std::size_t end = kErrorsPage.find(kHeading, begin + 1);
-  std::string_view section = kErrorsPage.substr(begin + kHeading.size(), end == std::string_view::npos ? end : end - begin - kHeading.size());
+  std::string_view section =
+      kErrorsPage.substr(begin + kHeading.size(), end == std::string_view::npos ? end : end - begin - kHeading.size());
   while (section.ends_with('\n')) section.remove_suffix(1);
   fmt::print("{}\n", section);
   return 0;

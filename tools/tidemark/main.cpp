@@ -24,12 +24,14 @@ int main(int argc, char** argv) {
   std::uint64_t parallelism = 2;
 
   Cli cli("tidemark", "Stateful stream processing inside your own process.");
-  cli.verb("explain", "Say what an error means and what to do", [&] { return tool::explain(code); }).option("code", code, "Such as TM0203").required();
+  cli.verb("explain", "Say what an error means and what to do", [&] { return tool::explain(code); })
+      .option("code", code, "Such as TM0203")
+      .required();
   cli.verb("demo", "Show what Tidemark does; needs no set-up", {});
   cli.verb("demo fraud", "Find planted frauds among generated card transactions", [&] { return demo::show_fraud(fraud_program()); });
-  CliOptions& recovery = cli.verb("demo recovery", "Kill the fraud job again and again, and compare its output with an unbroken run's", [&] {
-    return demo::show_recovery(fraud_program(), {.kills = kills, .seed = seed, .parallelism = parallelism});
-  });
+  CliOptions& recovery =
+      cli.verb("demo recovery", "Kill the fraud job again and again, and compare its output with an unbroken run's",
+               [&] { return demo::show_recovery(fraud_program(), {.kills = kills, .seed = seed, .parallelism = parallelism}); });
   recovery.option("--kills", kills, "How often");
   recovery.option("--seed", seed, "Of the transactions and of the moments of the kills");
   recovery.option("--parallelism", parallelism, "Tasks per stage");

@@ -321,6 +321,7 @@ class FileRecordReader final : public RecordReader {
     if (!names_.empty() && names_.back() > name_) {
       // It may have grown before the next one was made; so it is read to its end once more.
       final_ = true;
+      at_end_ = false;
       return PollResult::kRecords;
     }
     // By its name: a file that was replaced would otherwise be followed for ever.

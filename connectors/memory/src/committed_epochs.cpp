@@ -20,9 +20,11 @@ Result<CommittedEpochs::Decision> CommittedEpochs::decide(const std::string& lin
   if (held == epoch) return Decision::kHeldAlready;
   if (held == previous && previous < epoch) return Decision::kTake;
   return Error{.code = ErrorCode::kSinkEpochMismatch,
-               .message = "the memory sink holds epoch " + std::to_string(held) + " and cannot take epoch " + std::to_string(epoch) + " behind epoch " +
+               .message = "the memory sink holds epoch " + std::to_string(held) + " and cannot take epoch " +
+                   std::to_string(epoch) + " behind epoch " +
                           std::to_string(previous),
-               .facts = {{"sink", "epoch " + std::to_string(held)}, {"checkpoint", "epoch " + std::to_string(epoch) + " behind " + std::to_string(previous)}},
+               .facts = {{"sink", "epoch " + std::to_string(held)}, {"checkpoint", "epoch " + std::to_string(epoch) + " behind " +
+                   std::to_string(previous)}},
                .why = "output would be lost or doubled",
                .fix = "restore the checkpoint that the sink's epoch belongs to"};
 }

@@ -23,12 +23,14 @@ Bytes encode_position(std::uint64_t next) {
   return out;
 }
 
-Result<std::uint64_t> decode_position(const std::string& split, const Bytes& position, std::uint64_t first, std::uint64_t step, std::uint64_t end) {
+Result<std::uint64_t> decode_position(const std::string& split, const Bytes& position, std::uint64_t first, std::uint64_t step,
+    std::uint64_t end) {
   if (position.empty()) return first;
   ByteView in = position;
   std::uint64_t next = 0;
   if (!take_u64(in, next) || !in.empty()) {
-    return source_changed("the position of split \"" + split + "\" is not one of a source in memory", std::to_string(position.size()) + " bytes");
+    return source_changed("the position of split \"" + split + "\" is not one of a source in memory",
+        std::to_string(position.size()) + " bytes");
   }
   // The last step may lead past the end, but no second one.
   if (next < first || (next - first) % step != 0 || (next != first && next - step >= end)) {

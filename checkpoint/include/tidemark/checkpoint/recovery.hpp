@@ -77,14 +77,15 @@ struct RecoveryPlan {
   bool verify_all = false;                    // not the newest one, or not a plain continuation: verify every byte first
 };
 
-// The lineage in whose name the sinks are asked for their positions: of the checkpoint that will be restored or, if that is damaged, of the newest
-// that is not. Empty: the start is fresh or forks, so a new one is to be drawn; then the positions that count are those under the new one.
+// The lineage in whose name the sinks are asked for their positions: of the checkpoint that will be restored or, if that is damaged, of the
+// newest that is not. Empty: the start is fresh or forks, so a new one is to be drawn; then the positions that count are those under the
+// new one.
 std::string lineage_to_ask(const DirectoryFacts& directory, const RecoveryOptions& options);
 // The number of this start: above all that left a trace.
 AttemptId next_attempt(const DirectoryFacts& directory);
 
-// An error is a refusal with reason and remedy. `sinks`: the positions that are known. Without a sink's position nothing is refused that would not
-// be refused with a good one, but a damaged newest checkpoint: then an older one is used only if every sink's position is known.
+// An error is a refusal with reason and remedy. `sinks`: the positions that are known. Without a sink's position nothing is refused that
+// would not be refused with a good one, but a damaged newest checkpoint: then an older one is used only if every sink's position is known.
 Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFacts& job, const RecoveryOptions& options,
                                    const std::vector<SinkPosition>& sinks);
 

@@ -9,8 +9,8 @@
 //   cli.option("--transactions", path, "CSV of card transactions").required();
 //   return cli.run(argc, argv, [&] { return build_job(path); });
 //
-// Results go to standard output, talk to standard error. Exit codes: 0 done, 1 the job failed, 2 usage, 3 the restore was refused, 130 ended by Ctrl-C, 143 by
-// SIGTERM (both also after the final checkpoint of the first signal; a second one ends the job at once).
+// Results go to standard output, talk to standard error. Exit codes: 0 done, 1 the job failed, 2 usage, 3 the restore was refused, 130
+// ended by Ctrl-C, 143 by SIGTERM (both also after the final checkpoint of the first signal; a second one ends the job at once).
 
 #include <chrono>
 #include <cstdint>
@@ -70,8 +70,8 @@ class Cli : public CliOptions {
   Cli(std::string name, std::string description);
   ~Cli();
 
-  // One more verb, such as "explain", or "demo fraud" below "demo". Its options are declared on the result, which lives as long as this; `action` returns the
-  // exit code.
+  // One more verb, such as "explain", or "demo fraud" below "demo". Its options are declared on the result, which lives as long as this;
+  // `action` returns the exit code.
   CliOptions& verb(std::string words, std::string help, std::function<int()> action);
 
   // Parses, carries out the verb, and returns the exit code. `build` returns Graph or Result<Graph>.

@@ -7,8 +7,10 @@
 //   EXPECT_EQ(harness.disagreement(script), "");
 //   EXPECT_EQ(harness.play(script).records<Alert>(kMainOutlet), ...);
 //
-// While it plays it checks what every operator owes its receivers, and throws BrokenInvariant if the operator fails to: watermarks ascend, no result is at or
-// before a watermark that was forwarded unless it is listed as behind, an emitted batch stays untouched until the operator is resumed. What the
+// While it plays it checks what every operator owes its receivers, and throws BrokenInvariant if the operator fails to: watermarks ascend,
+// no result is at or
+// before a watermark that was forwarded unless it is listed as behind, an emitted batch stays untouched until the operator is resumed. What
+// the
 // operator throws comes through. Keys and results need a Codec. One thread at a time.
 
 #include <algorithm>
@@ -166,7 +168,8 @@ class Recorder : public Receiver {
     std::vector<Event> events = describe(batch);
     for (const Event& event : events) {
       const std::string text = to_string(event.time) + " as of " + to_string(event.as_of) + " after watermark " + to_string(watermark_);
-      TIDEMARK_CHECK(!batch.has_times() || event.time > watermark_ || event.as_of != kMinusInfinity, "a record is behind and does not say so: " + text);
+      TIDEMARK_CHECK(!batch.has_times() || event.time > watermark_ || event.as_of != kMinusInfinity,
+          "a record is behind and does not say so: " + text);
       TIDEMARK_CHECK(event.as_of == kMinusInfinity || event.time <= event.as_of, "a record is listed as behind and is not: " + text);
       put(event);
     }
@@ -410,7 +413,8 @@ class OperatorHarness {
     void feed(const Script<T>& script, std::size_t at) {
       budget_.batches = options_.step_budget;
       Batch<T> batch;
-      const Progress progress = std::visit([&](const auto& element) { return give(element, batch, script.is_timed()); }, script.elements()[at]);
+      const Progress progress = std::visit([&](const auto& element) { return give(element, batch, script.is_timed()); },
+          script.elements()[at]);
       TIDEMARK_CHECK(progress == Progress::kMore || !operator_->pending(), "the operator is pending and has answered kDone");
       while (true) {
         for (auto& [outlet, recorder] : recorders_) recorder->check_untouched();

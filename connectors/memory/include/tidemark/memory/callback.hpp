@@ -73,15 +73,19 @@ class CallbackSink final : public SinkBase {
 
 }  // namespace memory_internal
 
-// Calls a function for every record, or for every batch. At least once: after a restart it sees the records behind the restored checkpoint again.
+// Calls a function for every record, or for every batch. At least once: after a restart it sees the records behind the restored
+// checkpoint again.
 //
-// Each task has a function of its own, which make(std::uint32_t subtask) gives; make is called while the job starts. A function takes a const T& or a
+// Each task has a function of its own, which make(std::uint32_t subtask) gives; make is called while the job starts. A function takes a
+// const T& or a
 // const Batch<T>& (good for the call alone), is called by one thread at a time, must not wait, and fails the job by throwing.
 template <class T, class Make>
 Sink<T> callback_sink_by_task(Make make) {
-  static_assert(std::is_invocable_v<Make&, std::uint32_t>, "callback_sink_by_task<T>() needs a function that takes a subtask's number and returns a function");
+  static_assert(std::is_invocable_v<Make&, std::uint32_t>,
+      "callback_sink_by_task<T>() needs a function that takes a subtask's number and returns a function");
   using F = std::decay_t<std::invoke_result_t<Make&, std::uint32_t>>;
-  static_assert(memory_internal::kTakesRecordOrBatch<T, F>, "callback_sink_by_task<T>() needs a function that returns one that takes a record or a batch");
+  static_assert(memory_internal::kTakesRecordOrBatch<T, F>,
+      "callback_sink_by_task<T>() needs a function that returns one that takes a record or a batch");
   return Sink<T>(std::make_shared<memory_internal::CallbackSink<T, Make>>(std::move(make)));
 }
 

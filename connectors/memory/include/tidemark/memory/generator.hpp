@@ -27,7 +27,8 @@ namespace memory_internal {
 template <class T, class F>
 class GeneratorReader final : public SplitReader<T> {
  public:
-  GeneratorReader(std::uint64_t next, std::uint64_t step, std::uint64_t end, const F& make) : next_(next), step_(step), end_(end), make_(make) {}
+  GeneratorReader(std::uint64_t next, std::uint64_t step, std::uint64_t end, const F& make) : next_(next), step_(step), end_(end),
+      make_(make) {}
 
   Result<PollResult> poll(Batch<T>& out, std::size_t max_records, std::vector<Refused>&) override {
     const std::uint64_t left = next_ < end_ ? (end_ - next_ - 1) / step_ + 1 : 0;
@@ -82,11 +83,13 @@ class GeneratorSource final : public SourceBase {
 
 }  // namespace memory_internal
 
-// The records make(0) ... make(count - 1), where make(std::uint64_t i) -> T gives the same record for the same i in every run. Each split has
+// The records make(0) ... make(count - 1), where make(std::uint64_t i) -> T gives the same record for the same i in every run. Each split
+// has
 // a copy of `make`, called by one thread at a time. `description` is shown by `plan`.
 template <class T, class F>
 Source<T> generator_source(std::string description, std::uint64_t count, F make, GeneratorOptions options = {}) {
-  static_assert(std::is_invocable_r_v<T, F&, std::uint64_t>, "generator_source<T>() needs a function that takes a std::uint64_t and returns a T");
+  static_assert(std::is_invocable_r_v<T, F&, std::uint64_t>,
+      "generator_source<T>() needs a function that takes a std::uint64_t and returns a T");
   return Source<T>(std::make_shared<memory_internal::GeneratorSource<T, F>>(std::move(description), count, std::move(make), options));
 }
 

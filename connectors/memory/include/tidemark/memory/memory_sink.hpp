@@ -1,5 +1,6 @@
 #pragma once
-// A transactional sink that keeps its records in memory: what is committed is visible, nothing else is. It lives outside the runtime, as a file or a
+// A transactional sink that keeps its records in memory: what is committed is visible, nothing else is. It lives outside the runtime, as
+// a file or a
 // database would, so a test can let a job die, start another on the same state directory, and look at what was committed by both.
 
 #include <cstdint>
@@ -25,7 +26,8 @@ class MemoryTarget {
  public:
   // Prepared output and whose it is; the key is the committable.
   Bytes prepare(const SinkIdentity& identity, CheckpointId epoch, std::vector<T> records) {
-    Bytes name = identity.lineage + '/' + std::to_string(identity.attempt) + '/' + std::to_string(identity.subtask) + '/' + std::to_string(epoch);
+    Bytes name = identity.lineage + '/' + std::to_string(identity.attempt) + '/' + std::to_string(identity.subtask) + '/' +
+        std::to_string(epoch);
     const std::lock_guard lock(mutex_);
     prepared_[name] = Prepared{identity.lineage, std::move(records)};
     return name;
@@ -92,7 +94,8 @@ class MemoryTarget {
 template <class T>
 class MemoryWriter final : public SinkWriter<T> {
  public:
-  MemoryWriter(std::shared_ptr<MemoryTarget<T>> target, SinkIdentity identity) : target_(std::move(target)), identity_(std::move(identity)) {}
+  MemoryWriter(std::shared_ptr<MemoryTarget<T>> target, SinkIdentity identity) : target_(std::move(target)),
+      identity_(std::move(identity)) {}
 
   Status write(const Batch<T>& batch) override {
     records_.insert(records_.end(), batch.values.begin(), batch.values.end());
@@ -101,7 +104,8 @@ class MemoryWriter final : public SinkWriter<T> {
   EpochSeal seal(CheckpointId epoch) override {
     if (records_.empty()) return [] { return Result<Bytes>(Bytes{}); };
     auto records = std::make_shared<std::vector<T>>(std::exchange(records_, {}));
-    return [target = target_, identity = identity_, epoch, records] { return Result<Bytes>(target->prepare(identity, epoch, std::move(*records))); };
+    return [target = target_, identity = identity_, epoch, records] { return Result<Bytes>(target->prepare(identity, epoch,
+        std::move(*records))); };
   }
 
  private:
@@ -113,7 +117,8 @@ class MemoryWriter final : public SinkWriter<T> {
 template <class T>
 class MemoryCommitter final : public SinkCommitter {
  public:
-  MemoryCommitter(std::shared_ptr<MemoryTarget<T>> target, SinkIdentity identity) : target_(std::move(target)), identity_(std::move(identity)) {}
+  MemoryCommitter(std::shared_ptr<MemoryTarget<T>> target, SinkIdentity identity) : target_(std::move(target)),
+      identity_(std::move(identity)) {}
 
   Result<CheckpointId> committed_epoch() override { return target_->newest_for(identity_.lineage); }
   Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
@@ -149,7 +154,8 @@ class TransactionalMemorySink final : public SinkBase {
 
 }  // namespace memory_internal
 
-// Copies share the target, which lives as long as any of them or a job that writes to it. A target serves one sink of one lineage: of the jobs that
+// Copies share the target, which lives as long as any of them or a job that writes to it. A target serves one sink of one lineage: of the
+// jobs that
 // start from one another's checkpoints. All functions may be called from any thread, also while a job runs.
 template <class T>
 class MemorySink {

@@ -16,7 +16,8 @@ namespace tidemark {
 inline namespace v0 {
 
 struct MemorySourceOptions {
-  // After this many records of a split the source has nothing at hand once, as a socket would; 0: never. Counted from the start of the split.
+  // After this many records of a split the source has nothing at hand once, as a socket would; 0: never. Counted from the start of the
+  // split.
   std::uint64_t pause_every = 0;
   // How long it then asks not to be polled.
   std::chrono::milliseconds pause{0};
@@ -85,7 +86,8 @@ class MemorySource final : public SourceBase {
 
 }  // namespace memory_internal
 
-// The records of each split, in their order. Replayable as long as the same records are given at every start. The position of a record is its index.
+// The records of each split, in their order. Replayable as long as the same records are given at every start. The position of a record is
+// its index.
 template <class T>
 Source<T> memory_source(std::vector<std::vector<T>> splits, MemorySourceOptions options = {}) {
   return Source<T>(std::make_shared<memory_internal::MemorySource<T>>(std::move(splits), options));

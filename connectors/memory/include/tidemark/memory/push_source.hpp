@@ -118,7 +118,8 @@ class PushedRecords final : public SourceBase {
 
 }  // namespace memory_internal
 
-// One split, whose records the host pushes. Not replayable: records that were taken after the last checkpoint, and those in the queue, are lost if the
+// One split, whose records the host pushes. Not replayable: records that were taken after the last checkpoint, and those in the queue,
+// are lost if the
 // process dies. Ends when the host closes it. Copies share the queue. All functions may be called from any thread.
 template <class T>
 class PushSource {
@@ -129,7 +130,8 @@ class PushSource {
   // What Graph::from takes. For one job.
   Source<T> source() const { return Source<T>(std::make_shared<memory_internal::PushedRecords<T>>(queue_)); }
 
-  // Waits for room in the queue: never call it on a thread of the job. false: the source is closed, or the job that read from it is gone; the record is lost.
+  // Waits for room in the queue: never call it on a thread of the job. false: the source is closed, or the job that read from it is gone;
+  // the record is lost.
   bool push(T record) { return queue_->push(std::move(record), true); }
   // false: there is no room, or the source is closed.
   bool try_push(T record) { return queue_->push(std::move(record), false); }

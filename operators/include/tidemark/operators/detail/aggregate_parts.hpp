@@ -19,7 +19,8 @@ inline namespace v0 {
 
 // A is an aggregate for records of T. Its accumulator needs a Codec.
 template <class A, class T>
-concept AggregateFor = requires(A& a, typename A::template Accumulator<T>& into, const typename A::template Accumulator<T>& from, const T& record) {
+concept AggregateFor = requires(A& a, typename A::template Accumulator<T>& into, const typename A::template Accumulator<T>& from,
+    const T& record) {
   a.add(into, record);
   a.merge(into, from);
   a.result(from);
@@ -142,7 +143,8 @@ struct ExtremeParts {
   Value value = Order::template worst<Value>();
 };
 template <class Value, class Order>
-using ExtremeAccumulator = std::conditional_t<std::is_arithmetic_v<Value> || kIsTime<Value>, ExtremeParts<Value, Order>, std::optional<Value>>;
+using ExtremeAccumulator = std::conditional_t<std::is_arithmetic_v<Value> || kIsTime<Value>, ExtremeParts<Value, Order>,
+    std::optional<Value>>;
 
 template <class Of, class Order>
 struct Extreme {

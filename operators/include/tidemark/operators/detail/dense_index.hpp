@@ -1,5 +1,6 @@
 #pragma once
-// A table of keys whose entries lie densely, under numbers that stay theirs until they are removed: other structures refer to a key by its number, and
+// A table of keys whose entries lie densely, under numbers that stay theirs until they are removed: other structures refer to a key by its
+// number, and
 // walking all keys is a walk over an array. For derived data: nothing here is saved.
 
 #include <bit>

@@ -1,6 +1,8 @@
 #pragma once
-// Session windows (S1-S4). The state is a row for each key: its sessions, nearly always one. A time wheel finds the keys whose sessions end; it is derived
-// and made anew after a restore. A key is filed there once, under the least end of its sessions as of the filing; a session that has grown since
+// Session windows (S1-S4). The state is a row for each key: its sessions, nearly always one. A time wheel finds the keys whose sessions
+// end; it is derived
+// and made anew after a restore. A key is filed there once, under the least end of its sessions as of the filing; a session that has grown
+// since
 // is filed again when that time comes, so that a record that extends a session costs no more than its look-up.
 
 #include <algorithm>
@@ -27,7 +29,8 @@ struct Session {
   Accumulator accumulator{};
 };
 
-// The sessions of a key by (start, end). They may overlap: a record behind does not see a session that is gone for it (S4) and opens another.
+// The sessions of a key by (start, end). They may overlap: a record behind does not see a session that is gone for it (S4) and opens
+// another.
 template <class Accumulator>
 struct SessionList {
   Session<Accumulator> first;
@@ -171,7 +174,8 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
     return overlap(session, start, end) && !is_reached(session.end, decision);
   }
 
-  // Merges the record with the sessions that it joins. Sessions that the record does not touch stay as they are, even if the merged one overlaps them now.
+  // Merges the record with the sessions that it joins. Sessions that the record does not touch stay as they are, even if the merged one
+  // overlaps them now.
   void join(List& list, std::uint64_t hash, const Key& key, const T& record, EventTime start, EventTime end, EventTime decision) {
     OneSession merged{.start = start, .end = end};
     bool first = true;
@@ -197,7 +201,8 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
 
   // Makes all_ the sessions of the list. Precondition: there is one.
   void put_back(List& list) {
-    std::sort(all_.begin(), all_.end(), [](const OneSession& a, const OneSession& b) { return a.start != b.start ? a.start < b.start : a.end < b.end; });
+    std::sort(all_.begin(), all_.end(), [](const OneSession& a, const OneSession& b) { return a.start != b.start ?
+        a.start < b.start : a.end < b.end; });
     list.first = std::move(all_.front());
     if (all_.size() == 1) return list.more.reset();
     if (list.more == nullptr) list.more = std::make_unique<std::vector<OneSession>>();
@@ -256,7 +261,8 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
     all_.clear();
     all_.push_back(std::move(list.first));
     std::move(list.more->begin(), list.more->end(), std::back_inserter(all_));
-    std::sort(all_.begin(), all_.end(), [](const OneSession& a, const OneSession& b) { return a.end != b.end ? a.end < b.end : a.start < b.start; });
+    std::sort(all_.begin(), all_.end(), [](const OneSession& a, const OneSession& b) { return a.end != b.end ?
+        a.end < b.end : a.start < b.start; });
     auto kept = all_.begin();
     for (; kept != all_.end() && is_due(*kept) && this->has_room(); ++kept) put(key, *kept);
     const bool all_fired = kept == all_.end() || !is_due(*kept);

@@ -30,7 +30,8 @@ class SlicedOperator : public WindowOperator<Key, T, KeyOf, Aggregate> {
   void begin_firing(EventTime) override { forget_current(); }
 
  private:
-  // A slice that is open at the operator's watermark takes every record that is not behind (L3): no decision and no division for each record.
+  // A slice that is open at the operator's watermark takes every record that is not behind (L3): no decision and no division for each
+  // record.
   void take(Batch<T>& in, std::size_t& at) override {
     const EventTime* times = in.times.data();
     const std::uint64_t* hashes = in.hashes.data();

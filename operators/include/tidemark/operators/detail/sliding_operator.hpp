@@ -1,17 +1,23 @@
 #pragma once
-// Windows that overlap. A record goes into one slice, never into each of its windows; a window is put together from its slices with about three merges for
+// Windows that overlap. A record goes into one slice, never into each of its windows; a window is put together from its slices with about
+// three merges for
 // each key, however many slices it has, and nothing is ever subtracted.
 //
-// The state is a table for each slice. Everything else is derived from it, and made anew after a restore. Slices form blocks of the length of a window,
-// aligned to slice number 0. A window that starts in block b is the slices from its start to the end of b (the *suffix*) and those of block b + 1
+// The state is a table for each slice. Everything else is derived from it, and made anew after a restore. Slices form blocks of the length
+// of a window,
+// aligned to slice number 0. A window that starts in block b is the slices from its start to the end of b (the *suffix*) and those of block
+// b + 1
 // up to its end (the *prefix*). For each key:
 //   - prefix: the slices of block b + 1 so far, folded from the first to the last, one merge when a slice closes;
-//   - suffix: when windows begin to start in b, its slices are folded from the last to the first; each slice keeps, beside a key that occurs in it, that
+// - suffix: when windows begin to start in b, its slices are folded from the last to the first; each slice keeps, beside a key that occurs
+// in it, that
 //     key's suffix behind the slice, which becomes current when the slice leaves. One merge for each key and slice.
 // Which values are merged in which order depends on slice numbers alone, so floating-point results are the same after a restore.
 //
-// A record that is too late for some of its windows and not for others (L4) may belong to a slice that is folded already, or that still has to serve
-// windows closed to the record. Such stragglers are a small state of their own: by slice and key, and the end of the first window they count for.
+// A record that is too late for some of its windows and not for others (L4) may belong to a slice that is folded already, or that still has
+// to serve
+// windows closed to the record. Such stragglers are a small state of their own: by slice and key, and the end of the first window they
+// count for.
 
 #include <algorithm>
 #include <cstddef>
@@ -58,6 +64,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     std::uint32_t extra = kNone;   // of extras_: what stragglers add to the window that fires
   };
   static constexpr std::int64_t kFree = std::numeric_limits<std::int64_t>::min();
+  static constexpr std::int64_t kNoSlice = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
   // A folded slice: for each key its value there, or from the turn of its block on the key's suffix behind this slice.
@@ -144,10 +151,10 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
   // The next window that is due and not empty.
   bool choose_window() {
-    std::int64_t first = std::numeric_limits<std::int64_t>::max();
+    std::int64_t first = kNoSlice;
     if (this->slices().first_slice() != nullptr) first = slicing_.slice_ending_at(this->slices().first_end());
     if (stragglers_->first_slice() != nullptr) first = std::min(first, slicing_.slice_ending_at(stragglers_->first_end()));
-    if (first == std::numeric_limits<std::int64_t>::max()) {
+    if (first == kNoSlice) {
       forget_derived();
       return false;
     }
@@ -197,9 +204,9 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
   // Closes the slices up to the window's end.
   bool fold(std::size_t& work) {
-    for (; fold_from_ <= window_end_slice(); ++fold_from_) {
-      Slice* slice = this->slices().find_slice(slicing_.slice_end(fold_from_));
-      if (slice == nullptr) continue;
+    while (true) {
+      Slice* slice = next_to_fold();
+      if (slice == nullptr) return true;
       if (runs_.empty() || runs_.back().slice != fold_from_) {
         std::vector<Part> parts;
         if (!spare_.empty()) {
@@ -211,8 +218,18 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
         cursor_ = {};
       }
       if (!fold_slice(*slice, runs_.back(), work)) return false;
+      ++fold_from_;
     }
-    return true;
+  }
+  // The slice at or after fold_from_, which moves there; nullptr if it is not in the window.
+  Slice* next_to_fold() {
+    if (fold_from_ > window_end_slice()) return nullptr;
+    if (Slice* slice = this->slices().find_slice(slicing_.slice_end(fold_from_))) return slice;
+    // Not one by one: a window may have millions of slices, nearly all of them empty.
+    const std::vector<EventTime> ends = this->slices().ends();
+    const auto next = std::upper_bound(ends.begin(), ends.end(), slicing_.slice_end(fold_from_));
+    fold_from_ = std::min(next == ends.end() ? kNoSlice : slicing_.slice_ending_at(*next), window_end_slice() + 1);
+    return fold_from_ > window_end_slice() ? nullptr : this->slices().find_slice(*next);
   }
   bool fold_slice(Slice& slice, Run& run, std::size_t& work) {
     // In groups, so that the misses of a group overlap.

@@ -26,7 +26,6 @@ class MapStage final : public Operator {
     try {
       if constexpr (std::is_same_v<In, Out>) {
         for (; i < n; ++i) in.values[i] = std::invoke(f_, std::move(in.values[i]));
-        return main().emit(in);
       } else {
         out_.clear();
         if constexpr (std::is_trivially_copyable_v<Out> && std::is_default_constructible_v<Out>) {
@@ -40,7 +39,9 @@ class MapStage final : public Operator {
     } catch (...) {
       fail_by_user_exception(context(), &in, i);
     }
-    if constexpr (!std::is_same_v<In, Out>) {
+    if constexpr (std::is_same_v<In, Out>) {
+      return main().emit(in);
+    } else {
       out_.times.swap(in.times);
       out_.origins.swap(in.origins);
       out_.behind.swap(in.behind);

@@ -1,5 +1,6 @@
 #pragma once
-// Finds what is due: entries are filed under a time and come back when the clock has reached it. Adding one is a push to a vector; until it is due an entry
+// Finds what is due: entries are filed under a time and come back when the clock has reached it. Adding one is a push to a vector; until it
+// is due an entry
 // is moved a few times at most. Entries come back roughly in order of time: those filed for one stretch of time together.
 //
 // Level k has a slot for each value of digit k (base 64) of the times that agree with the clock in all higher digits.

@@ -1,5 +1,6 @@
 #pragma once
-// Windows that do not overlap: tumbling ones, and sliding ones with slide >= size. The state is a table for each window; a window fires by walking
+// Windows that do not overlap: tumbling ones, and sliding ones with slide >= size. The state is a table for each window; a window fires by
+// walking
 // its table, which is then dropped as a whole.
 
 #include <cstddef>

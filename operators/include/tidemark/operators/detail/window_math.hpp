@@ -1,7 +1,8 @@
 #pragma once
 // The arithmetic of windows (A1-A3, A6): pure functions of times. Included by windows.hpp.
 //
-// Internally every window and slice goes by its unclipped bounds. Times lie in [-2^62, 2^62] and durations are at most 2^61, so the bounds fit; only what
+// Internally every window and slice goes by its unclipped bounds. Times lie in [-2^62, 2^62] and durations are at most 2^61, so the bounds
+// fit; only what
 // users see, and what decides when a window is due, saturates (A6).
 
 #include <algorithm>
@@ -22,7 +23,8 @@ constexpr EventTime saturated_end(EventTime end) { return end > kLastRecordTime 
 // The result of a window whose end saturated has the time +infinity; in the next window stage it counts as the last possible time.
 constexpr EventTime clipped(EventTime time) { return std::min(time, kLastRecordTime); }
 
-// Whether a window with this unclipped end fires, or is late, at a watermark: end - 1 <= watermark (F1, L1), at the end of input only if it saturated.
+// Whether a window with this unclipped end fires, or is late, at a watermark: end - 1 <= watermark (F1, L1), at the end of input only if it
+// saturated.
 constexpr bool is_reached(EventTime end, EventTime watermark) {
   if (watermark == kPlusInfinity) return true;
   return end <= kLastRecordTime && end - Duration{1} <= watermark;
@@ -33,8 +35,10 @@ constexpr EventTime period_start(EventTime t, Duration period, Duration offset) 
   return t - floor_mod(t.time_since_epoch() - floor_mod(offset, period), period);
 }
 
-// Sliding windows cut time into slices, so that each window is a run of whole slices. Where `slide` divides `size` a slice is one slide. Where it does
-// not, each slide is cut in two, at size mod slide: a window then is an odd number of slices (paired slices), however small the greatest common divisor is.
+// Sliding windows cut time into slices, so that each window is a run of whole slices. Where `slide` divides `size` a slice is one slide.
+// Where it does
+// not, each slide is cut in two, at size mod slide: a window then is an odd number of slices (paired slices), however small the greatest
+// common divisor is.
 // Slices are numbered; a window goes by the number of its first slice.
 class Slicing {
  public:

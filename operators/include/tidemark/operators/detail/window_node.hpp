@@ -18,8 +18,9 @@ namespace operators_internal {
 template <class Key, class T, class KeyOf, class Aggregate>
 std::unique_ptr<Operator> make_window_operator(const KeyOf& key_of, const WindowSpec& spec, const Aggregate& aggregate) {
   if (spec.kind == WindowKind::kSession) return std::make_unique<SessionOperator<Key, T, KeyOf, Aggregate>>(key_of, spec, aggregate);
-  // Sliding windows that do not overlap are tumbling ones with room between.
-  if (spec.slide >= spec.size) return std::make_unique<TumblingOperator<Key, T, KeyOf, Aggregate>>(key_of, spec, aggregate);
+  // Sliding windows that do not overlap are tumbling ones with room between. What is impossible any operator refuses when it is opened.
+  if (spec.slide >= spec.size || !spec.check().ok()) return std::make_unique<TumblingOperator<Key, T, KeyOf, Aggregate>>(key_of, spec,
+      aggregate);
   return std::make_unique<SlidingOperator<Key, T, KeyOf, Aggregate>>(key_of, spec, aggregate);
 }
 

@@ -121,7 +121,8 @@ class WindowOperator : public Operator {
   Aggregate& aggregate() { return aggregate_; }
   decltype(auto) key_of(const T& record) { return std::invoke(key_of_, record); }
 
-  // Calls run(begin, end) for runs of records that are not behind, and one(index, as_of) for each record behind, in order. run() says how far it came,
+  // Calls run(begin, end) for runs of records that are not behind, and one(index, as_of) for each record behind, in order. run() says how
+  // far it came,
   // at least one record.
   template <class Run, class One>
   void split_at_behind(const Batch<T>& in, std::size_t& at, Run run, One one) {

@@ -1,0 +1,139 @@
+// The parts that window operators are made of, each against a plain model.
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <tidemark/operators/detail/dense_index.hpp>
+#include <tidemark/operators/detail/time_wheel.hpp>
+#include <tidemark/operators/detail/window_math.hpp>
+
+namespace {
+
+using namespace tidemark;
+using operators_internal::DenseIndex;
+using operators_internal::Slicing;
+using operators_internal::TimeWheel;
+
+TEST(TimeWheel, GivesBackWhatIsDueAndNothingElse) {
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    std::mt19937_64 random(seed);
+    TimeWheel<int> wheel;
+    std::multimap<std::int64_t, int> model;
+    std::int64_t now = seed % 3 == 0 ?
+        std::numeric_limits<std::int64_t>::min() : -static_cast<std::int64_t>(random() >> (random() % 60 + 3));
+    wheel.advance(event_time(now));
+    const unsigned scale = 2 + seed;
+    for (int number = 0; number < 3000; ++number) {
+      // Distances of all magnitudes up to 2^scale.
+      const auto distance = static_cast<std::int64_t>(random() >> (64 - 1 - random() % scale)) + 1;
+      std::int64_t time = 0;
+      if (__builtin_add_overflow(now, distance, &time)) time = std::numeric_limits<std::int64_t>::max();
+      if (random() % 4 != 0 && time > now) {
+        wheel.add(event_time(time), number);
+        model.emplace(time, number);
+        continue;
+      }
+      wheel.advance(event_time(time));
+      now = time;
+      std::multimap<std::int64_t, int> due;
+      while (const auto* item = wheel.front()) {
+        due.emplace(micros(item->time), item->entry);
+        wheel.pop();
+      }
+      const std::multimap<std::int64_t, int> expected(model.begin(), model.upper_bound(now));
+      model.erase(model.begin(), model.upper_bound(now));
+      // Equal times come back in any order.
+      ASSERT_EQ((std::multiset<std::pair<std::int64_t, int>>(due.begin(), due.end())),
+                (std::multiset<std::pair<std::int64_t, int>>(expected.begin(), expected.end())))
+          << "seed " << seed << ", step " << number;
+      if (now == std::numeric_limits<std::int64_t>::max()) break;
+    }
+  }
+}
+
+TEST(TimeWheel, RefusesWhatIsDueAlready) {
+  TimeWheel<int> wheel;
+  wheel.advance(event_time(10));
+  EXPECT_THROW(wheel.add(event_time(10), 1), BrokenInvariant);
+}
+
+TEST(DenseIndex, KeepsNumbersUntilTheyAreRemoved) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    std::mt19937 random(seed);
+    DenseIndex<std::string, int> index;
+    std::map<std::string, std::pair<std::uint32_t, int>> model;
+    for (int step = 0; step < 4000; ++step) {
+      const int name = static_cast<int>(random() % 150);
+      const std::string key = std::to_string(name);
+      const std::uint64_t hash = static_cast<std::uint64_t>(name % (1 + seed * 3));   // few hashes: runs of collisions
+      const auto found = model.find(key);
+      if (found != model.end() && random() % 3 == 0) {
+        index.remove(found->second.first);
+        EXPECT_EQ(index[found->second.first], 0);
+        model.erase(found);
+      } else {
+        const std::uint32_t number = index.find_or_add(hash, key);
+        if (found == model.end()) {
+          EXPECT_EQ(index[number], 0) << "made anew";
+          index[number] = step;
+          model[key] = {number, step};
+        }
+        ASSERT_EQ(number, model[key].first);
+      }
+      for (const auto& [name_of, entry] : model) {
+        ASSERT_EQ(index.key(entry.first), name_of);
+        ASSERT_EQ(index[entry.first], entry.second);
+      }
+      ASSERT_EQ(index.size() - index.free(), model.size());
+    }
+    index.clear();
+    EXPECT_EQ(index.size(), 0u);
+    EXPECT_EQ(index.find_or_add(1, "a"), 0u);
+  }
+}
+
+TEST(Slicing, MakesEveryWindowOfWholeSlices) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 500; ++round) {
+    const auto slide = static_cast<std::int64_t>(1 + random() % 12);
+    const auto size = slide + 1 + static_cast<std::int64_t>(random() % 40);
+    const auto offset = static_cast<std::int64_t>(random() % 50) - 25;
+    const Slicing slicing{Duration{size}, Duration{slide}, Duration{offset}};
+    for (std::int64_t t = -60; t < 60; ++t) {
+      const std::int64_t slice = slicing.slice_of(event_time(t));
+      ASSERT_LE(slicing.slice_start(slice), event_time(t));
+      ASSERT_GT(slicing.slice_end(slice), event_time(t));
+      ASSERT_EQ(slicing.slice_ending_at(slicing.slice_end(slice)), slice);
+      // A2: the windows that hold t, by definition.
+      std::set<std::int64_t> expected;
+      for (std::int64_t start = t - size + 1; start <= t; ++start) {
+        if ((start - offset) % slide == 0) expected.insert(start);
+      }
+      std::set<std::int64_t> found;
+      for (std::int64_t window = slicing.first_window_with(slice); window <= slicing.last_window_with(slice); window += slicing.step()) {
+        const Window bounds = slicing.window(window);
+        EXPECT_EQ(bounds.end, slicing.slice_end(window + slicing.length() - 1)) << "ends with a slice";
+        found.insert(micros(bounds.start));
+      }
+      ASSERT_EQ(found, expected) << size << " by " << slide << " offset " << offset << " at " << t;
+      // L1: the first window that a watermark leaves open.
+      const std::int64_t open = slicing.first_window_after(event_time(t));
+      ASSERT_GT(micros(slicing.window(open).end) - 1, t);
+      ASSERT_LE(micros(slicing.window(open - slicing.step()).end) - 1, t);
+    }
+  }
+}
+
+TEST(Slicing, NeedsNoCommonDivisorOfSizeAndSlide) {
+  const Slicing slicing{Duration{1'000'003}, Duration{1'000}, Duration{0}};
+  EXPECT_EQ(slicing.length(), 2001);
+}
+
+}  // namespace
