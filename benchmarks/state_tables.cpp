@@ -1,5 +1,5 @@
-// Nanoseconds of processor time per operation of the state tables, beside boost::unordered_flat_map in the same run. Each figure is the best
-// of several rounds: the machine's noise only adds. Argument: the largest number of keys (default 1e7).
+// Nanoseconds of processor time per operation of the state tables, beside boost::unordered_flat_map in the same run. Each figure is the
+// best of several rounds: the machine's noise only adds. Argument: the largest number of keys (default 1e7).
 
 #include <algorithm>
 #include <cstdint>
@@ -117,9 +117,10 @@ void measure_tables(std::size_t keys) {
   const double boost_fill = best_nanoseconds(1, records.size(), update_boost);
   const double boost = best_nanoseconds(rounds, records.size(), update_boost);
 
-  std::printf("%9zu keys: upsert %5.1f, without prefetch %5.1f, not tracked %5.1f, filling %5.1f, after a freeze %5.1f | boost %5.1f, filling %5.1f"
-              " | freeze %.1f us, encode %.1f ns/row, settle %.2f ms\n",
-              keys, with_prefetch, without, not_tracked, fill, after, boost, boost_fill, freeze / 1e3, encode, settle / 1e6);
+  std::printf(
+      "%9zu keys: upsert %5.1f, without prefetch %5.1f, not tracked %5.1f, filling %5.1f, after a freeze %5.1f | boost %5.1f, filling %5.1f"
+      " | freeze %.1f us, encode %.1f ns/row, settle %.2f ms\n",
+      keys, with_prefetch, without, not_tracked, fill, after, boost, boost_fill, freeze / 1e3, encode, settle / 1e6);
 }
 
 // A tumbling window: fill the slice, walk it, drop it.
@@ -165,7 +166,8 @@ void measure_timers(std::int64_t waiting) {
       timers.set(record.hash, record.key, event_time(time));
     }
   });
-  std::printf("%9lld timers waiting: set and fired %5.1f, erased and set later %5.1f\n", static_cast<long long>(waiting), set_and_fire, push_back);
+  std::printf("%9lld timers waiting: set and fired %5.1f, erased and set later %5.1f\n", static_cast<long long>(waiting), set_and_fire,
+              push_back);
 }
 
 void measure_buffer(const char* name, std::int64_t per_time, std::int64_t disorder) {

@@ -13,7 +13,8 @@ std::string duration_text(Duration duration) {
     std::int64_t micros;
     const char* name;
   };
-  for (const Unit unit : {Unit{86'400'000'000, "d"}, Unit{3'600'000'000, "h"}, Unit{60'000'000, "min"}, Unit{1'000'000, "s"}, Unit{1'000, "ms"}}) {
+  for (const Unit unit :
+       {Unit{86'400'000'000, "d"}, Unit{3'600'000'000, "h"}, Unit{60'000'000, "min"}, Unit{1'000'000, "s"}, Unit{1'000, "ms"}}) {
     if (count % unit.micros == 0) return std::to_string(count / unit.micros) + unit.name;
   }
   return std::to_string(count) + "us";
@@ -111,7 +112,8 @@ void EventTimeStageBase::save(Bytes& out) const {
 }
 
 Status EventTimeStageBase::load(ByteView saved) {
-  const Error damaged{.code = ErrorCode::kCheckpointCorrupt, .message = "the saved watermarks of \"" + context().name + "\" cannot be read"};
+  const Error damaged{.code = ErrorCode::kCheckpointCorrupt,
+                      .message = "the saved watermarks of \"" + context().name + "\" cannot be read"};
   std::uint64_t count = 0;
   if (!take_varint(saved, count)) return damaged;
   for (std::uint64_t i = 0; i < count; ++i) {

@@ -52,10 +52,21 @@ Status Graph::check() const {
                    .why = "state, metrics and checkpoints are found by the names of sources, stateful operators and sinks",
                    .fix = "give each its own name"};
     }
+    for (const Edge& edge : node.inputs) {
+      const Node& from = data_->nodes[edge.from];
+      if (edge.outlet < from.outlets.size() && from.outlets[edge.outlet] != nullptr) continue;
+      return Error{.code = ErrorCode::kBadGraph,
+                   .message = "\"" + node.name + "\" reads a stream that \"" + from.name + "\" does not have",
+                   .why = "only stages that decide lateness have late records: windows, and process() in event-time order",
+                   .fix = "read its results, or give process() event_time_order()"};
+    }
     any_sink = any_sink || node.kind == NodeKind::kSink;
   }
   if (!any_sink) {
-    return Error{.code = ErrorCode::kBadGraph, .message = "the job has no sink", .why = "nothing would come out of it", .fix = "end a stream with .to(name, sink)"};
+    return Error{.code = ErrorCode::kBadGraph,
+                 .message = "the job has no sink",
+                 .why = "nothing would come out of it",
+                 .fix = "end a stream with .to(name, sink)"};
   }
   if (!data_->quarantine) {
     const QuarantinePolicy defaults;
@@ -63,7 +74,8 @@ Status Graph::check() const {
       const auto reason = static_cast<QuarantineReason>(i);
       if (data_->policy[reason] != OnRefused::kQuarantine || defaults[reason] == OnRefused::kQuarantine) continue;
       return Error{.code = ErrorCode::kBadGraph,
-                   .message = "records with the reason \"" + std::string{to_string(reason)} + "\" are to be quarantined, but the job has no quarantine sink",
+                   .message = "records with the reason \"" + std::string{to_string(reason)} +
+                              "\" are to be quarantined, but the job has no quarantine sink",
                    .fix = "call graph.quarantine_to(name, sink, policy), or choose OnRefused::kFail or kDrop"};
     }
   }

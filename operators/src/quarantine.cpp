@@ -33,7 +33,8 @@ void Refusals::refuse(Quarantined record, const Origin* origin) {
     record.split = (*context_->split_names)[origin->split];
   }
   const std::string reason{to_string(record.reason)};
-  const std::string where = record.split.empty() ? std::string{} : " at split \"" + record.split + "\" position " + std::to_string(record.position);
+  const std::string where =
+      record.split.empty() ? std::string{} : " at split \"" + record.split + "\" position " + std::to_string(record.position);
   const auto number = static_cast<std::size_t>(record.reason);
   const OnRefused action = context_->policy[record.reason];
   if (action == OnRefused::kFail) {
@@ -46,6 +47,8 @@ void Refusals::refuse(Quarantined record, const Origin* origin) {
   if (action == OnRefused::kQuarantine && outlet_->connected()) {
     ++counters_->quarantined[number];
     if (record.payload.size() > kQuarantinePayloadLimit) record.payload.resize(kQuarantinePayloadLimit);
+    if (record.time <= record.decision_watermark)
+      batch_.behind.push_back({static_cast<std::uint32_t>(batch_.size()), record.decision_watermark});
     batch_.times.push_back(record.time);
     batch_.values.push_back(std::move(record));
     return;
@@ -54,16 +57,17 @@ void Refusals::refuse(Quarantined record, const Origin* origin) {
   // The first ones, then one for each power of two.
   const std::uint64_t n = ++logged_;
   if (n <= 4 || (n & (n - 1)) == 0) {
-    context_->io->logger.warning("operator \"" + context_->name + "\" dropped a record (" + reason + ")" + where + ": " + record.error + " [" +
-                                 std::to_string(n) + " so far]");
+    context_->io->logger.warning("operator \"" + context_->name + "\" dropped a record (" + reason + ")" + where + ": " + record.error +
+                                 " [" + std::to_string(n) + " so far]");
   }
 }
 
 Progress Refusals::flush() {
   if (batch_.empty()) return Progress::kDone;
-  const Progress progress = outlet_->emit(batch_);
-  batch_.clear();
-  return progress;
+  // The receiver may need what it was given until we are resumed: it keeps that batch, and we fill the other one.
+  sent_.clear();
+  std::swap(sent_, batch_);
+  return outlet_->emit(sent_);
 }
 
 }  // namespace v0

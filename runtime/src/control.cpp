@@ -253,8 +253,9 @@ void Control::collect_garbage(CheckpointId committed) {
   if (facts_.checkpoints == nullptr) return;
   const auto directory = facts_.checkpoints->read();
   if (!directory.ok()) return options_.logger.warning("old checkpoints cannot be listed: " + directory.error().message);
-  const Deletions deletions =
-      choose_deletions(*directory, {.lineage = facts_.manifest.lineage, .attempt = facts_.manifest.attempt, .committed = committed, .in_use = {}, .retain = 2});
+  const Deletions deletions = choose_deletions(
+      *directory,
+      {.lineage = facts_.manifest.lineage, .attempt = facts_.manifest.attempt, .committed = committed, .in_use = {}, .retain = 2});
   if (const Status status = facts_.checkpoints->remove_all(deletions); !status.ok()) {
     options_.logger.warning("an old checkpoint cannot be removed: " + status.error().message);
   }

@@ -1,6 +1,6 @@
 #pragma once
-// The control thread: carries out what the coordinator decides (checkpoint/coordinator.hpp). It alone touches the state store, publishes manifests and has
-// sinks commit, so these never overlap. Everything else talks to it by messages.
+// The control thread: carries out what the coordinator decides (checkpoint/coordinator.hpp). It alone touches the state store, publishes
+// manifests and has sinks commit, so these never overlap. Everything else talks to it by messages.
 
 #include <atomic>
 #include <condition_variable>

@@ -45,7 +45,8 @@ class Builder {
     if (graph_.quarantine) {   // every stage that may set records aside feeds the quarantine sink
       for (NodeId node = 0; node < graph_.nodes.size(); ++node) {
         const Node& from = graph_.nodes[node];
-        if (from.outlets.size() > kQuarantineOutlet && from.outlets[kQuarantineOutlet] != nullptr) inputs_[*graph_.quarantine].push_back({node, kQuarantineOutlet});
+        if (from.outlets.size() > kQuarantineOutlet && from.outlets[kQuarantineOutlet] != nullptr)
+          inputs_[*graph_.quarantine].push_back({node, kQuarantineOutlet});
       }
     }
     readers_.resize(graph_.nodes.size());
@@ -69,7 +70,8 @@ class Builder {
         Crossing crossing{.edge = edge, .to = node, .by_key = graph_.nodes[node].by_key && options_.parallelism > 1, .channels = {}};
         const RecordType& type = *graph_.nodes[edge.from].outlets[edge.outlet];
         const std::size_t p = options_.parallelism;
-        for (std::size_t i = 0; i < (crossing.by_key ? p * p : p); ++i) crossing.channels.push_back(std::make_shared<Channel>(type, options_.queue_bytes));
+        for (std::size_t i = 0; i < (crossing.by_key ? p * p : p); ++i)
+          crossing.channels.push_back(std::make_shared<Channel>(type, options_.queue_bytes));
         crossings_.push_back(std::move(crossing));
       }
     }
@@ -79,7 +81,8 @@ class Builder {
   std::vector<std::shared_ptr<Channel>> outgoing(const Crossing& crossing, std::uint32_t from) const {
     if (!crossing.by_key) return {crossing.channels[from]};
     const std::size_t p = options_.parallelism;
-    return {crossing.channels.begin() + static_cast<std::ptrdiff_t>(from * p), crossing.channels.begin() + static_cast<std::ptrdiff_t>((from + 1) * p)};
+    return {crossing.channels.begin() + static_cast<std::ptrdiff_t>(from * p),
+            crossing.channels.begin() + static_cast<std::ptrdiff_t>((from + 1) * p)};
   }
 
   Status fill(Task& task, NodeId head, BuiltJob& job, const std::vector<OperatorEntry>& states) {
@@ -98,7 +101,8 @@ class Builder {
       const std::size_t p = options_.parallelism;
       for (std::size_t from = 0; from < (crossing.by_key ? p : 1); ++from) {
         auto channel = crossing.by_key ? crossing.channels[from * p + task.subtask()] : crossing.channels[task.subtask()];
-        task.inputs.push_back({.name = name + "/" + std::to_string(crossing.by_key ? from : task.subtask()), .channel = std::move(channel)});
+        task.inputs.push_back(
+            {.name = name + "/" + std::to_string(crossing.by_key ? from : task.subtask()), .channel = std::move(channel)});
       }
     }
     for (const NodeId node : order) {
@@ -136,7 +140,8 @@ class Builder {
         .key_space = options_.key_space,
         .state = nullptr,
         .io = options_.io,
-        .identity = {.job = options_.job, .lineage = options_.lineage, .attempt = options_.attempt, .sink = n.name, .subtask = task.subtask()},
+        .identity =
+            {.job = options_.job, .lineage = options_.lineage, .attempt = options_.attempt, .sink = n.name, .subtask = task.subtask()},
         .policy = graph_.policy,
         .split_names = job.split_names.get(),
         .max_batch = options_.max_batch,
@@ -221,13 +226,21 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
     if (node.kind == NodeKind::kSource) facts.sources.push_back(node.name);
     if (node.kind == NodeKind::kSink) facts.sinks.push_back(node.name);
     if (node.kind == NodeKind::kSource || node.kind == NodeKind::kSink) {
-      facts.operators.push_back({.name = node.name, .kind = node.kind == NodeKind::kSource ? "source" : "sink", .parallelism = options.parallelism, .states = {}});
+      facts.operators.push_back({.name = node.name,
+                                 .kind = node.kind == NodeKind::kSource ? "source" : "sink",
+                                 .parallelism = options.parallelism,
+                                 .states = {}});
       continue;
     }
     if (!node.stateful) continue;
     OperatorEntry entry{.name = node.name, .kind = "keyed", .parallelism = options.parallelism, .states = {}};
     StateBackend backend(options.key_space, 0, options.key_space.groups);
-    OperatorContext context{.job = options.job, .name = node.name, .key_space = options.key_space, .state = &backend, .io = options.io, .policy = graph.data().policy};
+    OperatorContext context{.job = options.job,
+                            .name = node.name,
+                            .key_space = options.key_space,
+                            .state = &backend,
+                            .io = options.io,
+                            .policy = graph.data().policy};
     auto op = node.make();
     TIDEMARK_TRY(op->open(context));
     for (const auto& component : backend.components()) {
@@ -248,7 +261,8 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
   return facts;
 }
 
-Result<BuiltJob> build_job(const Graph& graph, const BuildOptions& options, std::vector<JobSplit> splits, const std::vector<OperatorEntry>& states) {
+Result<BuiltJob> build_job(const Graph& graph, const BuildOptions& options, std::vector<JobSplit> splits,
+                           const std::vector<OperatorEntry>& states) {
   BuiltJob job;
   job.splits = std::move(splits);
   for (const JobSplit& split : job.splits) job.split_names->push_back(graph.data().nodes[split.source].name + "/" + split.name);
@@ -261,7 +275,8 @@ Result<BuiltJob> build_job(const Graph& graph, const BuildOptions& options, std:
       });
       if (readers > 1) {
         return Error{.code = ErrorCode::kBadGraph,
-                     .message = "the stream behind \"" + node.name + "\" has " + std::to_string(readers) + " readers, but its records cannot be copied",
+                     .message = "the stream behind \"" + node.name + "\" has " + std::to_string(readers) +
+                                " readers, but its records cannot be copied",
                      .fix = "make the record copyable, or read the stream once"};
       }
     }

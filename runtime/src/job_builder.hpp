@@ -46,7 +46,8 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options);
 
 // Tasks that are ready for restore() and begin(). `splits` are dealt out to the subtasks of their sources in order. `states`: the ids of
 // states by operator and name; empty without checkpoints.
-Result<BuiltJob> build_job(const Graph& graph, const BuildOptions& options, std::vector<JobSplit> splits, const std::vector<OperatorEntry>& states);
+Result<BuiltJob> build_job(const Graph& graph, const BuildOptions& options, std::vector<JobSplit> splits,
+                           const std::vector<OperatorEntry>& states);
 
 }  // namespace runtime_internal
 }  // namespace v0

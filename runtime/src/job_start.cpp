@@ -17,7 +17,8 @@ namespace {
 
 std::string draw_lineage(Random& random) {
   char text[33];
-  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(random.next()), static_cast<unsigned long long>(random.next()));
+  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(random.next()),
+                static_cast<unsigned long long>(random.next()));
   return text;
 }
 
@@ -27,10 +28,12 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
   };
   TIDEMARK_TRY(check_name("job", options.job_name));
   if (options.parallelism < 1 || options.parallelism > space.groups) {
-    return refuse("parallelism " + std::to_string(options.parallelism) + " is not between 1 and the number of key groups, " + std::to_string(space.groups),
+    return refuse("parallelism " + std::to_string(options.parallelism) + " is not between 1 and the number of key groups, " +
+                      std::to_string(space.groups),
                   "choose a parallelism in that range (K2)");
   }
-  if (options.max_batch < 1 || options.max_batch > 65536) return refuse("max_batch must lie between 1 and 65536", "leave it at its default of 1000");
+  if (options.max_batch < 1 || options.max_batch > 65536)
+    return refuse("max_batch must lie between 1 and 65536", "leave it at its default of 1000");
   if (options.checkpoint_every.count() < 0) return refuse("checkpoint_every must not be negative", "zero means: only the final checkpoint");
   if (options.queue_bytes == 0) return refuse("queue_bytes must be positive", "leave it at its default of 256 KiB");
   return {};
@@ -39,7 +42,8 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
 Status commit_again(const RecoveryPlan& plan, std::vector<CommittingSink>& sinks) {
   if (plan.manifest == nullptr) return {};
   for (CommittingSink& sink : sinks) {
-    if (std::find(plan.manifest->sinks.begin(), plan.manifest->sinks.end(), sink.name) == plan.manifest->sinks.end()) continue;   // new in the job
+    if (std::find(plan.manifest->sinks.begin(), plan.manifest->sinks.end(), sink.name) == plan.manifest->sinks.end())
+      continue;  // new in the job
     std::vector<Committable> mine;
     for (const CommittableEntry& entry : plan.recommit) {
       if (entry.sink == sink.name) mine.push_back({entry.subtask, entry.epoch, entry.bytes});
@@ -134,7 +138,8 @@ Status restore_tasks(BuiltJob& job, const Manifest& manifest) {
 Status open_committers(const GraphData& graph, const BuildOptions& options, std::vector<CommittingSink>& sinks) {
   for (const Node& node : graph.nodes) {
     if (node.kind != NodeKind::kSink) continue;
-    const SinkIdentity identity{.job = options.job, .lineage = options.lineage, .attempt = options.attempt, .sink = node.name, .subtask = 0};
+    const SinkIdentity identity{
+        .job = options.job, .lineage = options.lineage, .attempt = options.attempt, .sink = node.name, .subtask = 0};
     TIDEMARK_ASSIGN(auto committer, node.sink->open_committer(*options.io, identity));
     sinks.push_back({node.name, std::move(committer)});
   }
@@ -220,8 +225,9 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     const std::string live = live_store_path(options.state_directory, build.attempt);
     const StoreOptions store_options{.logger = options.logger};
     if (manifest != nullptr) {
-      TIDEMARK_ASSIGN(prepared.facts.store, restore_store(*options.files, checkpoint_store_path(options.state_directory, manifest->checkpoint),
-                                                          manifest->files, live, store_options));
+      TIDEMARK_ASSIGN(prepared.facts.store,
+                      restore_store(*options.files, checkpoint_store_path(options.state_directory, manifest->checkpoint), manifest->files,
+                                    live, store_options));
       prepared.facts.store->set_dropped_through(dropped_through(*manifest));
     } else {
       TIDEMARK_ASSIGN(prepared.facts.store, create_store(*options.files, live, store_options));
@@ -253,7 +259,9 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   constant.sinks = job.sinks;
   for (const JobSplit& split : prepared.job.splits) {
     const std::string name = split.source < graph.data().nodes.size() ? graph.data().nodes[split.source].name : std::string{};
-    if (name.empty() || std::any_of(constant.sources.begin(), constant.sources.end(), [&](const SourceEntry& each) { return each.operator_name == name; })) continue;
+    if (name.empty() ||
+        std::any_of(constant.sources.begin(), constant.sources.end(), [&](const SourceEntry& each) { return each.operator_name == name; }))
+      continue;
     constant.sources.push_back({name, {}});
   }
   prepared.facts.next_checkpoint = plan.next_checkpoint;

@@ -1,5 +1,6 @@
 #pragma once
-// From options and a state directory to a job that is ready to run: decides what to restore, restores it, and commits again what a crash left open.
+// From options and a state directory to a job that is ready to run: decides what to restore, restores it, and commits again what a crash
+// left open.
 
 #include <memory>
 #include <optional>

@@ -32,7 +32,10 @@ std::string_view to_string(JobState state) {
 class Runtime::Job {
  public:
   Job(Graph graph, RuntimeOptions options)
-      : graph_(std::move(graph)), options_(std::move(options)), io_{*options_.files, *options_.clock, options_.logger}, began_(options_.clock->steady_now()) {}
+      : graph_(std::move(graph)),
+        options_(std::move(options)),
+        io_{*options_.files, *options_.clock, options_.logger},
+        began_(options_.clock->steady_now()) {}
 
   ~Job() {
     for (const auto& worker : workers_) TIDEMARK_CHECK(!worker->is_current_thread(), "a Runtime is destroyed on one of its own threads");
@@ -51,11 +54,13 @@ class Runtime::Job {
     }
     job_ = std::move(prepared.job);
     io_pool_ = std::make_unique<IoPool>(2U);
-    control_ = std::make_unique<Control>(options_, std::move(prepared.facts), job_, [this](JobResult result) { shut_down(std::move(result)); });
+    control_ =
+        std::make_unique<Control>(options_, std::move(prepared.facts), job_, [this](JobResult result) { shut_down(std::move(result)); });
     make_workers();
     for (auto& task : job_.tasks) {
       Task::Reports reports{
-          .on_snapshot = [this](TaskSnapshot snapshot, std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
+          .on_snapshot = [this](TaskSnapshot snapshot,
+                                std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
           .on_ended = [this](std::size_t index) { control_->on_task_ended(index); }};
       task->begin(std::move(reports), io_pool_.get(), options_.files, prepared.rows_directory);
     }
@@ -92,10 +97,11 @@ class Runtime::Job {
       if (const auto* task = dynamic_cast<const Task*>(worker->in_step())) busy += (busy.empty() ? "" : ", ") + task->describe();
     }
     request_cancel();
-    return Error{.code = ErrorCode::kStopTimeout,
-                 .message = "the job did not stop within " + std::to_string(deadline.count()) + " ms",
-                 .facts = {{"in work", busy.empty() ? "no task; a checkpoint or a commit is waiting for the disk or a sink" : busy}},
-                 .fix = "look at the function of that stage; the job was cancelled and goes on from its last checkpoint when it is started again"};
+    return Error{
+        .code = ErrorCode::kStopTimeout,
+        .message = "the job did not stop within " + std::to_string(deadline.count()) + " ms",
+        .facts = {{"in work", busy.empty() ? "no task; a checkpoint or a commit is waiting for the disk or a sink" : busy}},
+        .fix = "look at the function of that stage; the job was cancelled and goes on from its last checkpoint when it is started again"};
   }
 
   void request_stop() {
@@ -183,7 +189,9 @@ class Runtime::Job {
   bool own_thread() const {
     return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->is_current_thread(); });
   }
-  void check_not_own_thread() const { TIDEMARK_CHECK(!own_thread(), "a job cannot wait for itself: wait() was called on one of its own threads"); }
+  void check_not_own_thread() const {
+    TIDEMARK_CHECK(!own_thread(), "a job cannot wait for itself: wait() was called on one of its own threads");
+  }
 
   Graph graph_;
   RuntimeOptions options_;

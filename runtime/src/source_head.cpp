@@ -79,7 +79,8 @@ SourceHead::Found SourceHead::read() {
 
 Result<PollResult> SourceHead::poll(OpenSplit& open) {
   std::size_t limit = context().max_batch;
-  for (const SplitListener* listener : listeners_) limit = std::min<std::size_t>(limit, listener->records_until_watermark(open.split.number));
+  for (const SplitListener* listener : listeners_)
+    limit = std::min<std::size_t>(limit, listener->records_until_watermark(open.split.number));
   batch_->clear();
   batch_->split = open.split.number;
   refused_.clear();

@@ -1,5 +1,6 @@
 #pragma once
-// The head of a source's chain: polls the splits of its task in turn, one batch each, and tells the stages behind it where their watermarks belong.
+// The head of a source's chain: polls the splits of its task in turn, one batch each, and tells the stages behind it where their watermarks
+// belong.
 
 #include <chrono>
 #include <memory>
@@ -25,7 +26,8 @@ class SourceHead final : public Operator {
   };
   enum class Found : std::uint8_t { kSomething, kNothingNow, kEnded };
 
-  SourceHead(std::shared_ptr<SourceBase> source, const RecordType& type) : Operator(2), source_(std::move(source)), batch_(type.make_batch()) {}
+  SourceHead(std::shared_ptr<SourceBase> source, const RecordType& type)
+      : Operator(2), source_(std::move(source)), batch_(type.make_batch()) {}
 
   Status open(OperatorContext& context) override;
   // After open() and before load(). `listeners`: the stages behind this head that make watermarks.

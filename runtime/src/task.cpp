@@ -31,16 +31,19 @@ Status Task::restore(const TaskEntry& entry) {
                  .fix = "start the job as it was, or with --from none"};
   };
   merger_ = WatermarkMerger{inputs.size()};
-  if (entry.inputs.size() != inputs.size()) return differs(std::to_string(entry.inputs.size()) + " inputs then, " + std::to_string(inputs.size()) + " now");
+  if (entry.inputs.size() != inputs.size())
+    return differs(std::to_string(entry.inputs.size()) + " inputs then, " + std::to_string(inputs.size()) + " now");
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const InputEntry& saved = entry.inputs[i];
     if (saved.channel != inputs[i].name) return differs("input \"" + saved.channel + "\" then, \"" + inputs[i].name + "\" now");
     merger_.restore(i, {.watermark = saved.watermark, .idle = saved.idle, .aligned = true, .finished = saved.finished});
   }
-  if (entry.operators.size() != links.size()) return differs(std::to_string(entry.operators.size()) + " operators then, " + std::to_string(links.size()) + " now");
+  if (entry.operators.size() != links.size())
+    return differs(std::to_string(entry.operators.size()) + " operators then, " + std::to_string(links.size()) + " now");
   for (std::size_t i = 0; i < links.size(); ++i) {
     const OperatorMeta& saved = entry.operators[i];
-    if (saved.operator_name != links[i].context->name) return differs("operator \"" + saved.operator_name + "\" then, \"" + links[i].context->name + "\" now");
+    if (saved.operator_name != links[i].context->name)
+      return differs("operator \"" + saved.operator_name + "\" then, \"" + links[i].context->name + "\" now");
     TIDEMARK_TRY(links[i].op->load(saved.state));
     if (i == 0) merger_.restore_output(saved.watermark);
   }
@@ -249,7 +252,8 @@ void Task::begin_snapshot(CheckpointId id) {
   snapshot.entry.subtask = subtask_;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const WatermarkMerger::Input& input = merger_.input(i);
-    snapshot.entry.inputs.push_back({.channel = inputs[i].name, .watermark = input.watermark, .idle = input.idle, .finished = input.finished});
+    snapshot.entry.inputs.push_back(
+        {.channel = inputs[i].name, .watermark = input.watermark, .idle = input.idle, .finished = input.finished});
   }
   for (Link& link : links) {
     OperatorMeta meta{.operator_name = link.context->name, .state = {}, .watermark = merger_.output()};
@@ -263,7 +267,8 @@ void Task::begin_snapshot(CheckpointId id) {
   }
   if (source != nullptr) {
     for (SourceHead::Split& split : source->splits()) {
-      snapshot.splits[split.number] = {.name = std::move(split.name), .position = std::move(split.position), .finished = split.finished, .progress = {}};
+      snapshot.splits[split.number] = {
+          .name = std::move(split.name), .position = std::move(split.position), .finished = split.finished, .progress = {}};
     }
   }
   snapshot_ = id;
@@ -277,7 +282,9 @@ void Task::begin_snapshot(CheckpointId id) {
         try {
           return seal();
         } catch (const std::exception& error) {
-          return Error{.code = ErrorCode::kSinkFailed, .message = "sink \"" + entry.sink + "\" threw while it prepared an epoch", .facts = {{"exception", error.what()}}};
+          return Error{.code = ErrorCode::kSinkFailed,
+                       .message = "sink \"" + entry.sink + "\" threw while it prepared an epoch",
+                       .facts = {{"exception", error.what()}}};
         }
       }();
       work->finish(sealed.ok() ? Status{} : sealed.status(), [&](TaskSnapshot& into) {
@@ -308,7 +315,8 @@ bool Task::encode_slice() {
 
 void Task::hand_over_rows() {
   const std::uint64_t number = files_written_++;
-  std::string path = join_path(rows_directory_, stage_ + "-" + std::to_string(subtask_) + "-" + std::to_string(snapshot_) + "-" + std::to_string(number) + ".sst");
+  std::string path = join_path(
+      rows_directory_, stage_ + "-" + std::to_string(subtask_) + "-" + std::to_string(snapshot_) + "-" + std::to_string(number) + ".sst");
   work_->begin();
   io_->post([work = work_, rows = std::move(rows_), files = files_, path = std::move(path), number]() mutable {
     auto written = write_row_file(*files, path, std::move(rows));

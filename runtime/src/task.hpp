@@ -1,6 +1,6 @@
 #pragma once
-// A task: one chain of operators of one subtask, stepped cooperatively by one worker. It takes one element at a time from its inputs (or polls its source),
-// aligns barriers, and takes snapshots between batches.
+// A task: one chain of operators of one subtask, stepped cooperatively by one worker. It takes one element at a time from its inputs (or
+// polls its source), aligns barriers, and takes snapshots between batches.
 
 #include <atomic>
 #include <cstdint>

@@ -76,7 +76,9 @@ bool Worker::step_all() {
 }
 
 void Worker::sleep() {
-  auto ready = [this] { return end_.load(std::memory_order_relaxed) || std::any_of(tasks_.begin(), tasks_.end(), [](Stepped* task) { return task->ready(); }); };
+  auto ready = [this] {
+    return end_.load(std::memory_order_relaxed) || std::any_of(tasks_.begin(), tasks_.end(), [](Stepped* task) { return task->ready(); });
+  };
   // A neighbour is usually about to hand something over: going to sleep and being woken costs more than looking a few times.
   for (int look = 0; look < 200; ++look) {
     if (ready()) return;

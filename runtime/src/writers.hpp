@@ -1,6 +1,6 @@
 #pragma once
-// The end of a chain: writes what the chain emits into channels. Nothing that was accepted is ever refused: what finds no room waits here, and the task is not
-// stepped until there is room again (back-pressure).
+// The end of a chain: writes what the chain emits into channels. Nothing that was accepted is ever refused: what finds no room waits here,
+// and the task is not stepped until there is room again (back-pressure).
 
 #include <deque>
 #include <memory>

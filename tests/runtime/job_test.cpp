@@ -37,8 +37,10 @@ TEST(Job, WritesTheSameAtEveryParallelismBatchSizeAndQueueSize) {   // D1, W5, L
   const Splits splits = make_payments(7, 3, 3000);
   const Expected expected = model(splits);
   ASSERT_FALSE(expected.late.empty());
-  for (const Shape shape : {Shape{}, Shape{1, 1, 1}, Shape{1, 1, 7}, Shape{1, 1, 4096}, Shape{2, 1, 1000}, Shape{2, 2, 1}, Shape{3, 2, 999, 1}, Shape{3, 3, 64}, Shape{7, 2, 1000}, Shape{128, 2, 100}}) {
-    SCOPED_TRACE(testing::Message() << "parallelism " << shape.parallelism << " workers " << shape.workers << " batch " << shape.max_batch << " queue " << shape.queue_bytes);
+  for (const Shape shape : {Shape{}, Shape{1, 1, 1}, Shape{1, 1, 7}, Shape{1, 1, 4096}, Shape{2, 1, 1000}, Shape{2, 2, 1},
+                            Shape{3, 2, 999, 1}, Shape{3, 3, 64}, Shape{7, 2, 1000}, Shape{128, 2, 100}}) {
+    SCOPED_TRACE(testing::Message() << "parallelism " << shape.parallelism << " workers " << shape.workers << " batch " << shape.max_batch
+                                    << " queue " << shape.queue_bytes);
     MemorySink<Line> lines;
     MemorySink<Line> late;
     auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options_for(shape));
@@ -88,7 +90,8 @@ TEST(Job, GoesOnAfterAStopAsIfNothingHadHappened) {   // C9, C3
         (*runtime)->request_stop();
       }
       const JobResult result = (*runtime)->wait();
-      ASSERT_TRUE(result.state == JobState::kStopped || result.state == JobState::kFinished) << (result.error ? result.error->describe() : "");
+      ASSERT_TRUE(result.state == JobState::kStopped || result.state == JobState::kFinished)
+          << (result.error ? result.error->describe() : "");
       state = result.state;
     }
     EXPECT_GT(starts, 1);
@@ -156,7 +159,8 @@ TEST(Job, SurvivesACrashAtEveryStepThatTouchesTheDisk) {   // fault F01
     auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
     const JobResult result = (*runtime)->wait();
-    ASSERT_TRUE(result.state == JobState::kFinished || result.state == JobState::kAlreadyFinished) << (result.error ? result.error->describe() : "");
+    ASSERT_TRUE(result.state == JobState::kFinished || result.state == JobState::kAlreadyFinished)
+        << (result.error ? result.error->describe() : "");
     ASSERT_EQ(sorted(lines.committed()), expected.lines);
     ASSERT_EQ(sorted(late.committed()), expected.late);
     if (!fired) break;

@@ -18,16 +18,23 @@ Graph make_graph(const Source<Payment>& source, const Sink<Line>& lines, const S
       [](const Payment& payment, Total& total, ProcessContext<std::int64_t>&, Collector<Line>& out) {
         total.sum += payment.amount;
         ++total.count;
-        out({std::to_string(payment.account), "total " + std::to_string(payment.at) + " " + std::to_string(payment.id) + " " + std::to_string(total.count) + " " + std::to_string(total.sum)});
+        out({std::to_string(payment.account), "total " + std::to_string(payment.at) + " " + std::to_string(payment.id) + " " +
+                                                  std::to_string(total.count) + " " + std::to_string(total.sum)});
       },
       event_time_order(&Payment::id));
   windows
       .map([](const WindowResult<std::int64_t, std::tuple<std::uint64_t, std::int64_t>>& result) {
-        return Line{std::to_string(result.key), "window " + std::to_string(micros(result.window.start)) + " " + std::to_string(std::get<0>(result.value)) + " " + std::to_string(std::get<1>(result.value))};
+        return Line{std::to_string(result.key), "window " + std::to_string(micros(result.window.start)) + " " +
+                                                    std::to_string(std::get<0>(result.value)) + " " +
+                                                    std::to_string(std::get<1>(result.value))};
       })
       .union_with(totals)
       .to("lines", lines);
-  windows.late().map([](const Late<Payment>& dropped) { return Line{std::to_string(dropped.record.account), "late " + std::to_string(dropped.record.id)}; }).to("late", late);
+  windows.late()
+      .map([](const Late<Payment>& dropped) {
+        return Line{std::to_string(dropped.record.account), "late " + std::to_string(dropped.record.id)};
+      })
+      .to("late", late);
   return graph;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// One job that most runtime tests run, and the naive model of what it must write: payments in several splits, some of them late, counted per account and window
-// and summed up per account in event-time order.
+// One job that most runtime tests run, and the naive model of what it must write: payments in several splits, some of them late, counted
+// per account and window and summed up per account in event-time order.
 
 #include <algorithm>
 #include <cstdint>
@@ -44,7 +44,10 @@ inline Splits make_payments(std::uint64_t seed, std::size_t splits, std::size_t 
   for (auto& split : made) {
     for (std::size_t i = 0; i < per_split; ++i) {
       const auto late = static_cast<std::int64_t>(random.next() % static_cast<std::uint64_t>(disorder));
-      split.push_back({.account = static_cast<std::int64_t>(random.next() % 23), .id = id++, .amount = static_cast<std::int64_t>(random.next() % 100), .at = static_cast<std::int64_t>(i) * 3 - late});
+      split.push_back({.account = static_cast<std::int64_t>(random.next() % 23),
+                       .id = id++,
+                       .amount = static_cast<std::int64_t>(random.next() % 100),
+                       .at = static_cast<std::int64_t>(i) * 3 - late});
     }
   }
   return made;
@@ -63,7 +66,8 @@ struct Expected {
   std::vector<Line> late;    // sorted
 };
 
-// By definition: a record is judged by its own split's watermark just before it (W5, L2); windows and totals are computed from what is kept.
+// By definition: a record is judged by its own split's watermark just before it (W5, L2); windows and totals are computed from what is
+// kept.
 inline Expected model(const Splits& splits) {
   Expected expected;
   std::map<std::pair<std::int64_t, std::int64_t>, std::pair<std::uint64_t, std::int64_t>> windows;
@@ -86,15 +90,18 @@ inline Expected model(const Splits& splits) {
     }
   }
   for (const auto& [key, value] : windows) {
-    expected.lines.push_back({std::to_string(key.first), "window " + std::to_string(key.second) + " " + std::to_string(value.first) + " " + std::to_string(value.second)});
+    expected.lines.push_back({std::to_string(key.first), "window " + std::to_string(key.second) + " " + std::to_string(value.first) + " " +
+                                                             std::to_string(value.second)});
   }
-  std::sort(in_time.begin(), in_time.end(), [](const Payment& a, const Payment& b) { return std::pair(a.at, a.id) < std::pair(b.at, b.id); });
+  std::sort(in_time.begin(), in_time.end(),
+            [](const Payment& a, const Payment& b) { return std::pair(a.at, a.id) < std::pair(b.at, b.id); });
   std::map<std::int64_t, Total> totals;
   for (const Payment& payment : in_time) {
     Total& total = totals[payment.account];
     total.sum += payment.amount;
     ++total.count;
-    expected.lines.push_back({std::to_string(payment.account), "total " + std::to_string(payment.at) + " " + std::to_string(payment.id) + " " + std::to_string(total.count) + " " + std::to_string(total.sum)});
+    expected.lines.push_back({std::to_string(payment.account), "total " + std::to_string(payment.at) + " " + std::to_string(payment.id) +
+                                                                   " " + std::to_string(total.count) + " " + std::to_string(total.sum)});
   }
   std::sort(expected.lines.begin(), expected.lines.end());
   std::sort(expected.late.begin(), expected.late.end());

@@ -11,8 +11,8 @@
 namespace tidemark::state_test {
 namespace {
 
-// Script: w<n> write value n, e erase, r read, g add so many other keys that the table grows; f freeze, x encode all, c completed, ! failed.
-// Rows: what the entry's key got: +<n> a row with value n, - a tombstone; ; ends a completed checkpoint, ! a failed one.
+// Script: w<n> write value n, e erase, r read, g add so many other keys that the table grows; f freeze, x encode all, c completed, !
+// failed. Rows: what the entry's key got: +<n> a row with value n, - a tombstone; ; ends a completed checkpoint, ! a failed one.
 struct Life {
   const char* sentence;
   const char* script;

@@ -1,5 +1,5 @@
-// Random operations on all kinds of state at once, against plain containers, with checkpoints that complete and fail at random points. After
-// every completed checkpoint a restore from the rows collected so far equals the model as of the freeze (K1-K4, T1, T2, T7, P3, D5).
+// Random operations on all kinds of state at once, against plain containers, with checkpoints that complete and fail at random points.
+// After every completed checkpoint a restore from the rows collected so far equals the model as of the freeze (K1-K4, T1, T2, T7, P3, D5).
 
 #include <map>
 #include <random>
@@ -126,7 +126,8 @@ class Run {
       }
       case 15: {
         if (model_.timers.empty()) break;
-        const auto victim = std::next(model_.timers.begin(), static_cast<std::ptrdiff_t>(below(std::min<std::uint64_t>(model_.timers.size(), 20))));
+        const auto victim =
+            std::next(model_.timers.begin(), static_cast<std::ptrdiff_t>(below(std::min<std::uint64_t>(model_.timers.size(), 20))));
         const auto [time, tag, its_hash, its_key] = *victim;
         ASSERT_TRUE(subject_->timers.erase(its_hash, its_key, time, tag));
         ASSERT_FALSE(subject_->timers.erase(its_hash, its_key, time, tag));
@@ -235,7 +236,8 @@ class Run {
     ASSERT_EQ(map.size(), model.size());
     std::map<Key, Value> content;
     typename HotMap<Key, Value>::Cursor cursor;
-    while (!map.visit_some(cursor, 1 + below(100), [&](std::uint64_t, const Key& key, const Value& value) { content.emplace(key, value); })) {
+    while (
+        !map.visit_some(cursor, 1 + below(100), [&](std::uint64_t, const Key& key, const Value& value) { content.emplace(key, value); })) {
     }
     ASSERT_TRUE(content == model);
   }

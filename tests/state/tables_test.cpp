@@ -27,7 +27,8 @@ TEST(KeyedTable, KeepsKeysOfEqualHashApart) {   // fault F42
   StateBackend backend({}, 0, 128);
   auto& table = backend.keyed_table<std::string, int>("state");
   const std::uint64_t hash = 0xABCDEF0123456789;
-  const std::string keys[] = {"", "a", std::string("a\0", 2), std::string("a\0b", 3), "ab", std::string(100, 'a'), std::string(100, 'a') + "b"};
+  const std::string keys[] = {
+      "", "a", std::string("a\0", 2), std::string("a\0b", 3), "ab", std::string(100, 'a'), std::string(100, 'a') + "b"};
   int value = 0;
   for (const std::string& key : keys) table.upsert(hash, key) = ++value;
   EXPECT_EQ(table.size(), std::size(keys));

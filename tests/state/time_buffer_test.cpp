@@ -53,7 +53,8 @@ TEST(TimeBuffer, BreaksTiesByTheUsersOrderAndThenByBytes) {   // P3
 TEST(TimeBuffer, KeepsRecordsOfKeysWithEqualHashTogether) {   // fault F42
   StateBackend backend({}, 0, 128);
   auto& buffer = backend.time_buffer<std::string, std::int32_t>("records");
-  for (const auto& [key, value] : {std::pair{"b", 1}, {"a", 2}, {"b", 0}, {"a", 1}}) buffer.add(event_time(1), 77, key, std::int32_t{value});
+  for (const auto& [key, value] : {std::pair{"b", 1}, {"a", 2}, {"b", 0}, {"a", 1}})
+    buffer.add(event_time(1), 77, key, std::int32_t{value});
   std::vector<std::pair<std::string, int>> order;
   while (auto* entry = buffer.front(event_time(1))) {
     order.emplace_back(entry->key, entry->value);

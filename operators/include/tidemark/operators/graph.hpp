@@ -1,6 +1,6 @@
 #pragma once
-// The graph of a job: what the fluent face builds (include stream.hpp to build one) and what the runtime and `plan` read. Nodes know how to make their operators; nothing
-// here runs.
+// The graph of a job: what the fluent face builds (include stream.hpp to build one) and what the runtime and `plan` read. Nodes know how to
+// make their operators; nothing here runs.
 
 #include <cstdint>
 #include <functional>

@@ -1,15 +1,18 @@
 #pragma once
 // The operator contract: what a stage of a job takes, emits, remembers, and may rely on. It knows no runtime.
 //
-// A task runs a chain of operators on one thread at a time and hands the chain one element at a time: a batch, a watermark, a change of status, or the
-// end of input, in the order in which they travelled. An operator hands what it emits to the next by a plain virtual call, one per batch.
+// A task runs a chain of operators on one thread at a time and hands the chain one element at a time: a batch, a watermark, a change of
+// status, or the end of input, in the order in which they travelled. An operator hands what it emits to the next by a plain virtual call,
+// one per batch.
 //
-// Back-pressure is a return value. Every receiver accepts the element that it is given; kMore says "there is work left below: give me nothing more until
-// the task has called resume() on everybody who is pending". So
+// Back-pressure is a return value. Every receiver accepts the element that it is given; kMore says "there is work left below: give me
+// nothing more until the task has called resume() on everybody who is pending". So
 //   - an operator that emits at most one batch for a batch (map, filter) passes the answer on and need not be resumable;
-//   - one that may emit without bound keeps a cursor, stops as soon as an emit answers kMore, returns kMore, says pending() == true, and goes on in resume();
+//   - one that may emit without bound keeps a cursor, stops as soon as an emit answers kMore, returns kMore, says pending() == true, and
+//   goes on in resume();
 //   - the batch it was given stays alive and untouched until it is no longer pending.
-// The task resumes the most downstream pending operator first, and takes a barrier only when nobody is pending: therefore a snapshot never sees a half-done element.
+// The task resumes the most downstream pending operator first, and takes a barrier only when nobody is pending: therefore a snapshot never
+// sees a half-done element.
 
 #include <cstdint>
 #include <exception>

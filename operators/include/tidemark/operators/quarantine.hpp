@@ -36,8 +36,8 @@ enum class OnRefused : std::uint8_t {
   kDrop,         // counted and logged
 };
 
-// What to do for each reason (Q2). The defaults quarantine what a stream may always contain, if the job has a quarantine sink, and drop it (counted and
-// logged) if it has none; what points to a defect fails the job.
+// What to do for each reason (Q2). The defaults quarantine what a stream may always contain, if the job has a quarantine sink, and drop it
+// (counted and logged) if it has none; what points to a defect fails the job.
 struct QuarantinePolicy {
   OnRefused decode = OnRefused::kFail;
   OnRefused time_out_of_range = OnRefused::kQuarantine;

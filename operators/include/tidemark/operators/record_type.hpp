@@ -16,7 +16,8 @@ inline namespace v0 {
 struct RecordType {
   std::unique_ptr<BatchBase> (*make_batch)() = nullptr;
   // Moves record i of `from` to the end of *to[targets[i]], with its columns; order is kept. `from` is left to be cleared.
-  void (*scatter)(BatchBase& from, std::span<const std::uint16_t> targets, std::span<BatchBase* const> to, Column<std::uint32_t>& scratch) = nullptr;
+  void (*scatter)(BatchBase& from, std::span<const std::uint16_t> targets, std::span<BatchBase* const> to,
+                  Column<std::uint32_t>& scratch) = nullptr;
   // Exchanges the contents of two batches.
   void (*swap)(BatchBase& a, BatchBase& b) = nullptr;
   // Makes `to` a copy of `from`. Null: the record cannot be copied.
@@ -26,7 +27,8 @@ struct RecordType {
 namespace operators_internal {
 
 template <class T>
-void scatter_records(BatchBase& from_base, std::span<const std::uint16_t> targets, std::span<BatchBase* const> to, Column<std::uint32_t>& picked) {
+void scatter_records(BatchBase& from_base, std::span<const std::uint16_t> targets, std::span<BatchBase* const> to,
+                     Column<std::uint32_t>& picked) {
   auto& from = static_cast<Batch<T>&>(from_base);
   const std::size_t n = from.values.size();
   TIDEMARK_CHECK(targets.size() == n);
@@ -61,7 +63,8 @@ void scatter_records(BatchBase& from_base, std::span<const std::uint16_t> target
       auto next = from.behind.begin();
       for (std::size_t k = 0; k < count; ++k) {
         while (next != from.behind.end() && next->index < picked[k]) ++next;
-        if (next != from.behind.end() && next->index == picked[k]) out.behind.push_back({static_cast<std::uint32_t>(base + k), next->as_of});
+        if (next != from.behind.end() && next->index == picked[k])
+          out.behind.push_back({static_cast<std::uint32_t>(base + k), next->as_of});
       }
     }
     out.split = from.split;

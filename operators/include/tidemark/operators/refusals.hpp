@@ -29,6 +29,7 @@ class Refusals {
   OperatorCounters* counters_ = nullptr;
   Outlet* outlet_ = nullptr;
   Batch<Quarantined> batch_;
+  Batch<Quarantined> sent_;
   std::uint64_t logged_ = 0;   // a poison stream must not fill the disk with log lines (S14)
 };
 

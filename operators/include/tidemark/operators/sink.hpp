@@ -1,9 +1,10 @@
 #pragma once
 // The contract of a sink. Each task of the job has a writer of its own; one committer serves the whole sink.
 //
-// An epoch is all output between two completed checkpoints. At the barrier of checkpoint n the writer seals what it holds; the seal is finished on
-// an I/O thread and yields a committable, a few bytes that name the prepared output (staged files, a prepared transaction). The manifest of n lists it.
-// Only after the manifest is durable does the committer make the output visible. If the checkpoint fails, what was prepared stays prepared and the next manifest lists it.
+// An epoch is all output between two completed checkpoints. At the barrier of checkpoint n the writer seals what it holds; the seal is
+// finished on an I/O thread and yields a committable, a few bytes that name the prepared output (staged files, a prepared transaction). The
+// manifest of n lists it. Only after the manifest is durable does the committer make the output visible. If the checkpoint fails, what was
+// prepared stays prepared and the next manifest lists it.
 
 #include <cstdint>
 #include <functional>
@@ -40,7 +41,8 @@ class SinkWriterBase {
   virtual ~SinkWriterBase() = default;
   // Takes the records of a batch; on the task's thread. Buffers; must not block for more than a moment.
   virtual Status write_batch(const BatchBase& batch) = 0;
-  // The barrier of `epoch`: everything written so far belongs to it, everything after to a later one. Constant time; the work is in the seal.
+  // The barrier of `epoch`: everything written so far belongs to it, everything after to a later one. Constant time; the work is in the
+  // seal.
   virtual EpochSeal seal(CheckpointId epoch) = 0;
 };
 
@@ -61,11 +63,12 @@ struct Committable {
 class SinkCommitter {
  public:
   virtual ~SinkCommitter() = default;
-  // The newest epoch of this lineage that the target holds; 0: none. An error if the target holds another lineage's output (kSinkEpochMismatch).
+  // The newest epoch of this lineage that the target holds; 0: none. An error if the target holds another lineage's output
+  // (kSinkEpochMismatch).
   virtual Result<CheckpointId> committed_epoch() = 0;
-  // Makes the committables of checkpoint `epoch` visible and records `epoch` in the target. `previous` is the completed checkpoint before it, which the
-  // target must hold (R8), or hold `epoch` already: commit may be repeated any number of times with the same effect. An epoch without
-  // committables is committed too.
+  // Makes the committables of checkpoint `epoch` visible and records `epoch` in the target. `previous` is the completed checkpoint before
+  // it, which the target must hold (R8), or hold `epoch` already: commit may be repeated any number of times with the same effect. An epoch
+  // without committables is committed too.
   virtual Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) = 0;
   // After recovery has committed what the manifest lists: removes prepared output of this lineage that no manifest lists.
   virtual Status discard_unlisted() { return {}; }

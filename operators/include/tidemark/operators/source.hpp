@@ -1,9 +1,9 @@
 #pragma once
 // The contract of a source: it reads splits (a file, a partition), each a replayable sequence of records with positions.
 //
-// A source says which splits there are; how input is cut into splits never depends on the parallelism. The runtime deals the splits out to the
-// source's tasks, opens a reader for each, and polls the readers in turn. After a restart it opens the same splits at the recorded positions, and the
-// reader must deliver the same records from there on: everything the runtime promises rests on that.
+// A source says which splits there are; how input is cut into splits never depends on the parallelism. The runtime deals the splits out to
+// the source's tasks, opens a reader for each, and polls the readers in turn. After a restart it opens the same splits at the recorded
+// positions, and the reader must deliver the same records from there on: everything the runtime promises rests on that.
 
 #include <cstdint>
 #include <chrono>
@@ -54,7 +54,8 @@ class SplitReaderBase {
   // Must not block for more than a moment: reading a local file is fine, waiting is not (return kNothingNow).
   // An error fails the job (and, after a restart, is met again).
   virtual Result<PollResult> poll_into(BatchBase& out, std::size_t max_records, std::vector<Refused>& refused) = 0;
-  // The position after the last record delivered or refused: what open() needs to go on from there. Small (under 1 KiB); stored in the checkpoint.
+  // The position after the last record delivered or refused: what open() needs to go on from there. Small (under 1 KiB); stored in the
+  // checkpoint.
   virtual Bytes position() const = 0;
   // When kNothingNow was returned: how long until a poll may find something.
   virtual std::chrono::milliseconds poll_again_after() const { return std::chrono::milliseconds{10}; }
@@ -79,8 +80,8 @@ class SourceBase {
   virtual bool bounded() const = 0;
   // A source that cannot deliver the same records again weakens every guarantee downstream; `plan` says so.
   virtual bool replayable() const { return true; }
-  // The names of all splits, stable from run to run (check_name rules do not apply; no control characters). Called once at a fresh start; a restore
-  // uses the recorded list. An error refuses the start.
+  // The names of all splits, stable from run to run (check_name rules do not apply; no control characters). Called once at a fresh start; a
+  // restore uses the recorded list. An error refuses the start.
   virtual Result<std::vector<std::string>> splits(const IoContext& io) = 0;
   // `position` is empty for the start of the split, else what a reader of the same split said. A position that the split no longer holds
   // (a file that shrank or changed) is the error kSourceChanged.

@@ -1,8 +1,8 @@
 #pragma once
 // The fluent face. A stage offers only what is legal next; a misuse is a compile error whose first line is a sentence.
 //
-// Streams are light handles into the graph being built; copying one and using it twice sends every record to both. Functions of the user are
-// copied once per task and called by that task's thread alone; they must not share mutable data with other tasks.
+// Streams are light handles into the graph being built; copying one and using it twice sends every record to both. Functions of the user
+// are copied once per task and called by that task's thread alone; they must not share mutable data with other tasks.
 
 #include <concepts>
 #include <functional>
@@ -72,14 +72,16 @@ class BasicStream {
   // Any number of records for each record: f(const T&, Collector<Out>&).
   template <class Out, class F>
   auto flat_map(F f) const {
-    static_assert(std::invocable<F&, const T&, Collector<Out>&>, "flat_map<Out>() needs a function that takes the stream's record and a Collector<Out>&");
+    static_assert(std::invocable<F&, const T&, Collector<Out>&>,
+                  "flat_map<Out>() needs a function that takes the stream's record and a Collector<Out>&");
     return stateless<Out>("flat_map", [f = std::move(f)] { return std::make_unique<operators_internal::FlatMapStage<T, Out, F>>(f); });
   }
 
   // Gives every record its event time: a member pointer or a function, of type EventTime or a time point of the system clock.
   template <class TimeOf>
   TimedStream<T> with_event_time(TimeOf time_of, EventTimeOptions options = {}) const {
-    static_assert(kTiming == Timing::kSource, "with_event_time() belongs behind the source: only map, filter and flat_map may stand between (W6)");
+    static_assert(kTiming == Timing::kSource,
+                  "with_event_time() belongs behind the source: only map, filter and flat_map may stand between (W6)");
     static_assert(std::invocable<TimeOf&, const T&>, "with_event_time() needs a member or a function that gives the record's time");
     Node node{.kind = NodeKind::kOperator, .name = operators_internal::numbered(*place_.graph, "event_time")};
     node.description = "event time, out of order by " + operators_internal::duration_text(options.out_of_orderness);
@@ -94,19 +96,22 @@ class BasicStream {
   auto key_by(KeyOf key_of) const {
     static_assert(std::invocable<KeyOf&, const T&>, "key_by() needs a member or a function that gives the record's key");
     using Key = std::decay_t<std::invoke_result_t<KeyOf&, const T&>>;
-    static_assert(KeyType<Key>, "key_by() needs a key whose equal values have equal bytes: no floating point and no unordered containers (K3)");
+    static_assert(KeyType<Key>,
+                  "key_by() needs a key whose equal values have equal bytes: no floating point and no unordered containers (K3)");
     Node node{.kind = NodeKind::kOperator, .name = operators_internal::numbered(*place_.graph, "key_by")};
     node.description = "key " + Codec<Key>::schema();
     node.outlets = {&record_type<T>()};
     node.outlet_names = {""};
     node.make = [key_of] { return std::make_unique<operators_internal::KeyStage<T, Key, KeyOf>>(key_of); };
-    return KeyedStream<Key, T, KeyOf, operators_internal::after_source(kTiming)>{operators_internal::add_stage(place_, std::move(node)), key_of};
+    return KeyedStream<Key, T, KeyOf, operators_internal::after_source(kTiming)>{operators_internal::add_stage(place_, std::move(node)),
+                                                                                 key_of};
   }
 
   // The records of both, in no particular order; watermarks are merged (P1, W7).
   template <Timing kOther>
   auto union_with(const BasicStream<T, kOther>& other) const {
-    static_assert((kTiming == Timing::kTimed) == (kOther == Timing::kTimed), "union_with() needs two streams with event time, or two without");
+    static_assert((kTiming == Timing::kTimed) == (kOther == Timing::kTimed),
+                  "union_with() needs two streams with event time, or two without");
     Node node{.kind = NodeKind::kUnion, .name = operators_internal::numbered(*place_.graph, "union")};
     node.description = "union";
     node.outlets = {&record_type<T>()};
@@ -126,7 +131,8 @@ class BasicStream {
 
   template <class... Any>
   void window(Any&&...) const {
-    static_assert(operators_internal::kNever<Any...>, "window() needs a keyed stream with event time: call with_event_time() and key_by() first");
+    static_assert(operators_internal::kNever<Any...>,
+                  "window() needs a keyed stream with event time: call with_event_time() and key_by() first");
   }
   template <class Out = void, class... Any>
   void process(Any&&...) const {
@@ -183,8 +189,8 @@ class KeyedStream {
   ResultStream<Out, T, kTiming> process(std::string name, F f, Order order = {}) const {
     static_assert(kTiming == Timing::kTimed || std::is_same_v<Order, ArrivalOrder>,
                   "process() in event-time order needs event time: call with_event_time() before key_by()");
-    return ResultStream<Out, T, kTiming>{
-        operators_internal::add_stage(place_, operators_internal::process_node<Key, T, Out>(std::move(name), key_of_, std::move(f), std::move(order)))};
+    return ResultStream<Out, T, kTiming>{operators_internal::add_stage(
+        place_, operators_internal::process_node<Key, T, Out>(std::move(name), key_of_, std::move(f), std::move(order)))};
   }
 
  private:
@@ -226,7 +232,8 @@ template <class S>
 BasicStream<S, kTiming> ResultStream<Out, In, kTiming>::side(const SideOutput<S>& tag) const {
   GraphData& graph = *this->place().graph;
   const NodeId node = this->place().edge.from;
-  return BasicStream<S, kTiming>{{this->place().graph, {node, operators_internal::side_outlet(graph, node, tag.name(), &record_type<S>())}}};
+  return BasicStream<S, kTiming>{
+      {this->place().graph, {node, operators_internal::side_outlet(graph, node, tag.name(), &record_type<S>())}}};
 }
 
 template <class T>

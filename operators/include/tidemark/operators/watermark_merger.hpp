@@ -1,5 +1,6 @@
 #pragma once
-// Merges the watermarks and statuses of several inputs into one (W7, W10-W13). Used for the splits of a source task and for the inputs of a task.
+// Merges the watermarks and statuses of several inputs into one (W7, W10-W13). Used for the splits of a source task and for the inputs of a
+// task.
 
 #include <cstddef>
 #include <optional>

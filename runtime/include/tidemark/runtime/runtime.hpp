@@ -1,11 +1,12 @@
 #pragma once
 // Runs a job inside the host's process.
 //
-// Threads: start() makes `workers` threads for the tasks, one for checkpoints and commits, and two for disk work; nothing else. None of them outlives the
-// object. The library installs no signal handler, never ends the process and keeps no global state: several runtimes may live side by side.
+// Threads: start() makes `workers` threads for the tasks, one for checkpoints and commits, and two for disk work; nothing else. None of
+// them outlives the object. The library installs no signal handler, never ends the process and keeps no global state: several runtimes may
+// live side by side.
 //
-// The functions of the user run on worker threads. They may call request_stop() and request_cancel(), which never wait; waiting for the job or destroying its
-// Runtime on one of its own threads is refused (stop) or a broken invariant (destruction).
+// The functions of the user run on worker threads. They may call request_stop() and request_cancel(), which never wait; waiting for the job
+// or destroying its Runtime on one of its own threads is refused (stop) or a broken invariant (destruction).
 
 #include <chrono>
 #include <cstddef>
@@ -37,7 +38,8 @@ struct RuntimeOptions {
   std::string job_name = "job";
   // Where checkpoints live. Empty: none are taken, nothing survives the process, and sinks commit once, at the end of the input.
   std::string state_directory{};
-  // Tasks per stage, at most the number of key groups (128). The output does not depend on it. A restore must use the same (until rescaling comes).
+  // Tasks per stage, at most the number of key groups (128). The output does not depend on it. A restore must use the same (until rescaling
+  // comes).
   std::uint32_t parallelism = 1;
   // Threads for the tasks; 0: as many as the parallelism, but no more than the machine has cores.
   std::uint32_t workers = 0;

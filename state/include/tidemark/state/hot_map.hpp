@@ -108,7 +108,8 @@ class HotMap {
     return true;
   }
 
-  // Asks the cache for the entry's lines: call it some tens of records ahead of the access. Does nothing for a map that fits into the cache.
+  // Asks the cache for the entry's lines: call it some tens of records ahead of the access. Does nothing for a map that fits into the
+  // cache.
   void prefetch(std::uint64_t hash) const {
     if (size_ < kFitsIntoCache) return;
     const auto [table, start] = start_of(hash);

@@ -1,6 +1,6 @@
 #pragma once
-// State by slice of time, then key: windows keep theirs so. A slice is one hot map under its end time; it is walked when it fires and dropped
-// as a whole, without a tombstone and without a timer for each key.
+// State by slice of time, then key: windows keep theirs so. A slice is one hot map under its end time; it is walked when it fires and
+// dropped as a whole, without a tombstone and without a timer for each key.
 
 #include <algorithm>
 #include <memory>

@@ -23,8 +23,9 @@ struct ByBytesAlone {
 
 // Order: bool operator()(const T& a, const T& b), the user's then_by. Records come out by (time, hash, encoded key, Order, encoded value).
 //
-// What was released needs no tombstones: front(through) declares all buckets before the record that it returns dead, or all through `through`
-// if it returns none. Hence a record at or before such a time must not be added any more: it is late, and the operator judges that first.
+// What was released needs no tombstones: front(through) declares all buckets before the record that it returns dead, or all through
+// `through` if it returns none. Hence a record at or before such a time must not be added any more: it is late, and the operator judges
+// that first.
 template <class Key, class T, class Order = ByBytesAlone>
 class TimeBuffer final : public StateComponent {
   using Slab = state_internal::RecordSlab<Key, T>;

@@ -65,7 +65,8 @@ class TimerTable final : public StateComponent {
 
   // Made by StateBackend::timers().
   TimerTable(std::string name, const KeySpace& space, std::uint32_t first_group, std::uint32_t end_group)
-      : StateComponent({.name = std::move(name), .kind = "timers", .key = Codec<Key>::schema(), .value = {}, .parameters = {}, .timed = true}),
+      : StateComponent(
+            {.name = std::move(name), .kind = "timers", .key = Codec<Key>::schema(), .value = {}, .parameters = {}, .timed = true}),
         space_(space),
         first_group_(first_group),
         end_group_(end_group),

@@ -535,8 +535,8 @@ class OperatorHarness {
 
   static std::string name_of(const PlayOptions& options) {
     static constexpr const char* kNames[] = {"without checkpoint", "with checkpoints", "with restores", "with late restores"};
-    return std::string{kNames[static_cast<std::size_t>(options.interruption)]} + ", max_batch " + std::to_string(options.max_batch) + ", step budget " +
-           std::to_string(options.step_budget);
+    return std::string{kNames[static_cast<std::size_t>(options.interruption)]} + ", max_batch " + std::to_string(options.max_batch) +
+           ", step budget " + std::to_string(options.step_budget);
   }
 
   Make make_;

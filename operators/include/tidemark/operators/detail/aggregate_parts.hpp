@@ -251,8 +251,10 @@ auto& part(P& parts) {
 template <class A, class T>
 struct Fitting {
   static_assert(AggregateFor<A, T>,
-                "Tidemark: this aggregate does not fit the stream's record: give sum(), min(), max() and average() a member or function of the record, and "
-                "aggregate<Accumulator>() the functions add(Accumulator&, const Record&), merge(Accumulator&, const Accumulator&) and result(const Accumulator&)");
+                "Tidemark: this aggregate does not fit the stream's record: give sum(), min(), max() and average() a member or function of "
+                "the record, and "
+                "aggregate<Accumulator>() the functions add(Accumulator&, const Record&), merge(Accumulator&, const Accumulator&) and "
+                "result(const Accumulator&)");
   using Accumulator = typename A::template Accumulator<T>;
   using Result = std::decay_t<decltype(std::declval<A&>().result(std::declval<const Accumulator&>()))>;
 };

@@ -1,6 +1,6 @@
 #pragma once
-// with_event_time: gives records their time and makes the watermarks. Each split of the source task has its own generator, so that lateness is a
-// property of the input and not of how the splits happen to run (W3-W5).
+// with_event_time: gives records their time and makes the watermarks. Each split of the source task has its own generator, so that lateness
+// is a property of the input and not of how the splits happen to run (W3-W5).
 
 #include <algorithm>
 #include <chrono>
@@ -52,8 +52,8 @@ class EventTimeStageBase : public Operator, public SplitListener {
   };
   SplitState& state_of(std::uint32_t split);
   std::size_t index_of(std::uint32_t split) const;
-  // Steps the generator over the times from `begin` up to the next watermark that is due, and lists the records behind (indices count from `begin`).
-  // Returns the end of what was stepped over.
+  // Steps the generator over the times from `begin` up to the next watermark that is due, and lists the records behind (indices count from
+  // `begin`). Returns the end of what was stepped over.
   std::size_t step(SplitState& split, const Column<EventTime>& times, std::size_t begin, std::vector<Behind>& behind);
   // The watermark of the split is due: merges it and hands the result on.
   Progress send_watermark(const SplitState& split);
@@ -161,7 +161,9 @@ class EventTimeStage final : public EventTimeStageBase {
     for (std::size_t i = 0; i < in.size(); ++i) {
       const EventTime time = in.times[i];
       if (time < kFirstRecordTime || time > kLastRecordTime) {
-        Quarantined record{.reason = QuarantineReason::kTimeOutOfRange, .time = time, .error = "event time " + std::to_string(micros(time)) + " us is out of range"};
+        Quarantined record{.reason = QuarantineReason::kTimeOutOfRange,
+                           .time = time,
+                           .error = "event time " + std::to_string(micros(time)) + " us is out of range"};
         if constexpr (Storable<T>) {
           if (refusals_.keeps_payload(record.reason)) Codec<T>::encode(in.values[i], record.payload);
         }

@@ -27,7 +27,9 @@ class WatermarkGenerator {
   // Counted from the start of the split, not of the run.
   std::uint64_t records() const { return records_; }
   void count(std::uint64_t records) { records_ += records; }
-  std::uint32_t records_until_watermark() const { return kRecordsPerWatermark - static_cast<std::uint32_t>(records_ % kRecordsPerWatermark); }
+  std::uint32_t records_until_watermark() const {
+    return kRecordsPerWatermark - static_cast<std::uint32_t>(records_ % kRecordsPerWatermark);
+  }
 
   void save(Bytes& out) const {
     append_time(out, greatest_);

@@ -151,10 +151,11 @@ class WindowOperator : public Operator {
       late_.values.push_back({std::move(in.values[index]), in.times[index], decision});
       return;
     }
-    Quarantined record{.reason = QuarantineReason::kLate,
-                       .time = in.times[index],
-                       .decision_watermark = decision,
-                       .error = "event time " + to_string(in.times[index]) + " is late: the watermark " + to_string(decision) + " has closed its windows"};
+    Quarantined record{
+        .reason = QuarantineReason::kLate,
+        .time = in.times[index],
+        .decision_watermark = decision,
+        .error = "event time " + to_string(in.times[index]) + " is late: the watermark " + to_string(decision) + " has closed its windows"};
     if constexpr (Storable<T>) {
       if (refusals_.keeps_payload(record.reason)) Codec<T>::encode(in.values[index], record.payload);
     }

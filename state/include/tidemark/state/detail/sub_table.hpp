@@ -46,8 +46,8 @@ struct Slot {
 };
 
 // Planes of a block. Dirty and frozen are the first two and change places at a freeze. All but the last lie before the slots, word by word
-// side by side and growing downwards: an access finds them in one cache line, whose place follows from that of the slots alone. The last one
-// lies behind the slots.
+// side by side and growing downwards: an access finds them in one cache line, whose place follows from that of the slots alone. The last
+// one lies behind the slots.
 enum Plane : std::uint32_t { kMarkedA = 0, kMarkedB = 1, kStored = 2, kErased = 3, kInFlight = 4, kPlanes = 5 };
 
 template <class SlotType>
@@ -76,7 +76,8 @@ struct SubTable {
 
   // The word that has the bit of a slot.
   std::uint64_t& word_of(std::uint32_t number, std::uint32_t slot) const {
-    if (number < kInFlight) return reinterpret_cast<std::uint64_t*>(slots)[-1 - static_cast<std::ptrdiff_t>(slot / 64 * kInFlight + number)];
+    if (number < kInFlight)
+      return reinterpret_cast<std::uint64_t*>(slots)[-1 - static_cast<std::ptrdiff_t>(slot / 64 * kInFlight + number)];
     return reinterpret_cast<std::uint64_t*>(slots + capacity())[slot / 64];
   }
   bool test(std::uint32_t number, std::uint32_t slot) const { return (word_of(number, slot) >> (slot % 64) & 1) != 0; }

@@ -1,5 +1,6 @@
 #pragma once
-// A priority queue by event time that is nearly free for what comes nearly in order: buckets of time that are sorted only when they are due.
+// A priority queue by event time that is nearly free for what comes nearly in order: buckets of time that are sorted only when they are
+// due.
 
 #include <algorithm>
 #include <cstdint>
@@ -15,9 +16,9 @@ namespace state_internal {
 
 // Item is small and trivially copyable and has an EventTime `time`; Less orders items, first of all by time.
 //
-// Items up to `front_last_` are in the front: a sorted run plus a heap for what came too late to be put near its end. The others lie unsorted
-// in buckets of disjoint ranges of time, and are sorted when they are due: as many as are due, or a whole bucket if these are few. A bucket
-// that would be too long to sort at once is split by time; buckets that are too many for their items are merged into wider ones.
+// Items up to `front_last_` are in the front: a sorted run plus a heap for what came too late to be put near its end. The others lie
+// unsorted in buckets of disjoint ranges of time, and are sorted when they are due: as many as are due, or a whole bucket if these are few.
+// A bucket that would be too long to sort at once is split by time; buckets that are too many for their items are merged into wider ones.
 template <class Item, class Less>
 class TimeLadder {
  public:
