@@ -182,27 +182,23 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     TIDEMARK_TRY(make_directories(*options.files, options.state_directory));
     TIDEMARK_ASSIGN(prepared.facts.checkpoints, CheckpointStore::open(*options.files, options.state_directory));
     TIDEMARK_ASSIGN(const DirectoryFacts directory, prepared.facts.checkpoints->read());
-    TIDEMARK_ASSIGN(plan, plan_recovery(directory, job, recovery_options(options), {}));
-    build.lineage = plan.lineage.empty() ? draw_lineage(*options.random) : plan.lineage;
-    build.attempt = plan.attempt;
+    const RecoveryOptions recovery = recovery_options(options);
+    const std::string lineage = lineage_to_ask(directory, recovery);
+    build.lineage = lineage.empty() ? draw_lineage(*options.random) : lineage;
+    build.attempt = next_attempt(directory);
     TIDEMARK_TRY(open_committers(graph.data(), build, prepared.facts.sinks));
-    if (plan.answer != RecoveryPlan::Answer::kFreshStart) {
-      std::vector<SinkPosition> positions;
-      for (CommittingSink& sink : prepared.facts.sinks) {
-        TIDEMARK_ASSIGN(const CheckpointId committed, sink.committer->committed_epoch());
-        positions.push_back({sink.name, committed});
-      }
-      TIDEMARK_ASSIGN(plan, plan_recovery(directory, job, recovery_options(options), positions));
+    std::vector<SinkPosition> positions;
+    for (CommittingSink& sink : prepared.facts.sinks) {
+      // Also refuses a target that holds another lineage's output.
+      TIDEMARK_ASSIGN(const CheckpointId committed, sink.committer->committed_epoch());
+      if (!lineage.empty()) positions.push_back({sink.name, committed});
     }
+    TIDEMARK_ASSIGN(plan, plan_recovery(directory, job, recovery, positions));
   } else {
     build.lineage = draw_lineage(*options.random);
     plan.seed = job.seed;
     TIDEMARK_TRY(open_committers(graph.data(), build, prepared.facts.sinks));
-  }
-  if (plan.answer == RecoveryPlan::Answer::kFreshStart) {
-    for (CommittingSink& sink : prepared.facts.sinks) {
-      TIDEMARK_TRY(sink.committer->committed_epoch().status());   // refuses a target that holds another lineage's output
-    }
+    for (CommittingSink& sink : prepared.facts.sinks) TIDEMARK_TRY(sink.committer->committed_epoch().status());
   }
   for (const std::string& warning : plan.warnings) options.logger.warning(warning);
   const Manifest* manifest = plan.manifest.get();

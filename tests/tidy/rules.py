@@ -134,7 +134,8 @@ def unnamed_source(repo):
 def _names(text, path):
     if re.search(r"(?<![\w./-])" + re.escape(path) + r"(?![\w./-])", text):
         return True
-    # A list may give the middle of a name to a function of its own: "refused/${name}.cpp" names refused/a.cpp if the word a stands in it too.
+    # A list may give the middle of a name to a function of its own: "refused/${name}.cpp" names refused/a.cpp
+    # if the word a stands in it too.
     for before, after in re.findall(r"(?<![\w./-])([\w./-]*)\$\{\w+\}([\w./-]*)", text):
         middle = path[len(before):len(path) - len(after)]
         if before + middle + after == path and re.fullmatch(r"\w+", middle) and re.search(rf"\(\s*{middle}\b", text):
