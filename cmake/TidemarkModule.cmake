@@ -262,6 +262,8 @@ function(tidemark_test)
     target_include_directories(${arg_NAME} PRIVATE "${folder}")
   endforeach()
   set_target_properties(${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${tidemark_BINARY_DIR}/tests")
+  # A test is compiled more often than it runs.
+  target_compile_options(${arg_NAME} PRIVATE $<$<CONFIG:Release>:-O1>)
   include(GoogleTest)
   gtest_discover_tests(${arg_NAME} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()

@@ -63,46 +63,34 @@ void BlockPool::give(void* block, std::size_t bytes, bool keep) {
     bytes_ -= bytes;
     return;
   }
-  auto after = free_.lower_bound(place);
-  if (after != free_.end() && place + bytes == after->first && !begins_a_chunk(after->first)) {
-    bytes += after->second;
-    after = free_.erase(after);
+  free_blocks(bytes).push_back(place);
+}
+
+std::vector<std::byte*>& BlockPool::free_blocks(std::size_t bytes) {
+  for (auto& [size, blocks] : free_) {
+    if (size == bytes) return blocks;
   }
-  if (after != free_.begin() && !begins_a_chunk(place)) {
-    const auto before = std::prev(after);
-    if (before->first + before->second == place) {
-      before->second += bytes;
-      return;
-    }
-  }
-  free_.emplace_hint(after, place, bytes);
+  return free_.emplace_back(bytes, std::vector<std::byte*>{}).second;
 }
 
 std::byte* BlockPool::carve(std::size_t bytes) {
-  const auto fits = [bytes](const auto& part) { return part.second >= bytes; };
-  auto part = std::find_if(free_.begin(), free_.end(), fits);
-  if (part == free_.end()) {
-    add_chunk();
-    while (chunks_.back().second < bytes) add_chunk();
-    part = free_.find(chunks_.back().first);
+  auto& blocks = free_blocks(bytes);
+  if (!blocks.empty()) {
+    std::byte* block = blocks.back();
+    blocks.pop_back();
+    return block;
   }
-  // From the end of the part, so that the rest keeps its node.
-  part->second -= bytes;
-  std::byte* block = part->first + part->second;
-  if (part->second == 0) free_.erase(part);
-  return block;
+  while (uncarved_ < bytes) add_chunk();   // what is left of the chunk before is less than this block
+  uncarved_ -= bytes;
+  return chunks_.back().first + uncarved_;
 }
 
 void BlockPool::add_chunk() {
   const std::size_t size = chunks_.empty() ? kFirstChunk : std::min(kHugePage, chunks_.back().second * 2);
   std::byte* chunk = allocate(size);
   chunks_.emplace_back(chunk, size);
-  free_.emplace(chunk, size);
+  uncarved_ = size;
   bytes_ += size;
-}
-
-bool BlockPool::begins_a_chunk(const std::byte* place) const {
-  return std::any_of(chunks_.begin(), chunks_.end(), [place](const auto& chunk) { return chunk.first == place; });
 }
 
 }  // namespace state_internal

@@ -28,6 +28,9 @@ void* counted(std::size_t size, std::size_t alignment) {
 
 }  // namespace
 
+// GCC looks through the replaced functions and takes malloc and free for a pair that does not belong together.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 void* operator new(std::size_t size) { return counted(size, 0); }
 void* operator new[](std::size_t size) { return counted(size, 0); }
 void* operator new(std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }

@@ -56,8 +56,8 @@ class TimeBuffer final : public StateComponent {
     ladder_.push({time, hash, slab_.add(context_, {time, hash, key, std::move(value)})});
   }
 
-  // The least record, if its time is at or before `through`; else nullptr. Good until the next call of add or pop_front. The value may be
-  // moved from if pop_front() follows at once.
+  // The least record, if its time is at or before `through`; else nullptr. Good until the next call of add or pop_front. Not to be
+  // moved from: pop_front() may have to encode it for the checkpoint under way.
   Entry* front(EventTime through) {
     const Waiting* least = ladder_.front(through);
     if (least == nullptr) {

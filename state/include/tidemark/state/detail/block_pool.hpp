@@ -3,7 +3,6 @@
 // misses of the page table's cache. What is given back is used again, so that windows in steady state allocate nothing.
 
 #include <cstddef>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -29,10 +28,12 @@ class BlockPool {
  private:
   std::byte* carve(std::size_t bytes);
   void add_chunk();
-  bool begins_a_chunk(const std::byte* place) const;
+  std::vector<std::byte*>& free_blocks(std::size_t bytes);
 
   std::vector<std::pair<std::byte*, std::size_t>> chunks_;
-  std::map<std::byte*, std::size_t> free_;                    // free parts of chunks by address; no two of one chunk touch
+  std::size_t uncarved_ = 0;                                  // of the last chunk, at its beginning
+  // Given back, by size. Sub-tables double, so the sizes are few and recur; what a grown table leaves behind serves the next small one.
+  std::vector<std::pair<std::size_t, std::vector<std::byte*>>> free_;
   std::vector<std::pair<std::size_t, std::byte*>> kept_;      // large blocks, with their size
   std::size_t bytes_ = 0;
 };
