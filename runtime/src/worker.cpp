@@ -48,8 +48,8 @@ void Worker::join() {
 bool Worker::is_current_thread() const { return loop_->thread.get_id() == std::this_thread::get_id(); }
 
 void Worker::wake_if_asleep() {
-  // Pairs with the fence in sleep(): either we see the worker asleep, or it sees what we have just made. (The thread sanitizer does not know
-  // fences; it need not, since these order nothing but the two flags.)
+  // Pairs with the fence in sleep(): either we see the worker asleep, or it sees what we have just made. (The thread sanitizer does not
+  // know fences; it need not, since these order nothing but the two flags.)
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false)) boost::asio::post(loop_->io, [] {});
 }

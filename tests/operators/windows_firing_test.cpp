@@ -199,7 +199,7 @@ TEST(Windows, FailTheJobWithTheRecordWhenAFunctionThrows) {
 TEST(Windows, RefuseToStartWithAnImpossibleDuration) {
   Bench bench(sliding(us(10), us(5)));
   EXPECT_TRUE(bench.window->open(bench.context).ok());
-  for (const WindowSpec& spec : {tumbling(us(0)), session(us(-1)), sliding(us(5), us(0)), sliding(us(-5), us(3))}) {
+  for (const WindowSpec& spec : std::vector<WindowSpec>{tumbling(us(0)), session(us(-1)), sliding(us(5), us(0)), sliding(us(-5), us(3))}) {
     Bench impossible(spec);
     const Status status = impossible.window->open(impossible.context);
     ASSERT_FALSE(status.ok());
@@ -210,9 +210,9 @@ TEST(Windows, RefuseToStartWithAnImpossibleDuration) {
 // K11
 TEST(Windows, PutTheirParametersIntoTheSchema) {
   std::vector<std::uint64_t> fingerprints;
-  for (const WindowSpec& spec : {tumbling(us(10)), tumbling(us(20)), tumbling(us(10), {.offset = us(1)}), sliding(us(10), us(5)),
-      sliding(us(10), us(2)),
-                                 sliding(us(10), us(20)), session(us(10)), session(us(20))}) {
+  for (const WindowSpec& spec :
+       std::vector<WindowSpec>{tumbling(us(10)), tumbling(us(20)), tumbling(us(10), {.offset = us(1)}), sliding(us(10), us(5)),
+                               sliding(us(10), us(2)), sliding(us(10), us(20)), session(us(10)), session(us(20))}) {
     Bench bench(spec);
     ASSERT_TRUE(bench.window->open(bench.context).ok());
     fingerprints.push_back(bench.state.components()[0]->schema().fingerprint());

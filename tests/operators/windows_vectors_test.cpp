@@ -154,9 +154,9 @@ TEST(Windows, GiveTheirResultsTheLastTimeOfTheWindow) {
 TEST(Windows, WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
   const std::string last = std::to_string(std::int64_t{1} << 62);
   const std::string almost = std::to_string((std::int64_t{1} << 62) - 1);
-  for (const WindowSpec& spec : {tumbling(us(10)), tumbling(kLongestDuration), sliding(us(10), us(7)), sliding(kLongestDuration,
-      us(std::int64_t{1} << 60)),
-                                 session(us(10)), session(kLongestDuration)}) {
+  for (const WindowSpec& spec :
+       std::vector<WindowSpec>{tumbling(us(10)), tumbling(kLongestDuration), sliding(us(10), us(7)),
+                               sliding(kLongestDuration, us(std::int64_t{1} << 60)), session(us(10)), session(kLongestDuration)}) {
     const auto harness = panes_of(spec);
     const auto script = script_of("in " + last + " | wm " + almost + " | end");
     EXPECT_EQ(harness.disagreement(script), "") << spec.describe();
@@ -174,8 +174,8 @@ TEST(Windows, WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
     EXPECT_EQ(harness.play(chained).records<Pane>().size(), results.size()) << spec.describe();
   }
   const std::string first = std::to_string(-(std::int64_t{1} << 62));
-  for (const WindowSpec& spec : {tumbling(kLongestDuration), sliding(kLongestDuration, us(1)), sliding(us(10), us(3)),
-      session(kLongestDuration)}) {
+  for (const WindowSpec& spec : std::vector<WindowSpec>{tumbling(kLongestDuration), sliding(kLongestDuration, us(1)),
+                                                        sliding(us(10), us(3)), session(kLongestDuration)}) {
     const auto play = panes_of(spec).play(script_of("in " + first + " | wm " + first));
     EXPECT_EQ(play.counters.late, 0u) << spec.describe();
   }
@@ -183,7 +183,8 @@ TEST(Windows, WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
 
 // K4
 TEST(Windows, LeaveNoStateBehind) {
-  for (const WindowSpec& spec : {tumbling(us(10)), sliding(us(10), us(5)), sliding(us(10), us(3)), sliding(us(2), us(5)), session(us(4))}) {
+  for (const WindowSpec& spec :
+       std::vector<WindowSpec>{tumbling(us(10)), sliding(us(10), us(5)), sliding(us(10), us(3)), sliding(us(2), us(5)), session(us(4))}) {
     const Play play = panes_of(spec).play(script_of("in 1,b:2,c:17 | wm 9 | in 12@15,b:40 | in 7@9 | end"),
         {.interruption = Interruption::kRestore});
     EXPECT_EQ(play.entries_left, 0u) << spec.describe();
@@ -208,8 +209,9 @@ TEST(Windows, ForwardTheWatermarkBehindTheResults) {
 }
 
 TEST(WindowSpec, RefusesImpossibleDurations) {
-  for (const WindowSpec& spec : {tumbling(us(0)), tumbling(us(-1)), sliding(us(10), us(0)), sliding(us(0), us(10)), session(us(0)),
-                                 tumbling(kLongestDuration + us(1)), session(kLongestDuration + us(1))}) {
+  for (const WindowSpec& spec :
+       std::vector<WindowSpec>{tumbling(us(0)), tumbling(us(-1)), sliding(us(10), us(0)), sliding(us(0), us(10)), session(us(0)),
+                               tumbling(kLongestDuration + us(1)), session(kLongestDuration + us(1))}) {
     EXPECT_FALSE(spec.check().ok()) << spec.describe();
   }
   EXPECT_TRUE(tumbling(us(1), {.offset = us(-77)}).check().ok());

@@ -36,7 +36,7 @@ using TimedStream = BasicStream<T, Timing::kTimed>;
 
 template <class Key, class T, class KeyOf, Timing kTiming>
 class KeyedStream;
-template <class Key, class T, class KeyOf>
+template <class Key, class T, class KeyOf, class Spec>
 class WindowedStream;
 
 namespace operators_internal {
@@ -177,10 +177,11 @@ class KeyedStream {
   KeyedStream(operators_internal::Place place, KeyOf key_of) : place_(std::move(place)), key_of_(std::move(key_of)) {}
 
   // Records in windows of event time: tumbling(size), sliding(size, slide), session(gap).
-  template <class Assigner>
-  WindowedStream<Key, T, KeyOf> window(Assigner assigner) const {
+  template <class Spec>
+  WindowedStream<Key, T, KeyOf, Spec> window(Spec spec) const {
+    static_assert(std::is_base_of_v<WindowSpec, Spec>, "window() needs tumbling(size), sliding(size, slide) or session(gap)");
     static_assert(kTiming == Timing::kTimed, "window() needs event time: call with_event_time() before key_by()");
-    return {place_, key_of_, WindowSpec{assigner}};
+    return {place_, key_of_, std::move(spec)};
   }
 
   // Free-form logic with the user's own state struct, timers and side outputs (P2, P3, T); process.hpp says what `f` may be.
@@ -198,10 +199,10 @@ class KeyedStream {
   KeyOf key_of_;
 };
 
-template <class Key, class T, class KeyOf>
+template <class Key, class T, class KeyOf, class Spec>
 class WindowedStream {
  public:
-  WindowedStream(operators_internal::Place place, KeyOf key_of, WindowSpec spec)
+  WindowedStream(operators_internal::Place place, KeyOf key_of, Spec spec)
       : place_(std::move(place)), key_of_(std::move(key_of)), spec_(std::move(spec)) {}
 
   // One result for each key and window when the watermark passes the window's end (F1). Several aggregates give a tuple of their results.
@@ -224,7 +225,7 @@ class WindowedStream {
  private:
   operators_internal::Place place_;
   KeyOf key_of_;
-  WindowSpec spec_;
+  Spec spec_;
 };
 
 template <class Out, class In, Timing kTiming>

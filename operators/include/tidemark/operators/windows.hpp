@@ -46,14 +46,20 @@ struct WindowSpec {
   std::string parameters() const;
 };
 
+// A spec whose kind the type tells, so that a stage is compiled for that kind alone. A plain WindowSpec may be chosen at run time.
+template <WindowKind kKind>
+struct WindowsOf : WindowSpec {};
+
 // [start, start + size), one after the other (A1).
-inline WindowSpec tumbling(Duration size, WindowOptions options = {}) { return {WindowKind::kTumbling, size, size, options.offset}; }
+inline WindowsOf<WindowKind::kTumbling> tumbling(Duration size, WindowOptions options = {}) {
+  return {{WindowKind::kTumbling, size, size, options.offset}};
+}
 // [start, start + size) at every multiple of slide (A2). With slide > size, records between two windows are in none and are counted (A3).
-inline WindowSpec sliding(Duration size, Duration slide, WindowOptions options = {}) {
-  return {WindowKind::kSliding, size, slide, options.offset};
+inline WindowsOf<WindowKind::kSliding> sliding(Duration size, Duration slide, WindowOptions options = {}) {
+  return {{WindowKind::kSliding, size, slide, options.offset}};
 }
 // For each key, records closer than `gap` are in one session, which ends `gap` after the last. Records exactly `gap` apart are in two (S1).
-inline WindowSpec session(Duration gap) { return {WindowKind::kSession, gap, gap, Duration{0}}; }
+inline WindowsOf<WindowKind::kSession> session(Duration gap) { return {{WindowKind::kSession, gap, gap, Duration{0}}}; }
 
 // The tumbling window that contains t (A1). Precondition: size > 0.
 constexpr Window tumbling_window(EventTime t, Duration size, Duration offset = Duration{0}) {
