@@ -49,7 +49,6 @@ class Control {
 
   void start();
   void join();
-  bool is_current_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
 
   // From any thread; none waits.
   void on_snapshot(TaskSnapshot snapshot, std::optional<Error> error);

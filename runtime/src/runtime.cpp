@@ -64,8 +64,9 @@ class Runtime::Job {
           .on_ended = [this](std::size_t index) { control_->on_task_ended(index); }};
       task->begin(std::move(reports), io_pool_.get(), options_.files, prepared.rows_directory);
     }
-    control_->start();
+    // The control thread last: it joins the workers when a short job ends.
     for (auto& worker : workers_) worker->start();
+    control_->start();
     return {};
   }
 

@@ -45,7 +45,7 @@ void Worker::join() {
   if (loop_->thread.joinable()) loop_->thread.join();
 }
 
-bool Worker::is_current_thread() const { return loop_->thread.get_id() == std::this_thread::get_id(); }
+bool Worker::is_current_thread() const { return thread_id_.load() == std::this_thread::get_id(); }
 
 void Worker::wake_if_asleep() {
   // Pairs with the fence in sleep(): either we see the worker asleep, or it sees what we have just made. (The thread sanitizer does not
@@ -55,6 +55,7 @@ void Worker::wake_if_asleep() {
 }
 
 void Worker::run() {
+  thread_id_.store(std::this_thread::get_id());
   while (!end_.load(std::memory_order_relaxed)) {
     if (!step_all()) sleep();
   }

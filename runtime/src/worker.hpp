@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "src/channel.hpp"
@@ -57,6 +58,7 @@ class Worker final : public Waker {
   OnFailure on_failure_;
   std::vector<Stepped*> tasks_;
   std::unique_ptr<Loop> loop_;
+  std::atomic<std::thread::id> thread_id_{};
   std::atomic<bool> asleep_{false};
   std::atomic<bool> end_{false};
   std::atomic<const Stepped*> in_step_{nullptr};

@@ -119,7 +119,11 @@ TEST(Job, WritesWhatAnUnbrokenRunWritesWhenItIsCutOffAgainAndAgain) {   // C1, C
       EXPECT_GE((*runtime)->start_report().restored_checkpoint, restored);   // I3
       restored = (*runtime)->start_report().restored_checkpoint;
       if (start < 12) {
-        std::this_thread::sleep_for(std::chrono::milliseconds{5 + start * 3});
+        // Cut off before the first checkpoint of this start, after one, or after two; each a little later.
+        while ((*runtime)->snapshot().checkpoints < static_cast<std::uint64_t>(start % 3) && !(*runtime)->wait_for(0ms)) {
+          std::this_thread::sleep_for(1ms);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds{start});
         (*runtime)->request_cancel();
       }
       const JobResult result = (*runtime)->wait();
