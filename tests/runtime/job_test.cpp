@@ -140,7 +140,12 @@ TEST(Job, SurvivesACrashAtEveryStepThatTouchesTheDisk) {   // fault F01
   const Splits splits = make_payments(11, 2, 300);
   const Expected expected = model(splits);
   std::size_t crashes = 0;
-  for (std::size_t step = 0;; ++step) {
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+  constexpr std::size_t kStride = 7;   // instrumented code is slow; the release build tries every step
+#else
+  constexpr std::size_t kStride = 1;
+#endif
+  for (std::size_t step = 0;; step += kStride) {
     SCOPED_TRACE(testing::Message() << "crash at step " << step);
     test_support::TemporaryDirectory directory;
     MemorySink<Line> lines;
@@ -170,7 +175,7 @@ TEST(Job, SurvivesACrashAtEveryStepThatTouchesTheDisk) {   // fault F01
     if (!fired) break;
     ++crashes;
   }
-  EXPECT_GT(crashes, 30U);
+  EXPECT_GT(crashes, 30U / kStride);
 }
 
 TEST(Job, SaysSoWhenItHadFinishedBeforeAndWritesNothing) {   // C8
