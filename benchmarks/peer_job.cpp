@@ -207,7 +207,7 @@ Graph build(const Workload& workload, Source<Payment> source, const Tallies& tal
     case Work::kWindow:
       timed()
           .key_by(&Payment::key)
-          .window(workload.size == workload.slide ? tumbling(workload.size) : sliding(workload.size, workload.slide))
+          .window(sliding(workload.size, workload.slide))   // by its whole size: tumbling
           .aggregate("sums", count(), sum(&Payment::amount))
           .to("windows", hashing_sink<KeyAndSums>(tallies, by_end));
       break;

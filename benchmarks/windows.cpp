@@ -51,7 +51,7 @@ class Results final : public Receiver {
 
 WindowSpec spec_of(const peer::Workload& workload) {
   if (workload.work == peer::Work::kSession) return session(workload.gap);
-  return workload.size == workload.slide ? tumbling(workload.size) : sliding(workload.size, workload.slide);
+  return sliding(workload.size, workload.slide);   // by its whole size: tumbling
 }
 
 peer::Answer run_operator(const peer::Workload& workload, std::uint64_t events, bool checkpoints) {
