@@ -13,6 +13,7 @@
 #include <tidemark/file/lines.hpp>
 
 #include "read_source.hpp"
+#include "support/forwarding_file_system.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -25,28 +26,17 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 // Does something just before a directory is listed.
-class FilesWithListHook final : public FileSystem {
+class FilesWithListHook final : public test_support::ForwardingFileSystem {
  public:
-  explicit FilesWithListHook(std::function<void()> before_list) : before_list_(std::move(before_list)) {}
+  explicit FilesWithListHook(std::function<void()> before_list)
+      : ForwardingFileSystem(posix_file_system()), before_list_(std::move(before_list)) {}
 
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
     before_list_();
     return under_.list(path);
   }
-  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override { return under_.create(path); }
-  Result<std::unique_ptr<ReadableFile>> open(const std::string& path) override { return under_.open(path); }
-  Status rename(const std::string& from, const std::string& to) override { return under_.rename(from, to); }
-  Status rename_new(const std::string& from, const std::string& to) override { return under_.rename_new(from, to); }
-  Status link(const std::string& from, const std::string& to) override { return under_.link(from, to); }
-  Status remove_file(const std::string& path) override { return under_.remove_file(path); }
-  Status remove_directory(const std::string& path) override { return under_.remove_directory(path); }
-  Status make_directory(const std::string& path) override { return under_.make_directory(path); }
-  Status sync_directory(const std::string& path) override { return under_.sync_directory(path); }
-  Result<FileKind> kind(const std::string& path) override { return under_.kind(path); }
-  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override { return under_.lock(path); }
 
  private:
-  FileSystem& under_ = posix_file_system();
   std::function<void()> before_list_;
 };
 
