@@ -8,6 +8,7 @@
 #include <tidemark/core/check.hpp>
 #include <tidemark/state/component.hpp>
 #include <tidemark/state/detail/record_slab.hpp>
+#include <tidemark/state/detail/same_key.hpp>
 #include <tidemark/state/detail/time_ladder.hpp>
 
 namespace tidemark {
