@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tidemark/cli/cli.hpp>
@@ -27,9 +28,10 @@ struct Options {
   std::string rules = "v1";
   std::chrono::milliseconds disorder = 30s;
   std::uint64_t pace = 0;
+  std::string speed;
 };
 
-Source<Transaction> transactions(const Options& options) {
+Result<Source<Transaction>> transactions(const Options& options) {
   const std::vector<std::string> columns = {"cc_num", "trans_num", "unix_time", "amt", "merch_lat", "merch_long"};
   auto source = csv_source({.path = options.transactions}, columns, [](CsvRow& row) {
     return Transaction{.card = row.integer(0),
@@ -40,12 +42,16 @@ Source<Transaction> transactions(const Options& options) {
                        .longitude = row.number(5),
                        .row = std::string{row.raw()}};
   });
-  return paced(source, Pace::records_per_second(options.pace));
+  source = paced(source, Pace::records_per_second(options.pace));
+  if (options.speed.empty()) return source;
+  TIDEMARK_ASSIGN(const EventTimePace speed, Pace::speed(options.speed));
+  return paced(source, speed, &Transaction::time);
 }
 
-Graph fraud_job(const Options& options) {
+Result<Graph> fraud_job(const Options& options) {
+  TIDEMARK_ASSIGN(auto source, transactions(options));
   Graph graph;
-  auto alerts = graph.from("transactions", transactions(options))
+  auto alerts = graph.from("transactions", std::move(source))
                     .with_event_time(&Transaction::time, {.out_of_orderness = options.disorder})
                     .key_by(&Transaction::card)
                     .process<Alert>("rules", Rules{options.rules == "v2" ? Rules::Version::kV2 : Rules::Version::kV1},
@@ -72,5 +78,6 @@ int main(int argc, char** argv) {
   cli.option("--rules", options.rules, "Rule set", {"v1", "v2"});
   cli.option("--disorder", options.disorder, "How far a transaction may come behind later ones");
   cli.option("--pace", options.pace, "Records per second to read at most; 0: as fast as possible");
+  cli.option("--speed", options.speed, "Read as if the transactions happened now, that much faster: 60x plays an hour in a minute");
   return cli.run(argc, argv, [&] { return fraud_job(options); });
 }

@@ -105,7 +105,7 @@ void EventTimeStageBase::save(Bytes& out) const {
     append_u32(out, splits_[i].number);
     splits_[i].generator.save(out);
     append_time(out, input.watermark);
-    append_u8(out, static_cast<std::uint8_t>(input.idle | input.aligned << 1 | input.finished << 2));
+    append_u8(out, static_cast<std::uint8_t>(input.idle | input.finished << 1));
   }
   append_time(out, merger_.output());
   append_u8(out, sent_end_);
@@ -123,8 +123,7 @@ Status EventTimeStageBase::load(ByteView saved) {
     WatermarkMerger::Input input;
     if (!take_u32(saved, number) || !generator.load(saved) || !take_time(saved, input.watermark) || !take_u8(saved, flags)) return damaged;
     input.idle = flags & 1;
-    input.aligned = flags & 2;
-    input.finished = flags & 4;
+    input.finished = flags & 2;
     const std::size_t index = index_of(number);
     splits_[index].generator = generator;
     merger_.restore(index, input);

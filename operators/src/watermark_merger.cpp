@@ -17,7 +17,6 @@ std::optional<EventTime> WatermarkMerger::on_watermark(std::size_t index, EventT
   Input& input = inputs_[index];
   if (input.finished || watermark <= input.watermark) return std::nullopt;
   input.watermark = watermark;
-  if (!input.aligned && !input.idle && watermark >= output_) input.aligned = true;
   return derive();
 }
 
@@ -25,7 +24,6 @@ std::optional<EventTime> WatermarkMerger::on_status(std::size_t index, bool idle
   Input& input = inputs_[index];
   if (input.finished || input.idle == idle) return std::nullopt;
   input.idle = idle;
-  if (!idle) input.aligned = input.watermark >= output_;
   return derive();
 }
 
@@ -43,7 +41,7 @@ std::optional<EventTime> WatermarkMerger::derive() {
     greatest = std::max(greatest, input.watermark);
     if (input.finished || input.idle) continue;
     any_active = true;
-    if (!input.aligned) continue;
+    if (input.watermark < output_) continue;   // W11: not aligned
     any_counted = true;
     least = std::min(least, input.watermark);
   }

@@ -11,7 +11,7 @@ namespace runtime_internal {
 namespace {
 constexpr int kBatchesPerStep = 16;
 constexpr std::size_t kRowsPerSlice = 4096;                          // encoded between two batches
-constexpr std::size_t kRowFileBytes = std::size_t{32} << 20;         // rows are handed to the disk in pieces of this size
+constexpr std::size_t kRowFileBytes = std::size_t{8} << 20;          // rows are handed to the disk in pieces of this size, side by side
 }  // namespace
 
 void Task::begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory) {
@@ -36,7 +36,7 @@ Status Task::restore(const TaskEntry& entry) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const InputEntry& saved = entry.inputs[i];
     if (saved.channel != inputs[i].name) return differs("input \"" + saved.channel + "\" then, \"" + inputs[i].name + "\" now");
-    merger_.restore(i, {.watermark = saved.watermark, .idle = saved.idle, .aligned = true, .finished = saved.finished});
+    merger_.restore(i, {.watermark = saved.watermark, .idle = saved.idle, .finished = saved.finished});
   }
   if (entry.operators.size() != links.size())
     return differs(std::to_string(entry.operators.size()) + " operators then, " + std::to_string(links.size()) + " now");

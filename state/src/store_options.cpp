@@ -137,6 +137,11 @@ rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& op
   result.paranoid_checks = true;
   result.max_background_jobs = options.background_threads;
   result.max_subcompactions = 1;
+  // A checkpoint adds a few files, all of which span the whole range of hashes: merging them at each fourth would rewrite five times what
+  // changed.
+  result.level0_file_num_compaction_trigger = 16;
+  result.level0_slowdown_writes_trigger = 1 << 20;   // nothing is written but by ingestion
+  result.level0_stop_writes_trigger = 1 << 20;
   result.max_open_files = -1;               // every footer is read when the store is opened, and none later
   result.max_file_opening_threads = 1;
   result.max_bgerror_resume_count = 0;      // after an error in the background the attempt is over (R4)

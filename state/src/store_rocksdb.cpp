@@ -13,6 +13,7 @@
 #include "src/store_checksum.hpp"
 #include "src/store_environment.hpp"
 #include "src/store_options.hpp"
+#include "src/store_threads.hpp"
 
 namespace tidemark {
 inline namespace v0 {
@@ -60,7 +61,8 @@ bool is_row_file(const std::string& name) { return name.size() > 4 && name.compa
 class RocksStore final : public StateStore {
  public:
   RocksStore(FileSystem& files, std::string directory, StoreOptions options)
-      : files_(files), directory_(std::move(directory)), environment_(state_internal::make_environment(files, reads_)) {
+      : files_(files), directory_(std::move(directory)), 
+        environment_(state_internal::with_own_threads(state_internal::make_environment(files, reads_), options.background_threads)) {
     options_ = state_internal::store_options(environment_.get(), options, dead_);
     options_.listeners.push_back(errors_);
   }
@@ -87,7 +89,8 @@ class RocksStore final : public StateStore {
     rocksdb::IngestExternalFileOptions options;
     options.move_files = true;
     options.failed_move_fall_back_to_copy = true;
-    options.verify_checksums_before_ingest = true;
+    // What was just written would be read back from memory: that proves nothing, and recovery reads every byte.
+    options.verify_checksums_before_ingest = false;
     options.write_global_seqno = false;   // else bytes of a file change after its checksum was taken
     return checked(db_->IngestExternalFile(paths, options), "take rows into the state store in \"" + directory_ + "\"");
   }

@@ -71,18 +71,35 @@ struct SortEntry {
   std::uint64_t high;
   std::uint64_t low;
   const char* row;
-  std::size_t index;
 };
 
 bool comes_before(const SortEntry& a, const SortEntry& b) {
   if (a.high != b.high) return a.high < b.high;
   if (a.low != b.low) return a.low < b.low;
-  const int order = StoredRow{a.row}.key().compare(StoredRow{b.row}.key());
-  return order != 0 ? order < 0 : a.index < b.index;
+  return StoredRow{a.row}.key() < StoredRow{b.row}.key();
 }
 
 bool same_key(const SortEntry& a, const SortEntry& b) {
   return a.high == b.high && a.low == b.low && StoredRow{a.row}.key() == StoredRow{b.row}.key();
+}
+
+// Tables give their rows almost in order: each is a few places from its own. Equal keys keep their order.
+void sort_nearly_sorted(std::vector<SortEntry>& entries) {
+  std::size_t moves_left = entries.size() * 8;
+  for (std::size_t i = 1; i < entries.size(); ++i) {
+    if (!comes_before(entries[i], entries[i - 1])) continue;
+    const SortEntry entry = entries[i];
+    std::size_t place = i;
+    for (; place > 0 && comes_before(entry, entries[place - 1]); --place) {
+      entries[place] = entries[place - 1];
+      if (--moves_left == 0) break;
+    }
+    if (moves_left == 0) {
+      entries[place - 1] = entry;
+      return std::stable_sort(entries.begin(), entries.end(), comes_before);
+    }
+    entries[place] = entry;
+  }
 }
 
 std::uint64_t word_at(ByteView key, std::size_t from) {
@@ -126,10 +143,9 @@ std::vector<const char*> sorted_rows(const RowRun& run) {
   entries.reserve(run.rows());
   RowRunReader::each(run, [&](const char* at) {
     const ByteView key = StoredRow{at}.key();
-    entries.push_back({word_at(key, shared), word_at(key, shared + 8), at, entries.size()});
+    entries.push_back({word_at(key, shared), word_at(key, shared + 8), at});
   });
-  // Plain sorting: on nearly sorted input it measured as fast as insertion with a merge of what is far out of place.
-  std::sort(entries.begin(), entries.end(), comes_before);
+  sort_nearly_sorted(entries);
   std::vector<const char*> rows;
   rows.reserve(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {

@@ -39,6 +39,7 @@ class Usage(JobTest):
             (["run", *job, "--disorder", "30"], ["--disorder", '"30" is no duration', "30s"]),
             (["run", *job, "--pace", "fast"], ["--pace", "fast"]),
             (["run", *job, "--pace", "-1"], ["--pace", "-1"]),
+            (["run", *job, "--speed", "fast"], ['"fast" is no speed', "60x"]),
             (["run", *job, "--from", "yesterday"], ["--from", "yesterday", "checkpoints ls"]),
             (["run", *job, "--from", "0"], ["--from"]),
             (["run", *job, "--parallelism"], ["--parallelism"]),
@@ -165,6 +166,13 @@ class Run(JobTest):
         self.run_well(name, "--disorder", "2d")
         self.run_well("unbroken", "--disorder", "2d")
         self.assertEqual(results(self.out(name)), results(self.out("unbroken")))
+
+    def test_a_run_at_the_speed_of_its_events_gives_the_same_results(self):
+        self.run_well("unpaced")
+        started = time.monotonic()
+        self.run_well("paced", "--speed", "100000x")
+        self.assertGreater(time.monotonic() - started, 0.05)
+        self.assertEqual(results(self.out("paced")), results(self.out("unpaced")))
 
     def test_a_state_directory_has_one_owner(self):
         first = self.start("job", "--pace", 1000, "--checkpoint-every", "50ms")

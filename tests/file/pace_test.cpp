@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -106,6 +107,21 @@ TEST_F(Paced, ByEventTimeDoesNotCountWhatItReadAhead) {
   }
   EXPECT_THAT(all, ElementsAre(1, 3, 4, 5));
   EXPECT_EQ(refused, 1u);
+}
+
+TEST(Pace, ReadsASpeedAsAPersonWritesIt) {
+  for (const auto& [text, speed] : std::vector<std::pair<std::string, double>>{{"60x", 60}, {"60", 60}, {"0.5x", 0.5}, {"1e3x", 1000}}) {
+    const auto parsed = Pace::speed(text);
+    ASSERT_TRUE(parsed.ok()) << text;
+    EXPECT_EQ(parsed->speed, speed) << text;
+  }
+  for (const std::string text : {"", "x", "fast", "60y", "60xx", "60 x", "0x", "-1x", "inf", "nanx", "1e999"}) {
+    const auto parsed = Pace::speed(text);
+    ASSERT_FALSE(parsed.ok()) << text;
+    EXPECT_EQ(parsed.error().code, ErrorCode::kUsage);
+    EXPECT_THAT(parsed.error().describe(), testing::HasSubstr("\"" + text + "\" is no speed"));
+    EXPECT_THAT(parsed.error().fix, testing::HasSubstr("60x"));
+  }
 }
 
 TEST_F(Paced, TakesAnyTimesWithoutOverflow) {

@@ -121,6 +121,10 @@ TEST_F(Store, KeepsRowsInKeyOrderWhateverOrderTheyCameIn) {
       run.put(key, value);
       expected[key] = value;
     }
+    for (std::size_t i = 0; i < keys.size(); i += disorder + 1) {   // far from their place, and the last word on their keys
+      run.put(keys[i], "again");
+      expected[keys[i]] = "again";
+    }
     const auto store = created();
     EXPECT_OK(store->ingest({row_file(std::move(run))}));
     EXPECT_EQ(rows_of(*store), expected) << "disorder " << disorder;

@@ -1,11 +1,24 @@
 #include <tidemark/file/pace.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 
 namespace tidemark {
 inline namespace v0 {
+
+Result<EventTimePace> Pace::speed(const std::string& text) {
+  double speed = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, speed);
+  const bool whole = rest == end || (rest + 1 == end && *rest == 'x');
+  if (error == std::errc{} && whole && std::isfinite(speed) && speed > 0) return event_time(speed);
+  return Error{.code = ErrorCode::kUsage,
+               .message = "\"" + text + "\" is no speed",
+               .fix = "write 60x for an hour of event time in a minute"};
+}
+
 namespace file_internal {
 
 namespace {

@@ -11,12 +11,12 @@
 namespace tidemark {
 inline namespace v0 {
 
+// An input is aligned (W11) if its watermark has reached the output: that needs no memory of its own, since the output never falls.
 class WatermarkMerger {
  public:
   struct Input {
     EventTime watermark = kMinusInfinity;
     bool idle = false;
-    bool aligned = true;     // counted in the minimum (W11)
     bool finished = false;
   };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <tidemark/core/clock.hpp>
+#include <tidemark/core/status.hpp>
 #include <tidemark/core/time.hpp>
 #include <tidemark/operators/source.hpp>
 
@@ -30,6 +31,8 @@ struct EventTimePace {
 struct Pace {
   static constexpr RecordPace records_per_second(double records) { return {records}; }
   static constexpr EventTimePace event_time(double speed) { return {speed}; }
+  // "60x" or "60", as event_time(60), for a command line. Errors: kUsage if it is no number above zero.
+  static Result<EventTimePace> speed(const std::string& text);
 };
 
 // The source at a steady rate: paced(std::move(source), Pace::records_per_second(500)). What the job could not take in time is caught up

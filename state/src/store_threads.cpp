@@ -1,0 +1,116 @@
+#include "src/store_threads.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <pthread.h>
+#include <sys/resource.h>
+
+namespace tidemark {
+inline namespace v0 {
+namespace state_internal {
+
+namespace {
+
+constexpr int kNiceness = 5;   // about a quarter of a core where all are taken
+
+class OwnThreads final : public rocksdb::EnvWrapper {
+ public:
+  OwnThreads(std::unique_ptr<rocksdb::Env> target, int threads) : EnvWrapper(target.get()), held_(std::move(target)), most_(threads) {
+    file_system_ = held_->GetFileSystem();
+    system_clock_ = held_->GetSystemClock();
+  }
+  ~OwnThreads() override {
+    {
+      const std::lock_guard guard{mutex_};
+      ending_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  const char* Name() const override { return "tidemark.own-threads"; }
+
+  void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag, void (*unscheduled)(void*)) override {
+    {
+      const std::lock_guard guard{mutex_};
+      queue_.push_back({function, argument, priority, tag, unscheduled});
+      if (static_cast<int>(threads_.size()) < most_) threads_.emplace_back([this] { work(); });
+    }
+    changed_.notify_one();
+  }
+  int UnSchedule(void* tag, Priority priority) override {
+    std::vector<Work> taken;
+    {
+      const std::lock_guard guard{mutex_};
+      std::deque<Work> kept;
+      for (const Work& work : queue_) {
+        if (work.tag == tag && work.priority == priority) {
+          taken.push_back(work);
+        } else {
+          kept.push_back(work);
+        }
+      }
+      queue_ = std::move(kept);
+    }
+    for (const Work& work : taken) {
+      if (work.unscheduled != nullptr) work.unscheduled(work.argument);
+    }
+    return static_cast<int>(taken.size());
+  }
+  unsigned GetThreadPoolQueueLen(Priority) const override {
+    const std::lock_guard guard{mutex_};
+    return static_cast<unsigned>(queue_.size());
+  }
+  // RocksDB asks for as many as the options say, and gets what was agreed on here.
+  void SetBackgroundThreads(int, Priority) override {}
+  void IncBackgroundThreadsIfNeeded(int, Priority) override {}
+  int GetBackgroundThreads(Priority) override { return most_; }
+  int ReserveThreads(int, Priority) override { return 0; }
+  int ReleaseThreads(int, Priority) override { return 0; }
+
+ private:
+  struct Work {
+    void (*function)(void*);
+    void* argument;
+    Priority priority;
+    void* tag;
+    void (*unscheduled)(void*);
+  };
+
+  void work() {
+    (void)::pthread_setname_np(::pthread_self(), "tidemark-store");
+    (void)::setpriority(PRIO_PROCESS, 0, kNiceness);   // on Linux: of this thread
+    std::unique_lock lock{mutex_};
+    while (true) {
+      changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      const Work next = queue_.front();
+      queue_.pop_front();
+      lock.unlock();
+      next.function(next.argument);
+      lock.lock();
+    }
+  }
+
+  std::unique_ptr<rocksdb::Env> held_;
+  const int most_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Work> queue_;
+  std::vector<std::thread> threads_;
+  bool ending_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<rocksdb::Env> with_own_threads(std::unique_ptr<rocksdb::Env> environment, int threads) {
+  return std::make_unique<OwnThreads>(std::move(environment), threads);
+}
+
+}  // namespace state_internal
+}  // namespace v0
+}  // namespace tidemark
