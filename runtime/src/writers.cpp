@@ -67,6 +67,9 @@ Progress ForwardWriter::on_batch(BatchBase& batch) {
 
 ExchangeWriter::ExchangeWriter(std::vector<std::shared_ptr<Channel>> channels, KeySpace space, std::uint32_t max_batch)
     : Writer(std::move(channels)), space_(space), max_batch_(max_batch), gathered_(targets()), gathered_views_(targets()) {
+  for (std::uint32_t group = 0; group < space_.groups; ++group) {
+    task_of_group_.push_back(static_cast<std::uint16_t>(space_.task_of_group(group, static_cast<std::uint32_t>(targets()))));
+  }
   for (std::size_t target = 0; target < targets(); ++target) {
     gathered_[target] = channel(target).empty_batch();
     gathered_views_[target] = gathered_[target].get();
@@ -77,9 +80,10 @@ Progress ExchangeWriter::on_batch(BatchBase& batch) {
   const std::size_t n = batch.size();
   TIDEMARK_CHECK(batch.hashes.size() == n, "an exchange needs hashed records");
   targets_.resize(n);
-  const auto parallelism = static_cast<std::uint32_t>(targets());
+  const std::uint64_t* const hashes = batch.hashes.data();
+  std::uint16_t* const chosen = targets_.data();
   for (std::size_t i = 0; i < n; ++i) {
-    targets_[i] = static_cast<std::uint16_t>(space_.task_of_group(space_.group_of(batch.hashes[i]), parallelism));
+    chosen[i] = task_of_group_[space_.group_of(hashes[i])];
   }
   channel(0).type().scatter(batch, targets_, gathered_views_, scratch_);
   for (std::size_t target = 0; target < targets(); ++target) {

@@ -75,6 +75,7 @@ class ExchangeWriter final : public Writer {
 
   KeySpace space_;
   std::uint32_t max_batch_;
+  std::vector<std::uint16_t> task_of_group_;   // a division less for each record
   std::vector<std::unique_ptr<BatchBase>> gathered_;
   std::vector<BatchBase*> gathered_views_;
   Column<std::uint16_t> targets_;

@@ -12,23 +12,13 @@ inline namespace v0 {
 
 namespace {
 
-rocksdb::Status add_row(rocksdb::SstFileWriter& writer, const char* at) {
-  const StoredRow row{at};
-  const rocksdb::Slice key{row.key().data(), row.key().size()};
-  return row.tombstone() ? writer.Delete(key) : writer.Put(key, {row.value().data(), row.value().size()});
-}
-
 rocksdb::Status add_rows(rocksdb::SstFileWriter& writer, const RowRun& run) {
   rocksdb::Status status;
-  if (state_internal::is_strictly_ascending(run)) {
-    RowRunReader::each(run, [&](const char* row) {
-      if (status.ok()) status = add_row(writer, row);
-    });
-  } else {
-    for (const char* row : state_internal::sorted_rows(run)) {
-      if (status = add_row(writer, row); !status.ok()) break;
-    }
-  }
+  state_internal::each_in_order(run, [&](const StoredRow& row) {
+    const rocksdb::Slice key{row.key().data(), row.key().size()};
+    status = row.tombstone() ? writer.Delete(key) : writer.Put(key, {row.value().data(), row.value().size()});
+    return status.ok();
+  });
   return status;
 }
 

@@ -1,6 +1,7 @@
 #include "src/store_rows.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include <tidemark/core/check.hpp>
 
@@ -119,26 +120,23 @@ std::size_t common_prefix(ByteView a, ByteView b, std::size_t limit) {
 
 }  // namespace
 
-bool is_strictly_ascending(const RowRun& run) {
-  bool ascending = true;
-  ByteView last;
-  RowRunReader::each(run, [&](const char* at) {
-    const ByteView key = StoredRow{at}.key();
-    ascending = ascending && last < key;   // no key is empty, so the first one passes
-    last = key;
-  });
-  return ascending;
-}
-
-std::vector<const char*> sorted_rows(const RowRun& run) {
+void each_in_order(const RowRun& run, const std::function<bool(const StoredRow&)>& visit) {
   // What all keys begin with says nothing about their order.
   std::size_t shared = ~std::size_t{0};
-  ByteView first;
+  bool ascending = true;
+  ByteView first, last;
   RowRunReader::each(run, [&](const char* at) {
     const ByteView key = StoredRow{at}.key();
-    if (first.empty()) first = key;
+    if (first.empty()) first = key;   // no key is empty
     shared = common_prefix(first, key, shared);
+    ascending = ascending && last < key;
+    last = key;
   });
+  if (ascending) {
+    bool goes_on = true;
+    RowRunReader::each(run, [&](const char* at) { goes_on = goes_on && visit(StoredRow{at}); });
+    return;
+  }
   std::vector<SortEntry> entries;
   entries.reserve(run.rows());
   RowRunReader::each(run, [&](const char* at) {
@@ -146,12 +144,10 @@ std::vector<const char*> sorted_rows(const RowRun& run) {
     entries.push_back({word_at(key, shared), word_at(key, shared + 8), at});
   });
   sort_nearly_sorted(entries);
-  std::vector<const char*> rows;
-  rows.reserve(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (i + 1 == entries.size() || !same_key(entries[i], entries[i + 1])) rows.push_back(entries[i].row);
+    if (i + 1 < entries.size() && same_key(entries[i], entries[i + 1])) continue;
+    if (!visit(StoredRow{entries[i].row})) return;
   }
-  return rows;
 }
 
 }  // namespace state_internal

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <vector>
+#include <functional>
 
 #include <tidemark/core/bytes.hpp>
 #include <tidemark/state/store.hpp>
@@ -44,10 +44,8 @@ struct RowRunReader {
 
 namespace state_internal {
 
-// true: every key is greater than the one before it.
-bool is_strictly_ascending(const RowRun& run);
-// Rows by ascending key, of equal keys the last one alone. Valid as long as the run.
-std::vector<const char*> sorted_rows(const RowRun& run);
+// Visits the rows by ascending key, of equal keys the last one alone, until `visit` returns false.
+void each_in_order(const RowRun& run, const std::function<bool(const StoredRow&)>& visit);
 
 }  // namespace state_internal
 }  // namespace v0

@@ -7,16 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include <pthread.h>
-#include <sys/resource.h>
+#include <tidemark/core/background_thread.hpp>
 
 namespace tidemark {
 inline namespace v0 {
 namespace state_internal {
 
 namespace {
-
-constexpr int kNiceness = 5;   // about a quarter of a core where all are taken
 
 class OwnThreads final : public rocksdb::EnvWrapper {
  public:
@@ -82,8 +79,7 @@ class OwnThreads final : public rocksdb::EnvWrapper {
   };
 
   void work() {
-    (void)::pthread_setname_np(::pthread_self(), "tidemark-store");
-    (void)::setpriority(PRIO_PROCESS, 0, kNiceness);   // on Linux: of this thread
+    become_background_thread("tidemark-store");
     std::unique_lock lock{mutex_};
     while (true) {
       changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });

@@ -17,7 +17,8 @@ namespace tidemark {
 inline namespace v0 {
 
 namespace core_internal {
-// Leaves trivial elements uninitialised on resize(): a column is resized and then overwritten.
+// Leaves elements that are mere bytes uninitialised on resize(), whatever their default constructor says: a column is resized and then
+// overwritten. To fill with a value, name it: resize(n, Origin{}).
 template <class T>
 struct DefaultInitAllocator : std::allocator<T> {
   template <class U>
@@ -25,8 +26,8 @@ struct DefaultInitAllocator : std::allocator<T> {
     using other = DefaultInitAllocator<U>;
   };
   template <class U>
-  void construct(U* at) noexcept(std::is_nothrow_default_constructible_v<U>) {
-    ::new (static_cast<void*>(at)) U;
+  void construct([[maybe_unused]] U* at) noexcept(std::is_nothrow_default_constructible_v<U>) {
+    if constexpr (!std::is_trivially_copyable_v<U>) ::new (static_cast<void*>(at)) U;
   }
   template <class U, class... Args>
   void construct(U* at, Args&&... args) {
@@ -35,7 +36,7 @@ struct DefaultInitAllocator : std::allocator<T> {
 };
 }  // namespace core_internal
 
-// A std::vector whose resize() does not write elements that are about to be overwritten.
+// A std::vector whose resize() does not write elements that are mere bytes: they are about to be overwritten.
 template <class T>
 using Column = std::vector<T, core_internal::DefaultInitAllocator<T>>;
 

@@ -38,7 +38,7 @@ class Collector {
     batch_.values.push_back(std::move(value));
     if (timed_) batch_.times.push_back(time_);
     if (origin_ != nullptr) {
-      batch_.origins.resize(batch_.values.size() - 1);   // results without a known origin came before
+      batch_.origins.resize(batch_.values.size() - 1, Origin{});   // results without a known origin came before
       batch_.origins.push_back(*origin_);
     } else if (!batch_.origins.empty()) {
       batch_.origins.emplace_back();

@@ -26,46 +26,52 @@ struct RecordType {
 
 namespace operators_internal {
 
+// The records of each target, in order: those of target t are picked[ends[t - 1]] up to picked[ends[t]], and ends[-1] is 0. Lies in
+// `scratch`. With many targets by counting, so that their number costs nothing for each record.
+struct PickedByTarget {
+  std::uint32_t* picked;
+  std::uint32_t* ends;
+};
+PickedByTarget pick_by_target(std::span<const std::uint16_t> targets, std::size_t target_count, Column<std::uint32_t>& scratch);
+
+// Appends the picked elements to the column of a batch that had `base` records. Streams that meet in a union may differ in whether they know
+// their origins: what is unknown is filled in as such.
+template <class Element>
+void gather_column(const Column<Element>& from, std::span<const std::uint32_t> picked, Column<Element>& to, std::size_t base) {
+  if (from.empty() && to.empty()) return;
+  to.resize(base, Element{});
+  if (from.empty()) return to.resize(base + picked.size(), Element{});
+  to.resize(base + picked.size());
+  const Element* const source = from.data();
+  Element* const sink = to.data() + base;
+  for (std::size_t k = 0; k < picked.size(); ++k) sink[k] = source[picked[k]];
+}
+
 template <class T>
 void scatter_records(BatchBase& from_base, std::span<const std::uint16_t> targets, std::span<BatchBase* const> to,
-                     Column<std::uint32_t>& picked) {
+                     Column<std::uint32_t>& scratch) {
   auto& from = static_cast<Batch<T>&>(from_base);
-  const std::size_t n = from.values.size();
-  TIDEMARK_CHECK(targets.size() == n);
+  TIDEMARK_CHECK(targets.size() == from.values.size());
+  const PickedByTarget by_target = pick_by_target(targets, to.size(), scratch);
+  std::uint32_t begin = 0;
   for (std::size_t target = 0; target < to.size(); ++target) {
-    picked.resize(n);
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < n; ++i) {   // branch-free: write always, advance if it belongs here
-      picked[count] = static_cast<std::uint32_t>(i);
-      count += targets[i] == target;
-    }
-    if (count == 0) continue;
+    const std::span<const std::uint32_t> picked{by_target.picked + begin, by_target.ends[target] - begin};
+    begin = by_target.ends[target];
+    if (picked.empty()) continue;
     auto& out = static_cast<Batch<T>&>(*to[target]);
     const std::size_t base = out.values.size();
     if constexpr (std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>) {
-      out.values.resize(base + count);
-      for (std::size_t k = 0; k < count; ++k) out.values[base + k] = from.values[picked[k]];
+      gather_column(from.values, picked, out.values, base);
     } else {
-      for (std::size_t k = 0; k < count; ++k) out.values.push_back(std::move(from.values[picked[k]]));
+      for (const std::uint32_t i : picked) out.values.push_back(std::move(from.values[i]));
     }
-    auto gather = [&](const auto& source, auto& sink) {
-      if (source.empty() && sink.empty()) return;
-      // Streams that meet in a union may differ in whether they know their origins: what is unknown is filled in as such.
-      sink.resize(base, typename std::decay_t<decltype(sink)>::value_type{});
-      if (source.empty()) return sink.resize(base + count, typename std::decay_t<decltype(sink)>::value_type{});
-      sink.resize(base + count);
-      for (std::size_t k = 0; k < count; ++k) sink[base + k] = source[picked[k]];
-    };
-    gather(from.times, out.times);
-    gather(from.hashes, out.hashes);
-    gather(from.origins, out.origins);
-    if (!from.behind.empty()) {
-      auto next = from.behind.begin();
-      for (std::size_t k = 0; k < count; ++k) {
-        while (next != from.behind.end() && next->index < picked[k]) ++next;
-        if (next != from.behind.end() && next->index == picked[k])
-          out.behind.push_back({static_cast<std::uint32_t>(base + k), next->as_of});
-      }
+    gather_column(from.times, picked, out.times, base);
+    gather_column(from.hashes, picked, out.hashes, base);
+    gather_column(from.origins, picked, out.origins, base);
+    auto next = from.behind.begin();
+    for (std::size_t k = 0; k < picked.size() && next != from.behind.end(); ++k) {
+      while (next != from.behind.end() && next->index < picked[k]) ++next;
+      if (next != from.behind.end() && next->index == picked[k]) out.behind.push_back({static_cast<std::uint32_t>(base + k), next->as_of});
     }
     out.split = from.split;
   }
