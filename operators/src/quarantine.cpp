@@ -6,6 +6,12 @@
 namespace tidemark {
 inline namespace v0 {
 
+template <>
+const RecordType& record_type<Quarantined>() {
+  static constexpr RecordType type = operators_internal::make_record_type<Quarantined>();
+  return type;
+}
+
 std::string_view to_string(QuarantineReason reason) {
   switch (reason) {
     case QuarantineReason::kDecode: return "decode";

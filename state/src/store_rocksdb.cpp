@@ -61,7 +61,7 @@ bool is_row_file(const std::string& name) { return name.size() > 4 && name.compa
 class RocksStore final : public StateStore {
  public:
   RocksStore(FileSystem& files, std::string directory, StoreOptions options)
-      : files_(files), directory_(std::move(directory)), 
+      : files_(files), directory_(std::move(directory)),
         environment_(state_internal::with_own_threads(state_internal::make_environment(files, reads_), options.background_threads)) {
     options_ = state_internal::store_options(environment_.get(), options, dead_);
     options_.listeners.push_back(errors_);

@@ -7,6 +7,7 @@
 
 #include <tidemark/core/bytes.hpp>
 #include <tidemark/core/time.hpp>
+#include <tidemark/operators/record_type.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -46,6 +47,10 @@ struct QuarantinePolicy {
 
   OnRefused operator[](QuarantineReason reason) const;
 };
+
+// Every job has this type: it is compiled once, in the library.
+template <>
+const RecordType& record_type<Quarantined>();
 
 }  // namespace v0
 }  // namespace tidemark

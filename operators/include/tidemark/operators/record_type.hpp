@@ -34,8 +34,8 @@ struct PickedByTarget {
 };
 PickedByTarget pick_by_target(std::span<const std::uint16_t> targets, std::size_t target_count, Column<std::uint32_t>& scratch);
 
-// Appends the picked elements to the column of a batch that had `base` records. Streams that meet in a union may differ in whether they know
-// their origins: what is unknown is filled in as such.
+// Appends the picked elements to the column of a batch that had `base` records. Streams that meet in a union may differ in whether they
+// know their origins: what is unknown is filled in as such.
 template <class Element>
 void gather_column(const Column<Element>& from, std::span<const std::uint32_t> picked, Column<Element>& to, std::size_t base) {
   if (from.empty() && to.empty()) return;
@@ -91,17 +91,22 @@ void copy_records(const BatchBase& from_base, BatchBase& to_base) {
 
 }  // namespace operators_internal
 
+namespace operators_internal {
+template <class T>
+constexpr RecordType make_record_type() {
+  RecordType made;
+  made.make_batch = []() -> std::unique_ptr<BatchBase> { return std::make_unique<Batch<T>>(); };
+  made.scatter = &scatter_records<T>;
+  made.swap = [](BatchBase& a, BatchBase& b) { std::swap(static_cast<Batch<T>&>(a), static_cast<Batch<T>&>(b)); };
+  if constexpr (std::is_copy_constructible_v<T>) made.copy = &copy_records<T>;
+  return made;
+}
+}  // namespace operators_internal
+
 // One constant object per type.
 template <class T>
 const RecordType& record_type() {
-  static constexpr RecordType type = [] {
-    RecordType made;
-    made.make_batch = []() -> std::unique_ptr<BatchBase> { return std::make_unique<Batch<T>>(); };
-    made.scatter = &operators_internal::scatter_records<T>;
-    made.swap = [](BatchBase& a, BatchBase& b) { std::swap(static_cast<Batch<T>&>(a), static_cast<Batch<T>&>(b)); };
-    if constexpr (std::is_copy_constructible_v<T>) made.copy = &operators_internal::copy_records<T>;
-    return made;
-  }();
+  static constexpr RecordType type = operators_internal::make_record_type<T>();
   return type;
 }
 

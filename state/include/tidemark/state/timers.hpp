@@ -166,5 +166,11 @@ class TimerTable final : public StateComponent {
   const Timer* next_ = nullptr;   // the answer of next(), while nothing changes; it lies in timers_
 };
 
+// Compiled once, in the library, for the keys that most jobs have.
+extern template class state_internal::TimeLadder<state_internal::DueTimer, state_internal::DueTimerLess>;
+extern template class TimerTable<std::int64_t>;
+extern template class TimerTable<std::uint64_t>;
+extern template class TimerTable<std::string>;
+
 }  // namespace v0
 }  // namespace tidemark
