@@ -58,6 +58,31 @@ Status link_or_copy(FileSystem& files, const std::string& from, const std::strin
 
 bool is_row_file(const std::string& name) { return name.size() > 4 && name.compare(name.size() - 4, 4, ".sst") == 0; }
 
+// Visits the live rows that begin with `prefix`. Returns the error of `visit`; `read` tells how reading itself ended.
+Status visit_rows(rocksdb::DB& db, const state_internal::DeadRows& dead, ByteView prefix,
+                  const std::function<Status(ByteView key, ByteView value)>& visit, rocksdb::Status& read) {
+  rocksdb::ReadOptions options;
+  options.verify_checksums = true;
+  options.fill_cache = false;
+  options.readahead_size = std::size_t{2} << 20;
+  const std::unique_ptr<rocksdb::Iterator> at{db.NewIterator(options)};
+  std::string next;
+  at->Seek(rocksdb::Slice{prefix.data(), prefix.size()});
+  while (at->Valid()) {
+    const ByteView key{at->key().data(), at->key().size()};
+    if (!key.starts_with(prefix)) break;
+    if (dead.contains(key, &next)) {
+      if (next.empty()) break;
+      at->Seek(next);
+      continue;
+    }
+    TIDEMARK_TRY(visit(key, ByteView{at->value().data(), at->value().size()}));
+    at->Next();
+  }
+  read = at->status();
+  return {};
+}
+
 class RocksStore final : public StateStore {
  public:
   RocksStore(FileSystem& files, std::string directory, StoreOptions options)
@@ -107,25 +132,9 @@ class RocksStore final : public StateStore {
 
   Status scan(const std::function<Status(ByteView key, ByteView value)>& visit) override {
     TIDEMARK_TRY(health());
-    rocksdb::ReadOptions options;
-    options.verify_checksums = true;
-    options.fill_cache = false;
-    options.readahead_size = std::size_t{2} << 20;
-    const std::shared_ptr<const state_internal::DeadRows> dead = dead_->get();
-    const std::unique_ptr<rocksdb::Iterator> at{db_->NewIterator(options)};
-    std::string next;
-    at->SeekToFirst();
-    while (at->Valid()) {
-      const ByteView key{at->key().data(), at->key().size()};
-      if (dead->contains(key, &next)) {
-        if (next.empty()) break;
-        at->Seek(next);
-        continue;
-      }
-      TIDEMARK_TRY(visit(key, ByteView{at->value().data(), at->value().size()}));
-      at->Next();
-    }
-    return checked(at->status(), "read the state store in \"" + directory_ + "\"");
+    rocksdb::Status read;
+    TIDEMARK_TRY(visit_rows(*db_, *dead_->get(), {}, visit, read));
+    return checked(read, "read the state store in \"" + directory_ + "\"");
   }
 
   void set_dropped_through(std::map<StateId, EventTime> durable) override { dead_->set(state_internal::DeadRows{durable}); }
@@ -194,6 +203,56 @@ class RocksStore final : public StateStore {
   std::unique_ptr<rocksdb::DB> db_;
 };
 
+// Row files are checked block by block when they are read; what RocksDB reads at once is checked at once.
+Status check_before_opening(FileSystem& files, const std::string& directory, const std::vector<StoredFile>& stored) {
+  for (const StoredFile& file : stored) {
+    TIDEMARK_TRY(is_row_file(file.name) ? state_internal::check_presence(files, directory, file)
+                                        : state_internal::verify_file(files, directory, file));
+  }
+  return {};
+}
+
+class RocksRows final : public StoredRows {
+ public:
+  RocksRows(FileSystem& files, std::string directory, const std::map<StateId, EventTime>& dropped_through, const StoreOptions& options)
+      : directory_(std::move(directory)), dead_(dropped_through),
+        environment_(state_internal::with_own_threads(state_internal::make_environment(files, reads_), options.background_threads)),
+        options_(state_internal::store_options(environment_.get(), options, std::make_shared<state_internal::SharedDeadRows>())) {}
+
+  ~RocksRows() override {
+    if (db_ != nullptr) (void)db_->DestroyColumnFamilyHandle(family_).ok();
+  }
+
+  Status open() {
+    // The call with column families, since the other one may take a shorter way that knows point look-ups only.
+    std::vector<rocksdb::ColumnFamilyHandle*> families;
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
+        options_, directory_, {{rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions(options_)}}, &families, &db);
+    db_.reset(db);
+    if (!status.ok()) return error_of(status, "open the rows in \"" + directory_ + "\"");
+    family_ = families.front();
+    return {};
+  }
+
+  Status scan(ByteView prefix, const std::function<Status(ByteView key, ByteView value)>& visit) override {
+    rocksdb::Status read;
+    TIDEMARK_TRY(visit_rows(*db_, dead_, prefix, visit, read));
+    TIDEMARK_TRY(reads_->first());
+    if (!read.ok()) return error_of(read, "read the rows in \"" + directory_ + "\"");
+    return {};
+  }
+
+ private:
+  std::string directory_;
+  state_internal::DeadRows dead_;
+  std::shared_ptr<state_internal::ReadFailures> reads_ = std::make_shared<state_internal::ReadFailures>();
+  std::unique_ptr<rocksdb::Env> environment_;
+  rocksdb::Options options_;
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::ColumnFamilyHandle* family_ = nullptr;
+};
+
 Result<std::unique_ptr<StateStore>> open_store(FileSystem& files, const std::string& directory, StoreOptions options, bool create) {
   auto store = std::make_unique<RocksStore>(files, directory, std::move(options));
   TIDEMARK_TRY(store->open(create));
@@ -210,11 +269,7 @@ Result<std::unique_ptr<StateStore>> create_store(FileSystem& files, const std::s
 Result<std::unique_ptr<StateStore>> restore_store(FileSystem& files, const std::string& checkpoint_directory,
                                                   const std::vector<StoredFile>& stored, const std::string& directory,
                                                   StoreOptions options) {
-  for (const StoredFile& file : stored) {
-    // Row files are checked block by block when they are read; what RocksDB reads at once is checked at once.
-    TIDEMARK_TRY(is_row_file(file.name) ? state_internal::check_presence(files, checkpoint_directory, file)
-                                        : state_internal::verify_file(files, checkpoint_directory, file));
-  }
+  TIDEMARK_TRY(check_before_opening(files, checkpoint_directory, stored));
   TIDEMARK_TRY(files.make_directory(directory));
   for (const StoredFile& file : stored) {
     const std::string from = join_path(checkpoint_directory, file.name);
@@ -222,6 +277,15 @@ Result<std::unique_ptr<StateStore>> restore_store(FileSystem& files, const std::
     TIDEMARK_TRY(is_row_file(file.name) ? link_or_copy(files, from, to) : copy_file(files, from, to));
   }
   return open_store(files, directory, std::move(options), false);
+}
+
+Result<std::unique_ptr<StoredRows>> open_stored_rows(FileSystem& files, const std::string& checkpoint_directory,
+                                                     const std::vector<StoredFile>& stored,
+                                                     const std::map<StateId, EventTime>& dropped_through, StoreOptions options) {
+  TIDEMARK_TRY(check_before_opening(files, checkpoint_directory, stored));
+  auto rows = std::make_unique<RocksRows>(files, checkpoint_directory, dropped_through, options);
+  TIDEMARK_TRY(rows->open());
+  return std::unique_ptr<StoredRows>{std::move(rows)};
 }
 
 }  // namespace v0

@@ -4,9 +4,9 @@
 // states.
 //
 // Life of a row: RowRun (memory) -> write_row_file (a synced file) -> StateStore::ingest -> StateStore::link_into (a checkpoint) ->
-// restore_store. Thread rule: write_row_file and verify_files may run on any thread, also at the same time; calls on one StateStore come
-// one at a time. Errors: kStorageFailed when the disk refuses; kCheckpointCorrupt when stored bytes are not what was written. Each names
-// the file.
+// restore_store, or open_stored_rows for those who only look. Thread rule: write_row_file and verify_files may run on any thread, also at
+// the same time; calls on one StateStore come one at a time. Errors: kStorageFailed when the disk refuses; kCheckpointCorrupt when stored
+// bytes are not what was written. Each names the file.
 
 #include <cstddef>
 #include <cstdint>
@@ -105,6 +105,21 @@ Result<std::unique_ptr<StateStore>> create_store(FileSystem& files, const std::s
 Result<std::unique_ptr<StateStore>> restore_store(FileSystem& files, const std::string& checkpoint_directory,
                                                   const std::vector<StoredFile>& stored, const std::string& directory,
                                                   StoreOptions options);
+
+// The rows of a checkpoint where they lie, to be looked at.
+class StoredRows {
+ public:
+  virtual ~StoredRows() = default;
+  // As StateStore::scan, of the rows alone whose keys begin with `prefix`.
+  virtual Status scan(ByteView prefix, const std::function<Status(ByteView key, ByteView value)>& visit) = 0;
+};
+
+// Opens the files of a checkpoint in their own directory and never writes, links or locks there, so that it may be called beside a running
+// job; from then on it holds them open, and does not mind if the checkpoint is removed. Checks what restore_store checks. `dropped_through`
+// is that of the manifest, see StateStore::set_dropped_through. The result is used by one thread at a time.
+Result<std::unique_ptr<StoredRows>> open_stored_rows(FileSystem& files, const std::string& checkpoint_directory,
+                                                     const std::vector<StoredFile>& stored,
+                                                     const std::map<StateId, EventTime>& dropped_through, StoreOptions options);
 
 // Presence and size of every file, without reading it. Errors as for verify_files.
 Status check_files(FileSystem& files, const std::string& directory, const std::vector<StoredFile>& stored);
