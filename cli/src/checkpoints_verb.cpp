@@ -6,12 +6,13 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
 #include <tidemark/core/file_system.hpp>
+#include <tidemark/core/schema.hpp>
 
-#include "src/json_text.hpp"
+#include "src/checkpoint_choice.hpp"
+#include "src/output.hpp"
 #include "src/run_verb.hpp"
 
 namespace tidemark {
@@ -34,7 +35,7 @@ const char* kind_of(const Manifest& manifest) { return manifest.finished ? "fini
 std::string summary_json(const Manifest& manifest) {
   return fmt::format(
       R"({{"checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{}}})",
-      manifest.checkpoint, kind_of(manifest), json_text(manifest.job), manifest.lineage, manifest.attempt, manifest.previous,
+      manifest.checkpoint, kind_of(manifest), json_string(manifest.job), manifest.lineage, manifest.attempt, manifest.previous,
       created_text(manifest), manifest.files.size(), bytes_of(manifest));
 }
 
@@ -102,27 +103,7 @@ int list_checkpoints(const std::string& directory, bool json) {
 }
 
 int show_checkpoint(const std::string& directory, std::optional<CheckpointId> id, bool json) {
-  const auto facts = read_state_directory(posix_file_system(), directory);
-  if (!facts.ok()) return report(facts.error());
-  std::vector<CheckpointId> usable;
-  bool found = false;
-  for (const FoundCheckpoint& each : facts->checkpoints) {
-    if (each.manifest != nullptr) usable.push_back(each.id);
-    found = found || each.id == id;
-  }
-  if (usable.empty() && !found) {
-    return report({.code = ErrorCode::kRestoreRefused,
-                   .message = "there is no usable checkpoint in " + directory,
-                   .fix = "name the state directory of a job with --state DIR"});
-  }
-  if (id && !found) {
-    return report({.code = ErrorCode::kRestoreRefused,
-                   .message = fmt::format("there is no checkpoint {} in {}", *id, directory),
-                   .facts = {{"usable", fmt::format("{}", fmt::join(usable, ", "))}},
-                   .fix = "name one of those, or none for the newest"});
-  }
-  if (!id) id = usable.back();
-  const auto manifest = load_manifest(posix_file_system(), directory, *id);
+  const auto manifest = find_checkpoint(directory, id);
   if (!manifest.ok()) return report(manifest.error());
   if (json) {
     fmt::print("{}\n", summary_json(*manifest));
@@ -130,6 +111,52 @@ int show_checkpoint(const std::string& directory, std::optional<CheckpointId> id
     print_manifest(*manifest);
   }
   return kExitDone;
+}
+
+namespace {
+
+// Without an id it is the newest that was ever complete, damaged or not: that is the one that somebody must hear of.
+Result<Manifest> find_to_verify(const std::string& directory, std::optional<CheckpointId> id) {
+  if (!id) {
+    TIDEMARK_ASSIGN(const DirectoryFacts facts, read_state_directory(posix_file_system(), directory));
+    for (const FoundCheckpoint& found : facts.checkpoints) {
+      if (!found.incomplete()) id = found.id;
+    }
+  }
+  return find_checkpoint(directory, id);
+}
+
+}  // namespace
+
+int verify_checkpoint(const std::string& directory, std::optional<CheckpointId> id, bool json) {
+  const auto manifest = find_to_verify(directory, id);
+  if (!manifest.ok()) {
+    const int code = report(manifest.error());
+    return manifest.error().code == ErrorCode::kCheckpointCorrupt ? kExitFailed : code;
+  }
+  Table table({{"FILE"}, {"BYTES", Table::Align::kRight}, {"CHECKSUM"}, {"RESULT"}});
+  std::vector<Error> damages;
+  for (const StoredFile& file : manifest->files) {
+    const Status status = verify_files(posix_file_system(), checkpoint_store_path(directory, manifest->checkpoint), {file});
+    if (!status.ok()) {
+      damages.push_back(reason_or_removal(directory, manifest->checkpoint, status.error()));
+      if (damages.back().code == ErrorCode::kRestoreRefused) return report(damages.back());   // removed: nothing is damaged
+    }
+    if (json) {
+      fmt::print("{{\"file\":{},\"bytes\":{},\"checksum\":\"{:016x}\",\"ok\":{}}}\n", json_string(file.name), file.size, file.checksum,
+                 status.ok());
+    } else {
+      table.add({file.name, std::to_string(file.size), fmt::format("{:016x}", file.checksum), status.ok() ? "ok" : "damaged"});
+    }
+  }
+  if (!json) {
+    if (const Status printed = table.print(); !printed.ok()) return report(printed.error());
+    fmt::print("\ncheckpoint {}: its manifest and {} of {} files, {} bytes in all, are as they were written\n", manifest->checkpoint,
+               manifest->files.size() - damages.size(), manifest->files.size(), bytes_of(*manifest));
+  }
+  for (const Error& damage : damages) report(damage);
+  if (const Status flushed = flush_output(); !flushed.ok()) return report(flushed.error());
+  return damages.empty() ? kExitDone : kExitFailed;
 }
 
 }  // namespace cli_internal

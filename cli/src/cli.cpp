@@ -17,6 +17,7 @@
 #include "src/checkpoints_verb.hpp"
 #include "src/duration.hpp"
 #include "src/run_verb.hpp"
+#include "src/state_verb.hpp"
 
 namespace tidemark {
 inline namespace v0 {
@@ -149,21 +150,42 @@ class CommandLine {
   }
   // The verbs that every program has.
   void add_common_verbs() {
-    CLI::App* checkpoints = app_.add_subcommand("checkpoints", "Look at checkpoints; only reads");
+    CLI::App* checkpoints = app_.add_subcommand("checkpoints", "Look at checkpoints; all but gc only read");
     checkpoints->require_subcommand(1);
     ls_ = checkpoints->add_subcommand("ls", "List them");
     show_ = checkpoints->add_subcommand("show", "Show one, by default the newest");
-    show_->add_option("id", id_, "Number of the checkpoint")->check(CLI::PositiveNumber);
-    for (CLI::App* verb : {ls_, show_}) {
-      CLI::Option* state = verb->add_option("--state", state_, "Directory of the job's checkpoints");
-      if (state_.empty()) {
-        state->required();
-      } else {
-        state->capture_default_str();
-      }
-      verb->add_flag("--json", json_, "One JSON object per line");
-    }
+    verify_ = checkpoints->add_subcommand("verify", "Read every byte of one, by default the newest");
+    for (CLI::App* verb : {show_, verify_}) verb->add_option("id", id_, "Number of the checkpoint")->check(CLI::PositiveNumber);
+    diff_ = checkpoints->add_subcommand("diff", "Show what changed from one to another");
+    diff_->add_option("from", id_, "Number of the checkpoint before")->check(CLI::PositiveNumber)->required();
+    diff_->add_option("to", to_, "Number of the checkpoint after")->check(CLI::PositiveNumber)->required();
+    gc_ = checkpoints->add_subcommand("gc", "Remove those that a running job would have removed; not beside a running job");
+    gc_->add_flag("--dry-run", dry_run_, "Only say what would be removed");
+    for (CLI::App* verb : {ls_, show_, verify_, diff_, gc_}) add_directory(*verb);
+    add_state_verbs();
     version_ = app_.add_subcommand("version", "Print the version");
+  }
+  // "state get OPERATOR STATE KEY" and its like.
+  void add_state_verbs() {
+    CLI::App* state = app_.add_subcommand("state", "Look into the state of a checkpoint; only reads");
+    state->require_subcommand(1);
+    const auto add = [&](const std::string& word, const std::string& help, StateVerb verb) {
+      CLI::App* added = state->add_subcommand(word, help);
+      state_verbs_.emplace_back(added, verb);
+      add_directory(*added);
+      added->add_option("--checkpoint", id_, "Number of the checkpoint; by default the newest")->check(CLI::PositiveNumber);
+      if (word == "ls") return added;
+      added->add_option("OPERATOR", query_.operator_name, "Name of the operator")->required();
+      added->add_option("STATE", query_.state, "Name of its state")->required();
+      return added;
+    };
+    add("ls", "List operators and states, source positions and watermarks", &list_state);
+    CLI::App* get = add("get", "Show what is kept for one key", &get_state);
+    get->add_option("KEY", query_.key, "A word, a number, or JSON as it is shown")->required();
+    CLI::App* scan = add("scan", "Show the first rows", &scan_state);
+    CLI::App* top_keys = add("top-keys", "Show the keys that take most bytes", &show_top_keys);
+    for (CLI::App* verb : {scan, top_keys}) add_count(*verb, "--limit", query_.limit, "How many at most");
+    add("export", "Print all rows, one JSON object per line", &export_state);
   }
   // A verb of the program's own. "demo fraud" goes below "demo", which must be there; without an action it is such a group.
   CLI::App& add_verb(const std::string& words, const std::string& help, std::function<int()> action) {
@@ -195,8 +217,19 @@ class CommandLine {
       fmt::print("tidemark {}\n", kVersion);
       return kExitDone;
     }
+    const std::optional<CheckpointId> id = id_ == 0 ? std::nullopt : std::optional<CheckpointId>{id_};
     if (*ls_) return list_checkpoints(state_, json_);
-    if (*show_) return show_checkpoint(state_, id_ == 0 ? std::nullopt : std::optional<CheckpointId>{id_}, json_);
+    if (*show_) return show_checkpoint(state_, id, json_);
+    if (*verify_) return verify_checkpoint(state_, id, json_);
+    if (*diff_) return diff_checkpoints(state_, id_, to_, json_);
+    if (*gc_) return collect_checkpoints(state_, dry_run_, json_);
+    for (const auto& [verb, action] : state_verbs_) {
+      if (!*verb) continue;
+      query_.directory = state_;
+      query_.checkpoint = id;
+      query_.json = json_;
+      return action(query_);
+    }
     for (const auto& [verb, action] : actions_) {
       if (*verb) return action();
     }
@@ -206,6 +239,19 @@ class CommandLine {
   }
 
  private:
+  using StateVerb = int (*)(const StateQuery&);
+
+  // Where to look, and how to show it.
+  void add_directory(CLI::App& verb) {
+    CLI::Option* state = verb.add_option("--state", state_, "Directory of the job's checkpoints");
+    if (state_.empty()) {
+      state->required();
+    } else {
+      state->capture_default_str();
+    }
+    verb.add_flag("--json", json_, "One JSON object per line");
+  }
+
   int refuse(const CLI::ParseError& error) {
     std::string message = error.what();
     std::string fix = "see " + program_ + " --help";
@@ -274,6 +320,10 @@ class CommandLine {
   CLI::App* plan_ = nullptr;
   CLI::App* ls_ = nullptr;
   CLI::App* show_ = nullptr;
+  CLI::App* verify_ = nullptr;
+  CLI::App* diff_ = nullptr;
+  CLI::App* gc_ = nullptr;
+  std::vector<std::pair<CLI::App*, StateVerb>> state_verbs_;
   CLI::App* version_ = nullptr;
   std::string state_;
   std::string from_ = "latest";
@@ -288,6 +338,9 @@ class CommandLine {
   bool json_ = false;
   std::string format_ = "text";
   std::uint64_t id_ = 0;
+  std::uint64_t to_ = 0;
+  bool dry_run_ = false;
+  StateQuery query_;
 };
 
 }  // namespace

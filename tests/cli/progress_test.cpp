@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "src/json_text.hpp"
-
 namespace tidemark::cli_internal {
 namespace {
 
@@ -68,11 +66,6 @@ TEST(ShortCount, NeverNeedsMoreThanSixCharacters) {
                                                                                          {7e12, "7.0T"}}) {
     EXPECT_EQ(short_count(count), text) << count;
   }
-}
-
-TEST(JsonText, EscapesWhatJsonForbids) {
-  EXPECT_EQ(json_text("a\"b\\c\n\x01 \xC3\xBC"), "\"a\\\"b\\\\c\\u000a\\u0001 \xC3\xBC\"");
-  EXPECT_EQ(json_text(""), "\"\"");
 }
 
 }  // namespace

@@ -1,0 +1,59 @@
+#pragma once
+// The rows of one state, as JSON.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/core/schema.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace cli_internal {
+
+// What a row's key holds besides the state's number. The views lie in it.
+struct RowKey {
+  EventTime time{};        // of timed states: the end of a slice, the time of a timer or of a record
+  std::uint64_t hash = 0;
+  ByteView key;            // encoded
+  std::uint64_t rest = 0;  // of timers the tag, of buffered records their number
+};
+
+// Reads rows by what the manifest says of their state. Believes nothing of them.
+class RowReader {
+ public:
+  // `state` outlives the reader.
+  explicit RowReader(const StateEntry& state);
+
+  const StateEntry& state() const { return state_; }
+  const Schema& key_schema() const { return key_; }
+  // What all row keys of the state begin with; for a key of an untimed state, what its one row key begins with.
+  Bytes prefix() const;
+  Bytes prefix(std::uint64_t hash, ByteView key) const;
+  // Nothing: no row of this state has such a key.
+  std::optional<RowKey> split(ByteView row_key) const;
+
+  // Bytes that their schema does not write are {"malformed":"hex"}, and counted.
+  std::string key_json(ByteView key);
+  std::string value_json(ByteView value);
+  // {"time":...,"key":...,"tag":...,"number":...,"value":...} with what the kind of the state has of these.
+  std::string row_json(ByteView row_key, ByteView value);
+  std::uint64_t malformed() const { return malformed_; }
+
+  bool has_tag() const { return state_.kind == "timers"; }
+  bool has_number() const { return state_.kind == "buffer"; }
+  bool has_value() const { return !state_.value.empty(); }
+
+ private:
+  std::string shown(const Schema& schema, ByteView bytes);
+
+  const StateEntry& state_;
+  Schema key_;
+  Schema value_;
+  std::uint64_t malformed_ = 0;
+};
+
+}  // namespace cli_internal
+}  // namespace v0
+}  // namespace tidemark
