@@ -80,12 +80,6 @@ class Reconciler {
   Status match_operator(const OperatorEntry& wanted) {
     const OperatorEntry* stored = find_operator(manifest_.operators, wanted.name);
     if (stored != nullptr && contains(drop_state_, wanted.name)) stored = nullptr;
-    if (stored != nullptr && stored->parallelism != wanted.parallelism) {
-      const std::string parallelism = std::to_string(stored->parallelism);
-      return mismatch("operator " + wanted.name + " had another parallelism", "parallelism " + parallelism,
-                      "parallelism " + std::to_string(wanted.parallelism), "state cannot yet be moved between tasks",
-                      "run it with --parallelism " + parallelism);
-    }
     OperatorEntry entry = wanted;
     for (StateEntry& state : entry.states) {
       const StateEntry* old = stored == nullptr ? nullptr : find_state(*stored, state.name);

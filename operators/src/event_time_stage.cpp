@@ -1,5 +1,7 @@
 #include <tidemark/operators/detail/event_time_stage.hpp>
 
+#include <algorithm>
+
 #include <tidemark/core/check.hpp>
 
 namespace tidemark {
@@ -112,6 +114,32 @@ void EventTimeStageBase::save(Bytes& out) const {
 }
 
 Status EventTimeStageBase::load(ByteView saved) {
+  EventTime output;
+  TIDEMARK_TRY(take_saved(saved, output, sent_end_));
+  merger_.restore_output(output);
+  return {};
+}
+
+// The splits of an instance are dealt anew; each goes on with its own generator. What was promised downstream is the least that any
+// instance had promised: an instance that had sent its end promised nothing more.
+Status EventTimeStageBase::load_rescaled(std::span<const ByteView> saved) {
+  EventTime promised = kPlusInfinity;
+  for (const ByteView one : saved) {
+    EventTime output;
+    bool sent_end = false;
+    TIDEMARK_TRY(take_saved(one, output, sent_end));
+    if (!sent_end) promised = std::min(promised, output);
+  }
+  if (promised == kPlusInfinity) {   // all had ended, and will say so again
+    promised = kMinusInfinity;
+    for (std::size_t i = 0; i < merger_.size(); ++i) promised = std::max(promised, merger_.input(i).watermark);
+  }
+  merger_.restore_output(promised);
+  return {};
+}
+
+// Takes the splits of this instance from what one instance had saved.
+Status EventTimeStageBase::take_saved(ByteView saved, EventTime& output, bool& sent_end) {
   const Error damaged{.code = ErrorCode::kCheckpointCorrupt,
                       .message = "the saved watermarks of \"" + context().name + "\" cannot be read"};
   std::uint64_t count = 0;
@@ -124,15 +152,14 @@ Status EventTimeStageBase::load(ByteView saved) {
     if (!take_u32(saved, number) || !generator.load(saved) || !take_time(saved, input.watermark) || !take_u8(saved, flags)) return damaged;
     input.idle = flags & 1;
     input.finished = flags & 2;
-    const std::size_t index = index_of(number);
-    splits_[index].generator = generator;
-    merger_.restore(index, input);
+    const auto mine = std::find_if(splits_.begin(), splits_.end(), [&](const SplitState& split) { return split.number == number; });
+    if (mine == splits_.end()) continue;
+    mine->generator = generator;
+    merger_.restore(static_cast<std::size_t>(mine - splits_.begin()), input);
   }
-  EventTime output;
-  std::uint8_t sent_end = 0;
-  if (!take_time(saved, output) || !take_u8(saved, sent_end) || !saved.empty()) return damaged;
-  merger_.restore_output(output);
-  sent_end_ = sent_end != 0;
+  std::uint8_t ended = 0;
+  if (!take_time(saved, output) || !take_u8(saved, ended) || !saved.empty()) return damaged;
+  sent_end = ended != 0;
   return {};
 }
 

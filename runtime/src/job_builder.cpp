@@ -19,6 +19,14 @@ struct Crossing {
   std::vector<std::shared_ptr<Channel>> channels;   // [from * parallelism + to]; forward: [subtask]
 };
 
+// Who writes to an input of a task.
+struct Feed {
+  Task* to = nullptr;
+  std::size_t input = 0;
+  NodeId from = 0;
+  std::size_t subtask = 0;
+};
+
 class Builder {
  public:
   Builder(const Graph& graph, const BuildOptions& options) : graph_(graph.data()), options_(options) { find_readers(); }
@@ -32,6 +40,15 @@ class Builder {
         TIDEMARK_TRY(fill(*task, head, job, states));
         job.tasks.push_back(std::move(task));
       }
+    }
+    // The quarantine sink may be built before those that feed it.
+    for (const Feed& feed : feeds_) {
+      const auto from = std::find_if(job.tasks.begin(), job.tasks.end(), [&](const std::unique_ptr<Task>& task) {
+        return task->subtask() == feed.subtask && link_of(*task, feed.from) < task->links.size();
+      });
+      TIDEMARK_CHECK(from != job.tasks.end(), "an input without a writer");
+      feed.to->inputs[feed.input].from = from->get();
+      feed.to->inputs[feed.input].from_link = link_of(**from, feed.from);
     }
     return {};
   }
@@ -101,8 +118,9 @@ class Builder {
       const std::size_t p = options_.parallelism;
       for (std::size_t from = 0; from < (crossing.by_key ? p : 1); ++from) {
         auto channel = crossing.by_key ? crossing.channels[from * p + task.subtask()] : crossing.channels[task.subtask()];
-        task.inputs.push_back(
-            {.name = name + "/" + std::to_string(crossing.by_key ? from : task.subtask()), .channel = std::move(channel)});
+        const std::size_t subtask = crossing.by_key ? from : task.subtask();
+        feeds_.push_back({&task, task.inputs.size(), crossing.edge.from, subtask});
+        task.inputs.push_back({.name = name + "/" + std::to_string(subtask), .channel = std::move(channel)});
       }
     }
     for (const NodeId node : order) {
@@ -123,6 +141,7 @@ class Builder {
     const Node& n = graph_.nodes[node];
     Task::Link link;
     link.sink = n.kind == NodeKind::kSink;
+    link.above = task.links.empty() ? 0 : link_of(task, inputs_of(node).front().from);
     if (n.kind == NodeKind::kSource) {
       auto source = std::make_unique<SourceHead>(n.source, *n.outlets[kMainOutlet]);
       task.source = source.get();
@@ -167,6 +186,12 @@ class Builder {
     Operator* op = link.op.get();
     task.links.push_back(std::move(link));
     return op;
+  }
+
+  std::size_t link_of(const Task& task, NodeId node) const {
+    const auto found = std::find_if(task.links.begin(), task.links.end(),
+                                    [&](const Task::Link& link) { return link.context->name == graph_.nodes[node].name; });
+    return static_cast<std::size_t>(found - task.links.begin());
   }
 
   void connect(Task& task, NodeId node, std::size_t outlet, Operator& op, const std::map<NodeId, Operator*>& made) {
@@ -214,6 +239,7 @@ class Builder {
   std::vector<std::vector<Edge>> inputs_;
   std::vector<std::vector<std::pair<std::size_t, NodeId>>> readers_;   // by node: (outlet, reading node)
   std::vector<Crossing> crossings_;
+  std::vector<Feed> feeds_;
 };
 
 }  // namespace

@@ -120,7 +120,27 @@ Status restore_rows(StateStore& store, BuiltJob& job, const KeySpace& space, std
   });
 }
 
-Status restore_tasks(BuiltJob& job, const Manifest& manifest) {
+bool is_rescaled(const Manifest& manifest, std::uint32_t parallelism) {
+  return std::any_of(manifest.operators.begin(), manifest.operators.end(),
+                     [&](const OperatorEntry& entry) { return entry.parallelism != parallelism; });
+}
+
+// Whole key groups have moved with their rows; what operators save besides is dealt anew (K5).
+Status restore_rescaled_tasks(BuiltJob& job, const Manifest& manifest) {
+  std::vector<const TaskEntry*> entries;
+  for (const TaskEntry& entry : manifest.tasks) entries.push_back(&entry);
+  std::stable_sort(entries.begin(), entries.end(), [](const TaskEntry* a, const TaskEntry* b) { return a->subtask < b->subtask; });
+  Task::SavedOperators saved;
+  for (const TaskEntry* entry : entries) {
+    for (const OperatorMeta& meta : entry->operators) saved[meta.operator_name].push_back(&meta);
+  }
+  for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_rescaled(saved));
+  for (auto& task : job.tasks) task->derive_inputs();
+  return {};
+}
+
+Status restore_tasks(BuiltJob& job, const Manifest& manifest, std::uint32_t parallelism) {
+  if (is_rescaled(manifest, parallelism)) return restore_rescaled_tasks(job, manifest);
   for (auto& task : job.tasks) {
     const auto entry = std::find_if(manifest.tasks.begin(), manifest.tasks.end(),
                                     [&](const TaskEntry& each) { return each.task == task->stage() && each.subtask == task->subtask(); });
@@ -234,7 +254,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   TIDEMARK_ASSIGN(prepared.job, build_job(graph, build, std::move(splits), plan.operators));
   if (manifest != nullptr) {
     TIDEMARK_TRY(restore_rows(*prepared.facts.store, prepared.job, build.key_space, options.parallelism));
-    TIDEMARK_TRY(restore_tasks(prepared.job, *manifest));
+    TIDEMARK_TRY(restore_tasks(prepared.job, *manifest, options.parallelism));
   }
   for (auto& task : prepared.job.tasks) {
     for (Task::Link& link : task->links) TIDEMARK_TRY(link.op->started());

@@ -31,8 +31,9 @@ Status SourceHead::open_splits(std::vector<Split> splits, std::vector<SplitListe
 
 SourceHead::Found SourceHead::read() {
   if (end_sent_) return Found::kEnded;
-  if (ended_split_) {
-    const std::uint32_t split = *std::exchange(ended_split_, std::nullopt);
+  if (!ended_splits_.empty()) {
+    const std::uint32_t split = ended_splits_.back();
+    ended_splits_.pop_back();
     for (SplitListener* listener : listeners_) (void)listener->split_ended(split);
     return Found::kSomething;
   }
@@ -56,12 +57,12 @@ SourceHead::Found SourceHead::read() {
       open.split.position = open.reader->position();
       open.split.finished = true;
       open.reader = nullptr;
-      ended_split_ = open.split.number;
+      ended_splits_.push_back(open.split.number);
     }
     const bool delivered = !batch_->empty();
     // What is at hand was delivered; the watermark follows it at once, so that a quiet stream is not delayed (W4 b).
     if (open.waits && (delivered || !was_waiting)) waiting_split_ = open.split.number;
-    if (delivered || ended_split_ || waiting_split_ || *found == PollResult::kRecords) {
+    if (delivered || !ended_splits_.empty() || waiting_split_ || *found == PollResult::kRecords) {
       (void)refusals_.flush();
       if (delivered) (void)main().emit(*batch_);
       return Found::kSomething;
@@ -116,20 +117,37 @@ std::vector<SourceHead::Split> SourceHead::splits() const {
 Progress SourceHead::on_batch(BatchBase&) { TIDEMARK_CHECK(false, "a source has no input"); }
 
 void SourceHead::save(Bytes& out) const {
+  append_u8(out, static_cast<std::uint8_t>(infinity_sent_ | end_sent_ << 1));
   // A barrier can come between the last batch of a split and the word that it ended: what is owed is owed after a restore, too.
-  append_u8(out, static_cast<std::uint8_t>(infinity_sent_ | end_sent_ << 1 | ended_split_.has_value() << 2));
-  if (ended_split_) append_u32(out, *ended_split_);
+  append_varint(out, ended_splits_.size());
+  for (const std::uint32_t split : ended_splits_) append_u32(out, split);
+}
+
+Status SourceHead::take_saved(ByteView saved, std::uint8_t& flags, std::vector<std::uint32_t>& ended) const {
+  std::uint64_t count = 0;
+  bool readable = take_u8(saved, flags) && take_varint(saved, count);
+  for (std::uint64_t i = 0; readable && i < count; ++i) readable = take_u32(saved, ended.emplace_back());
+  if (readable && saved.empty()) return {};
+  return Error{.code = ErrorCode::kCheckpointCorrupt, .message = "the saved state of source \"" + context().name + "\" cannot be read"};
 }
 
 Status SourceHead::load(ByteView saved) {
   std::uint8_t flags = 0;
-  std::uint32_t split = 0;
-  if (!take_u8(saved, flags) || ((flags & 4) != 0 && !take_u32(saved, split)) || !saved.empty()) {
-    return Error{.code = ErrorCode::kCheckpointCorrupt, .message = "the saved state of source \"" + context().name + "\" cannot be read"};
-  }
+  TIDEMARK_TRY(take_saved(saved, flags, ended_splits_));
   infinity_sent_ = flags & 1;
   end_sent_ = flags & 2;
-  if (flags & 4) ended_split_ = split;
+  return {};
+}
+
+// An end that was sent is sent again: other tasks than those that had it may have to hear of it now.
+Status SourceHead::load_rescaled(std::span<const ByteView> saved) {
+  for (const ByteView one : saved) {
+    std::uint8_t flags = 0;
+    TIDEMARK_TRY(take_saved(one, flags, ended_splits_));
+  }
+  std::erase_if(ended_splits_, [this](std::uint32_t number) {
+    return std::none_of(splits_.begin(), splits_.end(), [number](const OpenSplit& open) { return open.split.number == number; });
+  });
   return {};
 }
 

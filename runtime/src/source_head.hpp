@@ -43,6 +43,7 @@ class SourceHead final : public Operator {
   Progress on_batch(BatchBase& batch) override;
   void save(Bytes& out) const override;
   Status load(ByteView saved) override;
+  Status load_rescaled(std::span<const ByteView> saved) override;
 
  private:
   struct OpenSplit {
@@ -51,6 +52,7 @@ class SourceHead final : public Operator {
     bool waits = false;                        // nothing at hand at the last poll
   };
   Result<PollResult> poll(OpenSplit& open);
+  Status take_saved(ByteView saved, std::uint8_t& flags, std::vector<std::uint32_t>& ended) const;
 
   std::shared_ptr<SourceBase> source_;
   std::unique_ptr<BatchBase> batch_;
@@ -59,7 +61,7 @@ class SourceHead final : public Operator {
   std::vector<Refused> refused_;
   Refusals refusals_;
   std::size_t next_ = 0;
-  std::optional<std::uint32_t> ended_split_;   // to be told, when those below have taken its last batch
+  std::vector<std::uint32_t> ended_splits_;    // to be told, when those below have taken their last batches; more than one after a rescale
   std::optional<std::uint32_t> waiting_split_;
   bool infinity_sent_ = false;
   bool end_sent_ = false;

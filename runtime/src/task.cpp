@@ -52,6 +52,48 @@ Status Task::restore(const TaskEntry& entry) {
   return {};
 }
 
+Status Task::restore_rescaled(const SavedOperators& saved) {
+  EventTime least = kPlusInfinity;   // of what the instances of the head had been given
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const auto found = saved.find(links[i].context->name);
+    if (found == saved.end()) {
+      return Error{.code = ErrorCode::kStateMismatch,
+                   .message = "the checkpoint does not know \"" + links[i].context->name + "\"",
+                   .why = "a job can change its parallelism or its stages, but not both at once",
+                   .fix = "start the job as it was with the new parallelism, or the new job with the old parallelism"};
+    }
+    std::vector<ByteView> states;
+    for (const OperatorMeta* meta : found->second) {
+      states.push_back(meta->state);
+      if (i == 0) least = std::min(least, meta->watermark);
+    }
+    TIDEMARK_TRY(links[i].op->load_rescaled(states));
+  }
+  // A keyed operator had one watermark in all its tasks. A union had one in each: what all of them had passed on is the least.
+  const EventTime of_head = links.front().op->watermark();
+  merger_ = WatermarkMerger{inputs.size()};
+  merger_.restore_output(of_head == kMinusInfinity ? least : of_head);
+  return {};
+}
+
+// An input's watermark is what the task above it has passed on.
+void Task::derive_inputs() {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const EventTime forwarded = inputs[i].from->forwarded_watermark(inputs[i].from_link);
+    // +infinity never travels between tasks: an input that had ended will end again.
+    merger_.restore(i, {.watermark = forwarded == kPlusInfinity ? merger_.output() : forwarded});
+  }
+}
+
+// What has gone out behind a link.
+EventTime Task::forwarded_watermark(std::size_t link) const {
+  if (source == nullptr) return merger_.output();
+  for (;; link = links[link].above) {
+    if (const auto* stage = dynamic_cast<const SplitListener*>(links[link].op.get())) return stage->sent_watermark();
+    if (links[link].above == link) return kMinusInfinity;
+  }
+}
+
 void Task::inject_barrier(CheckpointId id, bool then_pause) {
   {
     const std::lock_guard lock(mail_mutex_);
@@ -343,7 +385,7 @@ void Task::publish_gauges() {
   EventTime watermark = merger_.output();
   if (source != nullptr) {
     for (const Link& link : links) {
-      if (const auto* listener = dynamic_cast<const SplitListener*>(link.op.get())) watermark = listener->watermark();
+      if (const auto* listener = dynamic_cast<const SplitListener*>(link.op.get())) watermark = listener->sent_watermark();
     }
   }
   gauges_.records_in.store(in, std::memory_order_relaxed);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,11 +44,14 @@ class Task final : public Stepped {
     std::unique_ptr<OperatorContext> context;
     std::unique_ptr<StateBackend> backend;      // null: has no state
     std::unique_ptr<Operator> op;
+    std::size_t above = 0;                      // the link that feeds this one; the head's own index at the head
     bool sink = false;
   };
   struct Input {
     std::string name;
     std::shared_ptr<Channel> channel;
+    const Task* from = nullptr;                 // who writes to it, and behind which link
+    std::size_t from_link = 0;
     CheckpointId barrier = 0;                   // the last barrier that came
     bool waits = false;                         // for the barriers of the others
   };
@@ -74,6 +78,11 @@ class Task final : public Stepped {
   StepBudget& budget() { return budget_; }
   void begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory);
   Status restore(const TaskEntry& entry);
+  // What all tasks of the job had saved of each operator, in the order of their subtasks.
+  using SavedOperators = std::map<std::string, std::vector<const OperatorMeta*>>;
+  // Instead of restore(), at another parallelism than that of the checkpoint (K5): first in all tasks, then derive_inputs() in all.
+  Status restore_rescaled(const SavedOperators& saved);
+  void derive_inputs();
 
   // --- messages, from any thread ---
   // Sources: put barrier `id` into the stream; with `then_pause` read nothing more after it.
@@ -103,6 +112,7 @@ class Task final : public Stepped {
     bool end = false;
   };
 
+  EventTime forwarded_watermark(std::size_t link) const;
   void take_mail();
   bool writers_blocked();
   bool resume_pending();

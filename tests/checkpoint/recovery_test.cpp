@@ -223,6 +223,15 @@ TEST(Recovery, CommitsWhatAFinishedJobHasLeftPending) {
   EXPECT_EQ(plan.recommit.size(), 2U);
 }
 
+TEST(Recovery, GoesOnAtAnotherParallelism) {   // K5
+  JobFacts job = sample_job();
+  for (OperatorEntry& entry : job.operators) entry.parallelism = 5;
+  const RecoveryPlan plan = planned(holding({complete(7)}), job);
+  EXPECT_EQ(plan.answer, Answer::kRestore);
+  EXPECT_EQ(plan.restored, planned(holding({complete(7)}), sample_job()).restored);
+  for (const OperatorEntry& entry : plan.operators) EXPECT_EQ(entry.parallelism, 5U);   // what the next manifest says
+}
+
 TEST(Recovery, RefusesADrainedCheckpointUnlessAsked) {   // C9
   Manifest manifest = sample_manifest();
   manifest.drained = true;
@@ -256,8 +265,6 @@ TEST(Recovery, RefusesAJobThatDiffersFromTheCheckpoint) {
       {"another job", [](JobFacts& job) { job.job = "frauds"; }, ErrorCode::kForeignLineage, {"clicks", "frauds"}},
       {"key groups", [](JobFacts& job) { job.key_groups = 64; }, ErrorCode::kStateMismatch, {"128", "64"}},
       {"seed", [](JobFacts& job) { job.seed = 5; }, ErrorCode::kStateMismatch, {"5", "1234605616436508552"}},
-      {"parallelism", [](JobFacts& job) { job.operators[1].parallelism = 4; }, ErrorCode::kStateMismatch,
-       {"per_user", "parallelism 2", "parallelism 4", "--parallelism 2"}},
       {"schema (K9)",
        [](JobFacts& job) {
          job.operators[1].states[0].fingerprint = 1;

@@ -181,14 +181,15 @@ class Run(JobTest):
         self.assertIsNone(first.poll())
         self.assertEqual(self.stop(first), 130)
 
-    def test_another_parallelism_is_refused(self):
-        job = self.start("job", "--parallelism", 2, "--pace", 1000, "--checkpoint-every", "50ms")
-        self.wait_for_checkpoint("job")
-        self.stop(job)
-        before = tree(self.out("job"))
-        self.assert_error(self.run_job("job", "--parallelism", 3), "TM0203", 3, "parallelism 2", "parallelism 3", "  why  : ", "  fix  : ")
-        self.assertEqual(tree(self.out("job")), before)
+    def test_a_job_goes_on_at_any_other_parallelism(self):
+        self.run_well("unbroken")
+        for number, (parallelism, end) in enumerate(((2, signal.SIGINT), (3, signal.SIGKILL), (1, signal.SIGKILL), (7, signal.SIGINT)), 1):
+            job = self.start("job", "--parallelism", parallelism, "--pace", 500, "--checkpoint-every", "50ms")
+            self.wait_for_checkpoint("job", 2 * number)
+            job.send_signal(end)
+            job.wait(timeout=PATIENCE_S)
         self.run_well("job", "--parallelism", 2)
+        self.assertEqual(results(self.out("job")), results(self.out("unbroken")))
 
     def test_a_fresh_start_into_old_results_is_refused(self):
         self.run_well("job")

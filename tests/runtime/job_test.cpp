@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <functional>
+#include <iterator>
+#include <set>
 #include <thread>
 
 #include <tidemark/runtime/runtime.hpp>
@@ -72,7 +77,7 @@ TEST(Job, KeepsTheResultsOfOneKeyInEventTimeOrder) {   // D3, P3
 TEST(Job, GoesOnAfterAStopAsIfNothingHadHappened) {   // C9, C3
   const Splits splits = make_payments(9, 3, 20000);
   const Expected expected = model(splits);
-  for (const std::uint32_t parallelism : {1U, 2U, 3U}) {
+  for (const std::uint32_t parallelism : {1U, 2U, 3U, 64U}) {   // 23 keys: most of 64 tasks have none
     test_support::TemporaryDirectory directory;
     MemorySink<Line> lines;
     MemorySink<Line> late;
@@ -103,7 +108,7 @@ TEST(Job, GoesOnAfterAStopAsIfNothingHadHappened) {   // C9, C3
 TEST(Job, WritesWhatAnUnbrokenRunWritesWhenItIsCutOffAgainAndAgain) {   // C1, C6, promise 1
   const Splits splits = make_payments(10, 3, 20000);
   const Expected expected = model(splits);
-  for (const std::uint32_t parallelism : {1U, 2U, 3U}) {
+  for (const std::uint32_t parallelism : {1U, 2U, 3U, 64U}) {   // 23 keys: most of 64 tasks have none
     test_support::TemporaryDirectory directory;
     MemorySink<Line> lines;
     MemorySink<Line> late;
@@ -207,25 +212,83 @@ TEST(Job, RefusesAStateDirectoryThatAnotherRuntimeOwns) {   // fault F09
   EXPECT_EQ(second.error().code, ErrorCode::kDirectoryInUse);
 }
 
-TEST(Job, RefusesToRestoreAtAnotherParallelism) {
-  const Splits splits = make_payments(14, 2, 20000);
+// The first lines that only one of two sorted lists has.
+std::string difference(const std::vector<Line>& got, const std::vector<Line>& expected) {
+  std::vector<Line> extra, missing;
+  std::set_difference(got.begin(), got.end(), expected.begin(), expected.end(), std::back_inserter(extra));
+  std::set_difference(expected.begin(), expected.end(), got.begin(), got.end(), std::back_inserter(missing));
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(extra.size(), 5); ++i) text += "extra: " + extra[i].key + " " + extra[i].text + "\n";
+  for (std::size_t i = 0; i < std::min<std::size_t>(missing.size(), 5); ++i) {
+    text += "missing: " + missing[i].key + " " + missing[i].text + "\n";
+  }
+  return text;
+}
+
+// Starts the job again and again, each time at another parallelism, and ends each start by a stop or by cutting it off.
+// Adds up in `restores` how many checkpoints it went on from.
+void expect_the_same_at_changing_parallelism(std::uint64_t seed, const Splits& splits, std::size_t& restores,
+                                             const std::function<Graph(const MemorySink<Line>&, const MemorySink<Line>&)>& graph) {
+  const Expected expected = model(splits);
+  SeededRandom random(seed);
   test_support::TemporaryDirectory directory;
   MemorySink<Line> lines;
   MemorySink<Line> late;
-  RuntimeOptions options = options_for({2, 2, 50});
-  options.state_directory = directory.path() + "/state";
-  {
-    auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
-    ASSERT_TRUE(runtime.ok());
-    (*runtime)->request_stop();
-    ASSERT_EQ((*runtime)->wait().state, JobState::kStopped);
+  JobState state = JobState::kRunning;
+  std::set<CheckpointId> restored;
+  std::string history;
+  for (int start = 0; state != JobState::kFinished; ++start) {
+    ASSERT_LT(start, 100);
+    constexpr std::array<std::uint32_t, 7> kParallelisms = {1, 2, 3, 1, 7, 128, 2};
+    RuntimeOptions options = options_for({kParallelisms[random.next() % kParallelisms.size()], 2, 50});
+    options.state_directory = directory.path() + "/state";
+    options.checkpoint_every = 1ms;
+    auto runtime = Runtime::start(graph(lines, late), options);
+    ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+    restored.insert((*runtime)->start_report().restored_checkpoint);
+    history += " " + std::to_string(options.parallelism);
+    if (start < 14) {
+      const std::uint64_t checkpoints = random.next() % 2;
+      while ((*runtime)->snapshot().checkpoints < checkpoints && !(*runtime)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
+      if (random.next() % 2 == 0) {
+        (*runtime)->request_stop();
+      } else {
+        (*runtime)->request_cancel();
+      }
+    }
+    const JobResult result = (*runtime)->wait();
+    ASSERT_NE(result.state, JobState::kFailed) << result.error->describe();
+    state = result.state;
   }
-  const std::size_t committed = lines.committed().size();
-  options.parallelism = 3;
-  auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
-  ASSERT_FALSE(runtime.ok());
-  EXPECT_NE(runtime.error().describe().find("parallelism"), std::string::npos) << runtime.error().describe();
-  EXPECT_EQ(lines.committed().size(), committed);
+  restores += restored.size() - restored.count(0);
+  EXPECT_EQ(difference(sorted(lines.committed()), expected.lines), "") << "seed " << seed << ", parallelism" << history;
+  EXPECT_EQ(difference(sorted(late.committed()), expected.late), "") << "seed " << seed << ", parallelism" << history;
+}
+
+TEST(Job, WritesTheSameWhenItsParallelismChangesFromStartToStart) {   // K5, D1
+  std::size_t restores = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Splits splits = make_payments(14 + seed, 3, 60000);
+    splits[seed % 3].resize(seed * 1000);   // a split that ends long before the others
+    expect_the_same_at_changing_parallelism(seed, splits, restores, [&](const MemorySink<Line>& lines, const MemorySink<Line>& late) {
+      return make_graph(memory_source(splits), lines.sink(), late.sink());
+    });
+  }
+  EXPECT_GT(restores, 10U);
+}
+
+TEST(Job, WritesTheSameWhenTheParallelismOfAUnionChanges) {   // K5, P1
+  std::size_t restores = 0;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    Splits splits = make_payments(30 + seed, 4, 40000);
+    splits[seed % 4].resize(2000);
+    const Splits first{splits[0], splits[1], splits[2]};
+    const Splits second{splits[3]};
+    expect_the_same_at_changing_parallelism(seed, splits, restores, [&](const MemorySink<Line>& lines, const MemorySink<Line>& late) {
+      return make_graph_of_two(memory_source(first), memory_source(second), lines.sink(), late.sink());
+    });
+  }
+  EXPECT_GT(restores, 5U);
 }
 
 TEST(Job, NamesTheProblemWhenItsOptionsMakeNoSense) {

@@ -6,14 +6,19 @@
 
 namespace tidemark::payments {
 
-Graph make_graph(const Source<Payment>& source, const Sink<Line>& lines, const Sink<Line>& late) {
-  Graph graph;
-  auto keyed = graph.from("payments", source)
-                   .filter([](const Payment& payment) { return payment.amount != 13; })
-                   .with_event_time(&Payment::time, {.out_of_orderness = std::chrono::microseconds{kDisorder}})
-                   .key_by(&Payment::account);
+namespace {
+
+auto timed(Graph& graph, const char* name, const Source<Payment>& source) {
+  return graph.from(name, source)
+      .filter([](const Payment& payment) { return payment.amount != 13; })
+      .with_event_time(&Payment::time, {.out_of_orderness = std::chrono::microseconds{kDisorder}});
+}
+
+template <class Stream>
+void add_stages(Stream payments, const Sink<Line>& lines, const Sink<Line>& late) {
+  auto keyed = payments.key_by(&Payment::account);
   auto windows = keyed.window(tumbling(std::chrono::microseconds{kWindow})).aggregate("per_window", count(), sum(&Payment::amount));
-  auto totals = keyed.process<Line>(
+  auto totals = keyed.template process<Line>(
       "totals",
       [](const Payment& payment, Total& total, ProcessContext<std::int64_t>&, Collector<Line>& out) {
         total.sum += payment.amount;
@@ -35,6 +40,20 @@ Graph make_graph(const Source<Payment>& source, const Sink<Line>& lines, const S
         return Line{std::to_string(dropped.record.account), "late " + std::to_string(dropped.record.id)};
       })
       .to("late", late);
+}
+
+}  // namespace
+
+Graph make_graph(const Source<Payment>& source, const Sink<Line>& lines, const Sink<Line>& late) {
+  Graph graph;
+  add_stages(timed(graph, "payments", source), lines, late);
+  return graph;
+}
+
+Graph make_graph_of_two(const Source<Payment>& first, const Source<Payment>& second, const Sink<Line>& lines, const Sink<Line>& late) {
+  Graph graph;
+  auto payments = timed(graph, "first", first);
+  add_stages(payments.union_with(timed(graph, "second", second)), lines, late);
   return graph;
 }
 

@@ -60,6 +60,8 @@ struct Total {
 
 // The job: windows and totals become lines of one sink, records too late for their window lines of another.
 Graph make_graph(const Source<Payment>& source, const Sink<Line>& lines, const Sink<Line>& late);
+// The same over two sources whose streams are united.
+Graph make_graph_of_two(const Source<Payment>& first, const Source<Payment>& second, const Sink<Line>& lines, const Sink<Line>& late);
 
 struct Expected {
   std::vector<Line> lines;   // sorted

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -124,7 +125,8 @@ inline constexpr std::size_t kQuarantineOutlet = 1;
 inline constexpr std::size_t kLateOutlet = 2;
 inline constexpr std::size_t kFirstSideOutlet = 3;
 
-// Call order: open() once, which registers all state; then, on a restore, load() and the rows of the state; then started(); then elements.
+// Call order: open() once, which registers all state; then, on a restore, load() (or load_rescaled()) and the rows of the state; then
+// started(); then elements.
 class Operator : public Receiver {
  public:
   explicit Operator(std::size_t outlets = 1) : outlets_(outlets) {}
@@ -152,6 +154,11 @@ class Operator : public Receiver {
     (void)saved;
     return {};
   }
+  // Instead of load(), at another parallelism than that of the checkpoint (K5): what each instance of the operator had saved. An instance
+  // takes what is now its own. By default they all had saved the same.
+  virtual Status load_rescaled(std::span<const ByteView> saved) { return load(saved.front()); }
+  // The last one that the operator was given, if it remembers that.
+  virtual EventTime watermark() const { return kMinusInfinity; }
   // Sinks: closes the epoch at the barrier. Others: nothing.
   virtual EpochSeal seal(CheckpointId epoch) {
     (void)epoch;
@@ -184,7 +191,7 @@ class SplitListener {
   // The source waits and has nothing more at hand for this split (W4 b).
   virtual Progress split_waits(std::uint32_t split) = 0;
   // The last watermark that was handed on.
-  virtual EventTime watermark() const = 0;
+  virtual EventTime sent_watermark() const = 0;
   // The split is finished (W13, W14).
   virtual Progress split_ended(std::uint32_t split) = 0;
 };

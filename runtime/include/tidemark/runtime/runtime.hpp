@@ -38,8 +38,7 @@ struct RuntimeOptions {
   std::string job_name = "job";
   // Where checkpoints live. Empty: none are taken, nothing survives the process, and sinks commit once, at the end of the input.
   std::string state_directory{};
-  // Tasks per stage, at most the number of key groups (128). The output does not depend on it. A restore must use the same (until rescaling
-  // comes).
+  // Tasks per stage, at most the number of key groups (128). The output does not depend on it, and it may change from start to start.
   std::uint32_t parallelism = 1;
   // Threads for the tasks; 0: as many as the parallelism, but no more than the machine has cores.
   std::uint32_t workers = 0;

@@ -37,19 +37,21 @@ class EventTimeStageBase : public Operator, public SplitListener {
   Status open(OperatorContext& context) override;
   void splits_assigned(const std::vector<std::uint32_t>& splits) override;
   std::uint32_t records_until_watermark(std::uint32_t split) const override;
-  EventTime watermark() const override { return merger_.output(); }
+  EventTime sent_watermark() const override { return merger_.output(); }
   Progress split_waits(std::uint32_t split) override;
   Progress split_ended(std::uint32_t split) override;
   Progress on_watermark(EventTime watermark) override;
   bool pending() const override { return watermark_owed_ || rest_from_ < batch_end_; }
   void save(Bytes& out) const override;
   Status load(ByteView saved) override;
+  Status load_rescaled(std::span<const ByteView> saved) override;
 
  protected:
   struct SplitState {
     std::uint32_t number = 0;
     WatermarkGenerator generator;
   };
+  Status take_saved(ByteView saved, EventTime& output, bool& sent_end);
   SplitState& state_of(std::uint32_t split);
   std::size_t index_of(std::uint32_t split) const;
   // Steps the generator over the times from `begin` up to the next watermark that is due, and lists the records behind (indices count from

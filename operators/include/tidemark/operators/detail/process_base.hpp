@@ -48,6 +48,7 @@ class ProcessBase : public Operator {
     return {};
   }
 
+  EventTime watermark() const final { return watermark_; }
   void save(Bytes& out) const override { append_time(out, watermark_); }
   Status load(ByteView saved) override {
     if (take_time(saved, watermark_) && saved.empty()) {

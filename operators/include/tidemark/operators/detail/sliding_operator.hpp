@@ -128,7 +128,10 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       bool complete = false;
       switch (stage_) {
         case Stage::kChoose:
-          if (!choose_window()) return Fired::kAll;
+          if (!choose_window()) {
+            drop_reached();
+            return Fired::kAll;
+          }
           complete = true;
           break;
         case Stage::kReset: complete = reset(work); break;
@@ -147,6 +150,18 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       at_ = 0;
       if (end && this->end_firing()) return Fired::kSome;
     }
+  }
+
+  // Also where there was nothing to drop: dropped_through says the same in every task, since the manifest keeps the least.
+  void drop_reached() {
+    EventTime gone = kPlusInfinity;
+    if (this->watermark() != kPlusInfinity) {
+      const std::int64_t next = slicing_.first_window_after(this->watermark());
+      if (next == Slicing::kBeforeAll) return;
+      gone = slicing_.slice_end(next - 1);
+    }
+    this->slices().drop_through(gone);
+    stragglers_->drop_through(gone);
   }
 
   // The next window that is due and not empty.

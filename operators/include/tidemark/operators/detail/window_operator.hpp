@@ -89,6 +89,7 @@ class WindowOperator : public Operator {
     return Operator::on_watermark(watermark_);
   }
 
+  EventTime watermark() const final { return watermark_; }
   // All of it is keyed but the watermark, which is the same in every task of the operator at a barrier (K5).
   void save(Bytes& out) const override { append_time(out, watermark_); }
   Status load(ByteView saved) override {
@@ -115,7 +116,6 @@ class WindowOperator : public Operator {
   // Goes on firing what is due at watermark(). Called until it answers kAll.
   virtual Fired fire_some() = 0;
 
-  EventTime watermark() const { return watermark_; }
   EventTime decision_watermark(EventTime as_of) const { return std::max(as_of, watermark_); }
   const WindowSpec& spec() const { return spec_; }
   Aggregate& aggregate() { return aggregate_; }
