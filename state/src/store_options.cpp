@@ -137,9 +137,9 @@ rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& op
   result.paranoid_checks = true;
   result.max_background_jobs = options.background_threads;
   result.max_subcompactions = 1;
-  // A checkpoint adds a few files, all of which span the whole range of hashes: merging them at each fourth would rewrite five times what
-  // changed.
-  result.level0_file_num_compaction_trigger = 16;
+  // A checkpoint adds a file or a few, all of which span the whole range of hashes. Measured with 10 million keys of which 1 % change in each
+  // checkpoint: merging them at every 16th wrote 4.0 times what changed, at every 24th 3.0, at every 32nd 2.5.
+  result.level0_file_num_compaction_trigger = 32;
   result.level0_slowdown_writes_trigger = 1 << 20;   // nothing is written but by ingestion
   result.level0_stop_writes_trigger = 1 << 20;
   result.max_open_files = -1;               // every footer is read when the store is opened, and none later
