@@ -137,8 +137,8 @@ rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& op
   result.paranoid_checks = true;
   result.max_background_jobs = options.background_threads;
   result.max_subcompactions = 1;
-  // A checkpoint adds a file or a few, all of which span the whole range of hashes. Measured with 10 million keys of which 1 % change in each
-  // checkpoint: merging them at every 16th wrote 4.0 times what changed, at every 24th 3.0, at every 32nd 2.5.
+  // A checkpoint adds a file or a few, all of which span the whole range of hashes. Measured with 10 million keys of which 1 % change in
+  // each checkpoint: merging them at every 16th wrote 4.0 times what changed, at every 24th 3.0, at every 32nd 2.5.
   result.level0_file_num_compaction_trigger = 32;
   result.level0_slowdown_writes_trigger = 1 << 20;   // nothing is written but by ingestion
   result.level0_stop_writes_trigger = 1 << 20;
