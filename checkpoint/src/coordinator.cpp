@@ -169,6 +169,14 @@ CoordinatorActions Coordinator::on_abort_settled(CheckpointId id, SteadyTime now
   return actions;
 }
 
+CoordinatorActions Coordinator::on_checkpoint_wanted(SteadyTime now) {
+  CoordinatorActions actions;
+  if (phase_ != Phase::kIdle || failures_ > 0) return actions;   // one that fails is not tried again any sooner
+  due_ = std::min(due_, now);
+  begin_if_due(now, actions);
+  return actions;
+}
+
 CoordinatorActions Coordinator::on_stop_requested(bool drain, SteadyTime now) {
   CoordinatorActions actions;
   // At the end of the input there is nothing left to stop or to drain: the job finishes.

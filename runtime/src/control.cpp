@@ -129,6 +129,26 @@ void Control::on_task_failed(std::size_t task, Error error, bool broken_invarian
   });
 }
 
+void Control::on_memory_spent() {
+  post([this] {
+    if (!ended_) carry_out(coordinator_.on_checkpoint_wanted(now()));
+  });
+}
+
+void Control::on_checked(Status status) {
+  post([this, status = std::move(status)] {
+    if (ended_) return;
+    if (status.ok()) {
+      facts_.being_checked = 0;
+      return;
+    }
+    Error error = status.error();
+    error.why = "the job was restored from checkpoint " + std::to_string(facts_.being_checked) + ", whose files were read whole only now";
+    error.fix = "restore from a copy of that checkpoint, or start again from an older one with sinks of its own";
+    carry_out(coordinator_.on_task_failed(0, std::move(error)));
+  });
+}
+
 void Control::request_stop() {
   post([this] {
     if (!ended_) carry_out(coordinator_.on_stop_requested(false, now()));
@@ -253,9 +273,13 @@ void Control::collect_garbage(CheckpointId committed) {
   if (facts_.checkpoints == nullptr) return;
   const auto directory = facts_.checkpoints->read();
   if (!directory.ok()) return options_.logger.warning("old checkpoints cannot be listed: " + directory.error().message);
-  const Deletions deletions = choose_deletions(
-      *directory,
-      {.lineage = facts_.manifest.lineage, .attempt = facts_.manifest.attempt, .committed = committed, .in_use = {}, .retain = 2});
+  std::vector<CheckpointId> in_use;
+  if (facts_.being_checked != 0) in_use.push_back(facts_.being_checked);
+  const Deletions deletions = choose_deletions(*directory, {.lineage = facts_.manifest.lineage,
+                                                            .attempt = facts_.manifest.attempt,
+                                                            .committed = committed,
+                                                            .in_use = std::move(in_use),
+                                                            .retain = 2});
   if (const Status status = facts_.checkpoints->remove_all(deletions); !status.ok()) {
     options_.logger.warning("an old checkpoint cannot be removed: " + status.error().message);
   }

@@ -38,6 +38,7 @@ struct ControlFacts {
   Manifest manifest;                       // what stays the same from checkpoint to checkpoint
   CheckpointId next_checkpoint = 1;
   CheckpointId completed = 0;
+  CheckpointId being_checked = 0;          // restored and not yet verified to its last byte (R3); kept until then. 0: none
 };
 
 class Control {
@@ -54,6 +55,9 @@ class Control {
   void on_snapshot(TaskSnapshot snapshot, std::optional<Error> error);
   void on_task_ended(std::size_t task);
   void on_task_failed(std::size_t task, Error error, bool broken_invariant);
+  void on_memory_spent();
+  // How the background check of the restored checkpoint ended.
+  void on_checked(Status status);
   void request_stop();
   void request_cancel();
 

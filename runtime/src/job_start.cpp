@@ -35,6 +35,8 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
   if (options.max_batch < 1 || options.max_batch > 65536)
     return refuse("max_batch must lie between 1 and 65536", "leave it at its default of 1000");
   if (options.checkpoint_every.count() < 0) return refuse("checkpoint_every must not be negative", "zero means: only the final checkpoint");
+  if (options.memory != 0 && options.state_directory.empty())
+    return refuse("memory is bounded, but there is no state directory for what leaves it", "set state_directory, or memory to 0");
   if (options.queue_bytes == 0) return refuse("queue_bytes must be positive", "leave it at its default of 256 KiB");
   return {};
 }
@@ -87,37 +89,80 @@ Result<std::vector<JobSplit>> find_splits(const GraphData& graph, const Manifest
   return splits;
 }
 
-// Gives every row of the store to the task that owns its key group.
-Status restore_rows(StateStore& store, BuiltJob& job, const KeySpace& space, std::uint32_t parallelism) {
+// How the job's memory is dealt out. Measured parts of what is not hot tables: blocks, indexes and filters of the store, of which those of
+// fresh row files are pinned; rows on their way to disk, once as they are and once more while they are sorted; queues.
+struct MemoryPlan {
+  std::size_t hot = 0;
+  std::size_t blocks = std::size_t{32} << 20;
+  std::size_t row_file = std::size_t{8} << 20;
+};
+
+Result<MemoryPlan> plan_memory(const RuntimeOptions& options, std::size_t tasks, std::size_t channels) {
+  MemoryPlan plan;
+  if (options.memory == 0) return plan;
+  plan.blocks = options.memory / 4;
+  plan.row_file = std::clamp(options.memory / 32 / std::max<std::size_t>(tasks, 1), std::size_t{64} << 10, plan.row_file);
+  const std::size_t rest = plan.blocks + plan.row_file * 6 * tasks + options.queue_bytes * channels;
+  if (rest > options.memory / 4 * 3) {
+    return Error{.code = ErrorCode::kBadConfiguration,
+                 .message = "a memory of " + std::to_string(options.memory) + " bytes is too little for this job",
+                 .facts = {{"tasks", std::to_string(tasks)},
+                           {"queues of " + std::to_string(options.queue_bytes) + " bytes", std::to_string(channels)}},
+                 .why = "less than a quarter would be left for state",
+                 .fix = "raise the memory, or lower the parallelism or queue_bytes"};
+  }
+  plan.hot = options.memory - rest;
+  return plan;
+}
+
+// Lets the states hold as much memory together as the plan gives, and read the store.
+void attach_states(PreparedJob& prepared, const MemoryPlan& plan) {
+  std::size_t states = 0;
+  for (auto& task : prepared.job.tasks) {
+    for (Task::Link& link : task->links) states += link.backend ? link.backend->components().size() : 0;
+  }
+  if (plan.hot > 0 && states > 0) prepared.memory = std::make_unique<MemoryBudget>(plan.hot, states);
+  for (auto& task : prepared.job.tasks) {
+    for (Task::Link& link : task->links) {
+      if (link.backend) link.backend->attach(prepared.facts.store.get(), prepared.memory.get());
+    }
+  }
+}
+
+// States that read their rows when they need them are told so; of the others every row goes to the task that owns its key group.
+Status restore_states(StateStore& store, BuiltJob& job, const KeySpace& space, std::uint32_t parallelism) {
   struct Owner {
     bool timed = false;
-    std::vector<StateBackend*> backends;   // by subtask
+    std::vector<StateComponent*> components;   // by subtask
   };
   std::map<StateId, Owner> owners;
   for (auto& task : job.tasks) {
     for (Task::Link& link : task->links) {
       if (!link.backend) continue;
       for (const auto& component : link.backend->components()) {
+        if (component->restores_lazily()) continue;
         Owner& owner = owners[component->id()];
         owner.timed = component->schema().timed;
-        owner.backends.resize(parallelism);
-        owner.backends[task->subtask()] = link.backend.get();
+        owner.components.resize(parallelism);
+        owner.components[task->subtask()] = component.get();
       }
     }
   }
-  return store.scan([&](ByteView key, ByteView value) -> Status {
-    const Error damaged{.code = ErrorCode::kCheckpointCorrupt, .message = "a row of the state store has no readable key"};
-    StateId id = 0;
-    if (!take_u16_big_endian(key, id)) return damaged;
-    const auto found = owners.find(id);
-    if (found == owners.end()) return Status{};   // of an operator whose state was dropped
-    ByteView rest = key;
-    EventTime bucket;
-    std::uint64_t hash = 0;
-    if ((found->second.timed && !take_time_big_endian(rest, bucket)) || !take_u64_big_endian(rest, hash)) return damaged;
-    const std::uint32_t subtask = space.task_of_group(space.group_of(hash), parallelism);
-    return found->second.backends[subtask]->restore_row(id, key, value);
-  });
+  for (const auto& [id, owner] : owners) {
+    Bytes prefix;
+    append_u16_big_endian(prefix, id);
+    TIDEMARK_TRY(store.scan(prefix, [&, &owner = owner](ByteView key, ByteView value) -> Status {
+      key.remove_prefix(sizeof(StateId));
+      ByteView rest = key;
+      EventTime bucket;
+      std::uint64_t hash = 0;
+      if ((owner.timed && !take_time_big_endian(rest, bucket)) || !take_u64_big_endian(rest, hash)) {
+        return Error{.code = ErrorCode::kCheckpointCorrupt, .message = "a row of the state store has no readable key"};
+      }
+      return owner.components[space.task_of_group(space.group_of(hash), parallelism)]->restore_row(key, value);
+    }));
+  }
+  return {};
 }
 
 bool is_rescaled(const Manifest& manifest, std::uint32_t parallelism) {
@@ -228,7 +273,11 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
                      .restored = plan.restored,
                      .added = plan.added,
                      .dropped = plan.dropped};
-  if (manifest != nullptr) TIDEMARK_TRY(verify_checkpoint_files(*options.files, options.state_directory, *manifest));
+  if (manifest != nullptr) {
+    TIDEMARK_TRY(options.verify == RuntimeOptions::Verify::kFull
+                     ? verify_checkpoint_files(*options.files, options.state_directory, *manifest)
+                     : check_checkpoint_files(*options.files, options.state_directory, *manifest));
+  }
   if (plan.answer == RecoveryPlan::Answer::kAlreadyFinished) {
     TIDEMARK_TRY(commit_again(plan, prepared.facts.sinks));
     prepared.already_finished = true;
@@ -236,25 +285,34 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   }
 
   build.key_space.seed = plan.seed ? *plan.seed : options.random->next();
+  TIDEMARK_ASSIGN(std::vector<JobSplit> splits, find_splits(graph.data(), manifest, io));
+  TIDEMARK_ASSIGN(prepared.job, build_job(graph, build, std::move(splits), plan.operators));
+  std::size_t channels = 0;
+  for (const auto& task : prepared.job.tasks) channels += task->inputs.size();
+  TIDEMARK_ASSIGN(const MemoryPlan memory, plan_memory(options, prepared.job.tasks.size(), channels));
+  prepared.row_file_bytes = memory.row_file;
   if (prepared.checkpoints) {
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);
-    const StoreOptions store_options{.logger = options.logger};
+    const StoreOptions store_options{.block_cache_bytes = memory.blocks, .logger = options.logger};
     if (manifest != nullptr) {
-      TIDEMARK_ASSIGN(prepared.facts.store,
-                      restore_store(*options.files, checkpoint_store_path(options.state_directory, manifest->checkpoint), manifest->files,
-                                    live, store_options));
+      const std::string stored = checkpoint_store_path(options.state_directory, manifest->checkpoint);
+      TIDEMARK_ASSIGN(prepared.facts.store, restore_store(*options.files, stored, manifest->files, live, store_options));
       prepared.facts.store->set_dropped_through(dropped_through(*manifest));
+      if (options.verify == RuntimeOptions::Verify::kLazily) {
+        prepared.facts.being_checked = manifest->checkpoint;
+        prepared.unchecked_directory = stored;
+        prepared.unchecked = manifest->files;
+      }
     } else {
       TIDEMARK_ASSIGN(prepared.facts.store, create_store(*options.files, live, store_options));
     }
     prepared.rows_directory = live_rows_path(options.state_directory, build.attempt);
+    attach_states(prepared, memory);
   }
-  TIDEMARK_ASSIGN(std::vector<JobSplit> splits, find_splits(graph.data(), manifest, io));
-  TIDEMARK_ASSIGN(prepared.job, build_job(graph, build, std::move(splits), plan.operators));
   if (manifest != nullptr) {
-    TIDEMARK_TRY(restore_rows(*prepared.facts.store, prepared.job, build.key_space, options.parallelism));
     TIDEMARK_TRY(restore_tasks(prepared.job, *manifest, options.parallelism));
+    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, build.key_space, options.parallelism));
   }
   for (auto& task : prepared.job.tasks) {
     for (Task::Link& link : task->links) TIDEMARK_TRY(link.op->started());

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <tidemark/core/check.hpp>
+#include "src/background_check.hpp"
 #include "src/control.hpp"
 #include "src/io_pool.hpp"
 #include "src/job_start.hpp"
@@ -52,6 +53,7 @@ class Runtime::Job {
       end({JobState::kAlreadyFinished, std::nullopt});
       return {};
     }
+    memory_ = std::move(prepared.memory);
     job_ = std::move(prepared.job);
     io_pool_ = std::make_unique<IoPool>(2U);
     control_ =
@@ -61,11 +63,18 @@ class Runtime::Job {
       Task::Reports reports{
           .on_snapshot = [this](TaskSnapshot snapshot,
                                 std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
-          .on_ended = [this](std::size_t index) { control_->on_task_ended(index); }};
-      task->begin(std::move(reports), io_pool_.get(), options_.files, prepared.rows_directory);
+          .on_ended = [this](std::size_t index) { control_->on_task_ended(index); },
+          .on_memory_spent = [this] { control_->on_memory_spent(); }};
+      task->begin(std::move(reports), io_pool_.get(), options_.files, prepared.rows_directory, prepared.row_file_bytes, memory_.get());
+    }
+    if (!prepared.unchecked.empty()) {
+      check_ = std::make_shared<BackgroundCheck>(*io_pool_, *options_.files, std::move(prepared.unchecked_directory),
+                                                 std::move(prepared.unchecked),
+                                                 [this](Status status) { control_->on_checked(std::move(status)); });
     }
     // The control thread last: it joins the workers when a short job ends.
     for (auto& worker : workers_) worker->start();
+    if (check_) check_->start();
     control_->start();
     return {};
   }
@@ -130,6 +139,7 @@ class Runtime::Job {
       least = std::min(least, event_time(gauges.watermark.load(std::memory_order_relaxed)));
     }
     snapshot.watermark = job_.tasks.empty() ? kMinusInfinity : least;
+    if (memory_) snapshot.state_memory = memory_->used();
     if (control_) control_->fill(snapshot);
     return snapshot;
   }
@@ -177,6 +187,7 @@ class Runtime::Job {
   void shut_down(JobResult result) {
     for (auto& worker : workers_) worker->request_end();
     for (auto& worker : workers_) worker->join();
+    if (check_) check_->stop();
     io_pool_->join();
     end(std::move(result));
   }
@@ -200,8 +211,10 @@ class Runtime::Job {
   std::chrono::steady_clock::time_point began_;
   StartReport report_;
   // In this order: what is declared later refers to what is declared earlier.
+  std::unique_ptr<MemoryBudget> memory_;
   BuiltJob job_;
   std::unique_ptr<IoPool> io_pool_;
+  std::shared_ptr<BackgroundCheck> check_;
   std::unique_ptr<Control> control_;
   std::vector<std::unique_ptr<Worker>> workers_;
 

@@ -11,14 +11,17 @@ namespace runtime_internal {
 namespace {
 constexpr int kBatchesPerStep = 16;
 constexpr std::size_t kRowsPerSlice = 4096;                          // encoded between two batches
-constexpr std::size_t kRowFileBytes = std::size_t{8} << 20;          // rows are handed to the disk in pieces of this size, side by side
+constexpr unsigned kRowFilesInFlight = 3;                            // of a task; more rows are not encoded until the disk has caught up
 }  // namespace
 
-void Task::begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory) {
+void Task::begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory, std::size_t row_file_bytes,
+                 MemoryBudget* memory) {
   reports_ = std::move(reports);
   io_ = io;
   files_ = files;
   rows_directory_ = std::move(rows_directory);
+  row_file_bytes_ = row_file_bytes;
+  memory_ = memory;
   tracking_ = !rows_directory_.empty();
   if (merger_.size() != inputs.size()) merger_ = WatermarkMerger{inputs.size()};
 }
@@ -137,6 +140,7 @@ void Task::take_mail() {
       for (Link& link : links) {
         if (link.backend) link.backend->settle(letter.flag);
       }
+      if (memory_ != nullptr) give_up_memory();
     }
   }
 }
@@ -156,7 +160,7 @@ Stepped::Step Task::step() {
     if (!progress) {
       if (source == nullptr) {
         progress = take_input();
-      } else if (!paused_) {
+      } else if (!paused_ && !memory_is_short()) {
         const SourceHead::Found found = source->read();
         progress = found == SourceHead::Found::kSomething;
         source_waits_ = found == SourceHead::Found::kNothingNow;
@@ -174,12 +178,15 @@ Stepped::Step Task::step() {
     for (auto& writer : writers) writer->flush();   // nothing more at hand: a quiet stream is not delayed
     progress = true;
   }
-  if (!progress || (++steps_ & 63U) == 0) publish_gauges();
+  if (!progress || (++steps_ & 63U) == 0) {
+    publish_gauges();
+    if (memory_ != nullptr && (memory_->take_pressure() || memory_->holds_back())) reports_.on_memory_spent();
+  }
   return progress || encoded ? Step::kProgress : Step::kWaiting;
 }
 
 bool Task::ready() {
-  if (has_mail_.load(std::memory_order_acquire)) return true;
+  if (has_mail_.load(std::memory_order_acquire) || (work_ && !disk_is_behind())) return true;
   if (last_blocked_) {
     for (auto& writer : writers) {
       if (writer->blocked() && writer->has_room()) return true;
@@ -193,6 +200,7 @@ bool Task::ready() {
 }
 
 std::chrono::milliseconds Task::wait() const {
+  if (source != nullptr && memory_is_short()) return std::chrono::milliseconds{1};
   if (source != nullptr && source_waits_ && !paused_) return source->poll_again_after();
   return std::chrono::milliseconds{0};
 }
@@ -339,8 +347,10 @@ void Task::begin_snapshot(CheckpointId id) {
   if (std::exchange(pause_after_barrier_, false)) paused_ = true;
 }
 
+bool Task::disk_is_behind() const { return files_being_written_.load(std::memory_order_acquire) >= kRowFilesInFlight; }
+
 bool Task::encode_slice() {
-  if (!work_) return false;
+  if (!work_ || disk_is_behind()) return false;
   bool done = true;
   if (tracking_) {
     for (Link& link : links) {
@@ -350,7 +360,7 @@ bool Task::encode_slice() {
       }
     }
   }
-  if (rows_.bytes() >= kRowFileBytes || (done && rows_.rows() > 0)) hand_over_rows();
+  if (rows_.bytes() >= row_file_bytes_ || (done && rows_.rows() > 0)) hand_over_rows();
   if (done) std::exchange(work_, nullptr)->finish({});
   return true;
 }
@@ -360,8 +370,11 @@ void Task::hand_over_rows() {
   std::string path = join_path(
       rows_directory_, stage_ + "-" + std::to_string(subtask_) + "-" + std::to_string(snapshot_) + "-" + std::to_string(number) + ".sst");
   work_->begin();
-  io_->post([work = work_, rows = std::move(rows_), files = files_, path = std::move(path), number]() mutable {
+  files_being_written_.fetch_add(1, std::memory_order_relaxed);
+  io_->post([this, work = work_, rows = std::move(rows_), files = files_, path = std::move(path), number]() mutable {
     auto written = write_row_file(*files, path, std::move(rows));
+    files_being_written_.fetch_sub(1, std::memory_order_release);
+    worker->wake_if_asleep();
     work->finish(written.ok() ? Status{} : written.status(), [&](TaskSnapshot& into) {
       into.bytes += written->size;
       into.row_files.emplace_back(number, std::move(path));
@@ -369,6 +382,17 @@ void Task::hand_over_rows() {
   });
   rows_ = RowRun{};
 }
+
+// What was written is clean now, and may go.
+void Task::give_up_memory() {
+  for (Link& link : links) {
+    if (link.backend && memory_->spent()) link.backend->shrink();
+  }
+  memory_->relieve();
+}
+
+// Only sources wait: whatever is under way, barriers among it, goes through.
+bool Task::memory_is_short() const { return memory_ != nullptr && memory_->holds_back(); }
 
 void Task::publish_gauges() {
   std::uint64_t in = 0, out = 0, late = 0, quarantined = 0, dropped = 0;

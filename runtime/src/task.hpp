@@ -59,6 +59,7 @@ class Task final : public Stepped {
   struct Reports {
     SnapshotWork::Report on_snapshot;
     std::function<void(std::size_t task)> on_ended;
+    std::function<void()> on_memory_spent;      // what is dirty keeps memory from being given up
   };
 
   Task(std::string stage, std::size_t index, std::uint32_t subtask) : stage_(std::move(stage)), index_(index), subtask_(subtask) {}
@@ -76,7 +77,8 @@ class Task final : public Stepped {
   std::size_t index() const { return index_; }
   std::uint32_t subtask() const { return subtask_; }
   StepBudget& budget() { return budget_; }
-  void begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory);
+  // Row files are written in pieces of `row_file_bytes`. `memory`: of all tasks; null: no bound.
+  void begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory, std::size_t row_file_bytes, MemoryBudget* memory);
   Status restore(const TaskEntry& entry);
   // What all tasks of the job had saved of each operator, in the order of their subtasks.
   using SavedOperators = std::map<std::string, std::vector<const OperatorMeta*>>;
@@ -122,7 +124,10 @@ class Task final : public Stepped {
   bool barrier_complete() const;
   void begin_snapshot(CheckpointId id);
   bool encode_slice();
+  bool disk_is_behind() const;
   void hand_over_rows();
+  void give_up_memory();
+  bool memory_is_short() const;
   void publish_gauges();
   bool any_pending() const;
 
@@ -133,6 +138,8 @@ class Task final : public Stepped {
   IoPool* io_ = nullptr;
   FileSystem* files_ = nullptr;
   std::string rows_directory_;
+  std::size_t row_file_bytes_ = 0;
+  MemoryBudget* memory_ = nullptr;
 
   StepBudget budget_;
   WatermarkMerger merger_;
@@ -154,6 +161,7 @@ class Task final : public Stepped {
   RowRun rows_;
   CheckpointId snapshot_ = 0;                   // frozen and not settled
   std::uint64_t files_written_ = 0;
+  std::atomic<unsigned> files_being_written_{0};
   bool tracking_ = false;
 
   std::mutex mail_mutex_;

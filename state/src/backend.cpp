@@ -26,6 +26,14 @@ void StateBackend::set_tracking(bool on) {
   for (const auto& component : components_) component->set_tracking(on);
 }
 
+void StateBackend::attach(ColdRows* cold, MemoryBudget* budget) {
+  for (const auto& component : components_) component->attach(cold, budget);
+}
+
+void StateBackend::shrink(bool to_the_least) {
+  for (const auto& component : components_) component->shrink(to_the_least);
+}
+
 void StateBackend::freeze(RowSink& rows) {
   for (const auto& component : components_) component->freeze(rows);
   encode_at_ = 0;

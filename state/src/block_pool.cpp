@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <new>
 
 #include <sys/mman.h>
@@ -31,7 +32,16 @@ std::size_t whole_lines(std::size_t bytes) { return (bytes + kCacheLine - 1) / k
 
 BlockPool::~BlockPool() {
   for (const auto& [size, block] : kept_) std::free(block);
-  for (const auto& [chunk, size] : chunks_) std::free(chunk);
+  for (const auto& [chunk, facts] : chunks_) std::free(chunk);
+}
+
+bool BlockPool::may_take(std::size_t bytes) const {
+  bytes = whole_lines(bytes);
+  const auto of_size = [bytes](const auto& candidate) { return candidate.first == bytes; };
+  if (const auto kept = std::find_if(kept_.begin(), kept_.end(), of_size); kept != kept_.end()) return true;
+  if (bytes >= kLarge) return account_.allows(bytes);
+  if (const auto spare = std::find_if(free_.begin(), free_.end(), of_size); spare != free_.end() && !spare->second.empty()) return true;
+  return uncarved_ >= bytes || account_.allows(std::max(bytes, std::min(kHugePage, std::max(kFirstChunk, next_chunk_ * 2))));
 }
 
 void* BlockPool::take(std::size_t bytes) {
@@ -45,13 +55,15 @@ void* BlockPool::take(std::size_t bytes) {
     return block;
   }
   // Kept blocks of other sizes were kept in vain.
+  std::size_t vain = 0;
   for (const auto& [size, block] : kept_) {
     std::free(block);
-    bytes_ -= size;
+    vain += size;
   }
   kept_.clear();
-  bytes_ += bytes;
-  return allocate(bytes);
+  void* block = allocate(bytes);
+  set_bytes(bytes_ - vain + bytes);
+  return block;
 }
 
 void BlockPool::give(void* block, std::size_t bytes, bool keep) {
@@ -60,10 +72,12 @@ void BlockPool::give(void* block, std::size_t bytes, bool keep) {
   if (bytes >= kLarge) {
     if (keep) return kept_.emplace_back(bytes, place), void();
     std::free(block);
-    bytes_ -= bytes;
-    return;
+    return set_bytes(bytes_ - bytes);
   }
   free_blocks(bytes).push_back(place);
+  const auto chunk = chunk_of(place);
+  chunk->second.in_use -= bytes;
+  if (chunk->second.in_use == 0 && !keep && chunk->first != carving_) release(chunk);
 }
 
 std::vector<std::byte*>& BlockPool::free_blocks(std::size_t bytes) {
@@ -73,24 +87,49 @@ std::vector<std::byte*>& BlockPool::free_blocks(std::size_t bytes) {
   return free_.emplace_back(bytes, std::vector<std::byte*>{}).second;
 }
 
+std::map<std::byte*, BlockPool::Chunk>::iterator BlockPool::chunk_of(std::byte* block) { return std::prev(chunks_.upper_bound(block)); }
+
 std::byte* BlockPool::carve(std::size_t bytes) {
-  auto& blocks = free_blocks(bytes);
-  if (!blocks.empty()) {
-    std::byte* block = blocks.back();
+  std::byte* block = nullptr;
+  if (auto& blocks = free_blocks(bytes); !blocks.empty()) {
+    block = blocks.back();
     blocks.pop_back();
-    return block;
+  } else {
+    if (uncarved_ < bytes) add_chunk(bytes);   // what is left of the chunk before is less than this block
+    uncarved_ -= bytes;
+    block = carving_ + uncarved_;
   }
-  while (uncarved_ < bytes) add_chunk();   // what is left of the chunk before is less than this block
-  uncarved_ -= bytes;
-  return chunks_.back().first + uncarved_;
+  chunk_of(block)->second.in_use += bytes;
+  return block;
 }
 
-void BlockPool::add_chunk() {
-  const std::size_t size = chunks_.empty() ? kFirstChunk : std::min(kHugePage, chunks_.back().second * 2);
-  std::byte* chunk = allocate(size);
-  chunks_.emplace_back(chunk, size);
-  uncarved_ = size;
-  bytes_ += size;
+void BlockPool::add_chunk(std::size_t least) {
+  do {
+    next_chunk_ = next_chunk_ == 0 ? kFirstChunk : std::min(kHugePage, next_chunk_ * 2);
+  } while (next_chunk_ < least);
+  std::byte* chunk = allocate(next_chunk_);
+  const auto before = carving_ == nullptr ? chunks_.end() : chunks_.find(carving_);
+  chunks_[chunk] = {next_chunk_, 0};
+  carving_ = chunk;
+  uncarved_ = next_chunk_;
+  set_bytes(bytes_ + next_chunk_);
+  if (before != chunks_.end() && before->second.in_use == 0) release(before);
+}
+
+void BlockPool::release(std::map<std::byte*, Chunk>::iterator chunk) {
+  std::byte* const begin = chunk->first;
+  std::byte* const end = begin + chunk->second.size;
+  for (auto& [size, blocks] : free_) {
+    std::erase_if(blocks, [&](const std::byte* block) { return block >= begin && block < end; });
+  }
+  set_bytes(bytes_ - chunk->second.size);
+  std::free(begin);
+  chunks_.erase(chunk);
+}
+
+void BlockPool::set_bytes(std::size_t bytes) {
+  bytes_ = bytes;
+  account_.set(bytes_ + heap_);
 }
 
 }  // namespace state_internal

@@ -26,6 +26,8 @@ void StateComponent::set_tracking(bool on) {
   context_.tracking = on;
 }
 
+void StateComponent::attach(ColdRows*, MemoryBudget* budget) { charge_to(budget); }
+
 void StateComponent::begin_freeze(RowSink& rows) {
   TIDEMARK_CHECK(context_.tracking && !frozen(), "state " + schema_.name);
   context_.rows = &rows;

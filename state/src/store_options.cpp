@@ -70,11 +70,15 @@ rocksdb::BlockBasedTableOptions table_options() {
   rocksdb::BlockBasedTableOptions table;
   table.format_version = 5;
   table.checksum = rocksdb::kXXH3;
-  table.block_size = 16 * 1024;
+  table.block_size = 4 * 1024;   // a cold read takes one of them
   table.block_restart_interval = 16;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // In pieces of the size of a block: whole ones of a large file would not fit into the cache of a small budget, and be read each time.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.pin_top_level_index_and_filter = true;
   return table;
 }
 
@@ -126,7 +130,8 @@ rocksdb::Options row_file_options(rocksdb::Env* environment) {
 rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& options, std::shared_ptr<const SharedDeadRows> dead) {
   rocksdb::Options result = common_options(environment);
   rocksdb::BlockBasedTableOptions table = table_options();
-  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  constexpr int kShardBits = 2;   // a task or two read at the same time
+  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes, kShardBits);
   result.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   result.info_log = make_rocksdb_logger(options.logger);
   result.compaction_filter_factory = std::make_shared<DeadRowFilterFactory>(std::move(dead));
@@ -145,7 +150,11 @@ rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& op
   result.max_open_files = -1;               // every footer is read when the store is opened, and none later
   result.max_file_opening_threads = 1;
   result.max_bgerror_resume_count = 0;      // after an error in the background the attempt is over (R4)
-  result.write_buffer_size = 64 * 1024;     // never written to: all state is ingested
+  // Never written to: all state is ingested. But filters of files in level 0 are pinned only up to one and a half times this size.
+  result.write_buffer_size = 64 * 1024 * 1024;
+  result.arena_block_size = 4 * 1024;
+  // Most keys that are looked up exist, and most rows are in the last level, whose filters would take most of the memory for filters.
+  result.optimize_filters_for_hits = true;
   result.max_manifest_file_size = 1 << 20;  // each checkpoint copies it
   result.stats_dump_period_sec = 0;
   result.stats_persist_period_sec = 0;

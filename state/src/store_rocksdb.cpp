@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <mutex>
 #include <utility>
 
@@ -58,29 +58,40 @@ Status link_or_copy(FileSystem& files, const std::string& from, const std::strin
 
 bool is_row_file(const std::string& name) { return name.size() > 4 && name.compare(name.size() - 4, 4, ".sst") == 0; }
 
-// Visits the live rows that begin with `prefix`. Returns the error of `visit`; `read` tells how reading itself ended.
-Status visit_rows(rocksdb::DB& db, const state_internal::DeadRows& dead, ByteView prefix,
-                  const std::function<Status(ByteView key, ByteView value)>& visit, rocksdb::Status& read) {
+// Visits the live rows from `first` on, until visit() answers false; tells how reading ended.
+rocksdb::Status visit_rows(rocksdb::DB& db, const state_internal::DeadRows& dead, ByteView first, std::size_t readahead,
+                           const std::function<bool(ByteView key, ByteView value)>& visit) {
   rocksdb::ReadOptions options;
   options.verify_checksums = true;
   options.fill_cache = false;
-  options.readahead_size = std::size_t{2} << 20;
+  options.readahead_size = readahead;
   const std::unique_ptr<rocksdb::Iterator> at{db.NewIterator(options)};
   std::string next;
-  at->Seek(rocksdb::Slice{prefix.data(), prefix.size()});
+  at->Seek(rocksdb::Slice{first.data(), first.size()});
   while (at->Valid()) {
     const ByteView key{at->key().data(), at->key().size()};
-    if (!key.starts_with(prefix)) break;
     if (dead.contains(key, &next)) {
       if (next.empty()) break;
       at->Seek(next);
       continue;
     }
-    TIDEMARK_TRY(visit(key, ByteView{at->value().data(), at->value().size()}));
+    if (!visit(key, ByteView{at->value().data(), at->value().size()})) break;
     at->Next();
   }
-  read = at->status();
-  return {};
+  return at->status();
+}
+
+// Visits the live rows that begin with `prefix`. Returns the error of `visit`; `read` tells how reading itself ended.
+Status visit_prefix(rocksdb::DB& db, const state_internal::DeadRows& dead, ByteView prefix,
+                    const std::function<Status(ByteView key, ByteView value)>& visit, rocksdb::Status& read) {
+  constexpr std::size_t kReadahead = std::size_t{2} << 20;
+  Status visited;
+  read = visit_rows(db, dead, prefix, kReadahead, [&](ByteView key, ByteView value) {
+    if (!key.starts_with(prefix)) return false;
+    visited = visit(key, value);
+    return visited.ok();
+  });
+  return visited;
 }
 
 class RocksStore final : public StateStore {
@@ -130,11 +141,35 @@ class RocksStore final : public StateStore {
     return stored;
   }
 
-  Status scan(const std::function<Status(ByteView key, ByteView value)>& visit) override {
+  Status scan(ByteView prefix, const std::function<Status(ByteView key, ByteView value)>& visit) override {
     TIDEMARK_TRY(health());
     rocksdb::Status read;
-    TIDEMARK_TRY(visit_rows(*db_, *dead_->get(), {}, visit, read));
-    return checked(read, "read the state store in \"" + directory_ + "\"");
+    TIDEMARK_TRY(visit_prefix(*db_, *dead_->get(), prefix, visit, read));
+    return checked_read(read);
+  }
+
+  Status get(std::span<const ByteView> keys, const std::function<void(std::size_t index, ByteView value)>& found) override {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    std::array<rocksdb::Slice, kTogether> slices;
+    std::array<rocksdb::PinnableSlice, kTogether> values;
+    std::array<rocksdb::Status, kTogether> statuses;
+    for (std::size_t begin = 0; begin < keys.size(); begin += kTogether) {
+      const std::size_t n = std::min(kTogether, keys.size() - begin);
+      for (std::size_t i = 0; i < n; ++i) slices[i] = {keys[begin + i].data(), keys[begin + i].size()};
+      db_->MultiGet(options, db_->DefaultColumnFamily(), n, slices.data(), values.data(), statuses.data());
+      for (std::size_t i = 0; i < n; ++i) {
+        if (!statuses[i].IsNotFound()) TIDEMARK_TRY(checked_read(statuses[i]));
+        if (statuses[i].ok()) found(begin + i, ByteView{values[i].data(), values[i].size()});
+        values[i].Reset();
+      }
+    }
+    return health();
+  }
+
+  Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
+    return checked_read(
+        visit_rows(*db_, *dead_->get(), first, 0, [&](ByteView key, ByteView value) { return key < end && visit(key, value); }));
   }
 
   void set_dropped_through(std::map<StateId, EventTime> durable) override { dead_->set(state_internal::DeadRows{durable}); }
@@ -156,6 +191,8 @@ class RocksStore final : public StateStore {
     if (status.ok()) return {};
     return error_of(status, what);
   }
+
+  Status checked_read(const rocksdb::Status& status) const { return checked(status, "read the state store in \"" + directory_ + "\""); }
 
   Result<std::vector<StoredFile>> link_listed_into(const std::string& directory, const std::string& what) {
     rocksdb::LiveFilesStorageInfoOptions options;
@@ -191,6 +228,7 @@ class RocksStore final : public StateStore {
     return write_copy(files_, directory, name, contents);
   }
 
+  static constexpr std::size_t kTogether = 32;   // keys that RocksDB looks up at once
   static constexpr std::uint64_t kLargestCopy = std::uint64_t{1} << 30;
 
   FileSystem& files_;
@@ -237,7 +275,7 @@ class RocksRows final : public StoredRows {
 
   Status scan(ByteView prefix, const std::function<Status(ByteView key, ByteView value)>& visit) override {
     rocksdb::Status read;
-    TIDEMARK_TRY(visit_rows(*db_, dead_, prefix, visit, read));
+    TIDEMARK_TRY(visit_prefix(*db_, dead_, prefix, visit, read));
     TIDEMARK_TRY(reads_->first());
     if (!read.ok()) return error_of(read, "read the rows in \"" + directory_ + "\"");
     return {};

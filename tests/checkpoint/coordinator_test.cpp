@@ -48,6 +48,28 @@ void complete(Coordinator& coordinator, CheckpointId id, SteadyTime now) {
   (void)coordinator.on_committed(id, now);
 }
 
+TEST(Coordinator, BeginsBeforeItsTimeWhenMemoryRunsOut) {
+  Coordinator c = coordinator();
+  EXPECT_EQ(text(c.on_checkpoint_wanted(kStart + 2s)), "begin 5");
+  EXPECT_EQ(text(c.on_checkpoint_wanted(kStart + 3s)), "") << "one is under way";
+  complete(c, 5, kStart + 4s);
+  EXPECT_EQ(c.next_wakeup(), kStart + 12s) << "the interval counts from the last begin";
+}
+
+TEST(Coordinator, DoesNotRepeatAFailedCheckpointSoonerBecauseMemoryRunsOut) {
+  Coordinator c = coordinator();
+  (void)c.on_time(kStart + 10s);
+  (void)c.on_declined(0, 5, failure("disk full"));
+  (void)c.on_abort_settled(5, kStart + 11s);
+  EXPECT_EQ(text(c.on_checkpoint_wanted(kStart + 12s)), "");
+  EXPECT_EQ(c.next_wakeup(), kStart + 20s);
+}
+
+TEST(Coordinator, TakesNoCheckpointForMemoryWhereOnlyTheFinalOneIsWanted) {
+  Coordinator c = coordinator({.interval = 0s});
+  EXPECT_EQ(text(c.on_checkpoint_wanted(kStart + 2s)), "");
+}
+
 TEST(Coordinator, TakesACheckpointFromBeginToGarbageCollection) {
   Coordinator c = coordinator();
   EXPECT_EQ(c.next_wakeup(), kStart + 10s);

@@ -1,7 +1,9 @@
 #pragma once
 // What plays the store in the tests of tables: it applies the rows of completed checkpoints in order.
 
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,16 +27,19 @@ class RowCollector final : public RowSink {
   std::vector<Row> rows;   // since the last freeze
 };
 
-class PlayedStore {
+class PlayedStore final : public ColdRows {
  public:
-  void ingest(RowCollector& collector) {
-    for (RowCollector::Row& row : collector.rows) {
+  void take(const RowCollector& collector) {
+    for (const RowCollector::Row& row : collector.rows) {
       if (row.tombstone) {
         rows_.erase(row.key);
       } else {
-        rows_.insert_or_assign(std::move(row.key), std::move(row.value));
+        rows_.insert_or_assign(row.key, row.value);
       }
     }
+  }
+  void ingest(RowCollector& collector) {
+    take(collector);
     collector.rows.clear();
   }
   // Gives every row to the backend, after the values of dropped_through.
@@ -48,7 +53,38 @@ class PlayedStore {
       ASSERT_TRUE(status.ok()) << status.error().message;
     }
   }
+  // As the runtime does it: `backend` is attached to `cold`, and rows of states that read them when they need them are left where they are.
+  void restore_lazily(StateBackend& backend, const std::vector<EventTime>& dropped_through) const {
+    std::vector<bool> lazy;
+    for (std::size_t i = 0; i < dropped_through.size(); ++i) {
+      backend.components()[i]->set_dropped_through(dropped_through[i]);
+      lazy.push_back(backend.components()[i]->restores_lazily());
+    }
+    for (const auto& [key, value] : rows_) {
+      ByteView rest = key;
+      StateId id = 0;
+      ASSERT_TRUE(take_u16_big_endian(rest, id));
+      if (lazy[id]) continue;
+      const Status status = backend.restore_row(id, rest, value);
+      ASSERT_TRUE(status.ok()) << status.error().message;
+    }
+  }
   const std::map<Bytes, Bytes>& rows() const { return rows_; }
+
+  Status get(std::span<const ByteView> keys, const std::function<void(std::size_t index, ByteView value)>& found) override {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto row = rows_.find(Bytes{keys[i]});
+      if (row != rows_.end()) found(i, row->second);
+    }
+    looked_up += keys.size();
+    return {};
+  }
+  Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
+    for (auto row = rows_.lower_bound(Bytes{first}); row != rows_.end() && row->first < end && visit(row->first, row->second);) ++row;
+    return {};
+  }
+
+  std::size_t looked_up = 0;   // keys
 
  private:
   std::map<Bytes, Bytes> rows_;

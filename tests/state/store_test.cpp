@@ -78,7 +78,7 @@ class Store : public ::testing::Test {
   }
   static Rows rows_of(StateStore& store) {
     Rows rows;
-    EXPECT_OK(store.scan([&](ByteView key, ByteView value) {
+    EXPECT_OK(store.scan({}, [&](ByteView key, ByteView value) {
       rows.emplace(key, value);
       return Status{};
     }));
@@ -415,7 +415,7 @@ TEST_F(StoredCheckpoint, NeverYieldsARowFromADamagedBlock) {
     auto opened = restore_store(files, checkpoint, stored, fresh("live"), {});
     if (opened.ok()) {
       Rows rows;
-      const Status scanned = (*opened)->scan([&](ByteView key, ByteView value) {
+      const Status scanned = (*opened)->scan({}, [&](ByteView key, ByteView value) {
         rows.emplace(key, value);
         return Status{};
       });

@@ -85,7 +85,7 @@ TEST_F(RowsOfACheckpoint, AreThoseThatARestoreGives) {
   ASSERT_TRUE(restored.ok());
   (*restored)->set_dropped_through({{3, event_time(10)}});
   Rows expected;
-  ASSERT_TRUE((*restored)->scan([&](ByteView key, ByteView value) {
+  ASSERT_TRUE((*restored)->scan({}, [&](ByteView key, ByteView value) {
     expected.emplace(key, value);
     return Status{};
   }).ok());

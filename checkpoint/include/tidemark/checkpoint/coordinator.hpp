@@ -91,6 +91,8 @@ class Coordinator {
   // All that belonged to the aborted `id` has ended.
   CoordinatorActions on_abort_settled(CheckpointId id, SteadyTime now);
 
+  // Memory runs out, and what is dirty can be given up only after a checkpoint: the next periodic one begins now, unless one is under way.
+  CoordinatorActions on_checkpoint_wanted(SteadyTime now);
   // A wish for a checkpoint at once. With drain: the runtime also sends +infinity; the final checkpoint then counts as drained and ends in
   // kStopped.
   CoordinatorActions on_stop_requested(bool drain, SteadyTime now);

@@ -23,6 +23,10 @@ struct KeySpace {
   constexpr std::uint32_t group_of(std::uint64_t hash) const {
     return static_cast<std::uint32_t>((static_cast<core_internal::Wide>(hash) * groups) >> 64);
   }
+  // Least hash of a group.
+  constexpr std::uint64_t first_hash_of(std::uint32_t group) const {
+    return static_cast<std::uint64_t>(((static_cast<core_internal::Wide>(group) << 64) + groups - 1) / groups);
+  }
   // Task that owns a group at parallelism p ≤ G: k·p/G (K2).
   constexpr std::uint32_t task_of_group(std::uint32_t group, std::uint32_t parallelism) const {
     return static_cast<std::uint32_t>(std::uint64_t{group} * parallelism / groups);

@@ -15,7 +15,6 @@
 // sees a half-done element.
 
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +24,7 @@
 #include <tidemark/core/batch.hpp>
 #include <tidemark/core/bytes.hpp>
 #include <tidemark/core/hash.hpp>
+#include <tidemark/core/job_failure.hpp>
 #include <tidemark/core/log.hpp>
 #include <tidemark/core/status.hpp>
 #include <tidemark/operators/quarantine.hpp>
@@ -90,17 +90,6 @@ struct OperatorCounters {
   std::uint64_t timers_after_end = 0;
   std::uint64_t quarantined[kQuarantineReasons] = {};
   std::uint64_t dropped[kQuarantineReasons] = {};
-};
-
-// Thrown inside operators to fail the job with a value; caught at the edge of the task. Functions of users need not know it.
-class JobFailure : public std::exception {
- public:
-  explicit JobFailure(Error error) : error_(std::move(error)) {}
-  const char* what() const noexcept override { return error_.message.c_str(); }
-  const Error& error() const { return error_; }
-
- private:
-  Error error_;
 };
 
 // What the task lends to an operator; outlives it.

@@ -50,6 +50,14 @@ struct RuntimeOptions {
   RestoreFrom from{};
   // Operators, sources and sinks whose stored part may be given up because the job no longer has them (K10).
   std::vector<std::string> drop_state{};
+  // Bound in bytes for hot tables, rows on their way to disk, queues between tasks and blocks read back; 0: none. Past it the state of keys
+  // that were not seen lately is in the store alone, and is read when they are seen again. Only `process` state leaves memory so far:
+  // windows, timers and waiting records are counted and stay. Needs a state directory.
+  std::size_t memory = 0;
+  // What a restore reads before the first record. kLazily: the manifest, and presence, size and footer of every file; then every byte of
+  // them in the background, and each block when it is used. kFull: every byte of every file.
+  enum class Verify : std::uint8_t { kLazily, kFull };
+  Verify verify = Verify::kLazily;
   // Records in a batch, 1 to 65536. The output does not depend on it.
   std::uint32_t max_batch = 1000;
   // Bound of each queue between two tasks.
@@ -92,6 +100,7 @@ struct JobSnapshot {
   std::uint64_t checkpoint_bytes = 0;       // written by the last one
   std::uint64_t checkpoints = 0;            // completed by this process
   std::uint64_t failed_checkpoints = 0;
+  std::size_t state_memory = 0;             // bytes of hot tables, where memory is bounded
 };
 
 struct JobResult {

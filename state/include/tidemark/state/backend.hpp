@@ -29,8 +29,9 @@ class StateBackend {
 
   // Each makes a state; its name must be new in this backend. Ids count from 0 until the runtime sets others.
   template <class Key, class Value>
-  KeyedTable<Key, Value>& keyed_table(std::string name, std::string parameters = {}) {
-    return add(std::make_unique<KeyedTable<Key, Value>>(std::move(name), std::move(parameters), space_, first_group_, end_group_));
+  KeyedTable<Key, Value>& keyed_table(std::string name, std::string parameters = {}, Residency residency = Residency::kWhatIsTouched) {
+    return add(
+        std::make_unique<KeyedTable<Key, Value>>(std::move(name), std::move(parameters), residency, space_, first_group_, end_group_));
   }
   template <class Key, class Value>
   SliceTable<Key, Value>& slice_table(std::string name, std::string parameters = {}) {
@@ -55,6 +56,8 @@ class StateBackend {
   void set_tracking(bool on);
 
   // As in StateComponent, for all components.
+  void attach(ColdRows* cold, MemoryBudget* budget);
+  void shrink(bool to_the_least = false);
   void freeze(RowSink& rows);
   bool encode_some(std::size_t max_rows);
   void settle(bool completed);

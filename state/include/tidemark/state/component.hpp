@@ -13,7 +13,9 @@
 
 #include <tidemark/core/status.hpp>
 #include <tidemark/core/time.hpp>
+#include <tidemark/state/cold_rows.hpp>
 #include <tidemark/state/detail/row_context.hpp>
+#include <tidemark/state/memory_budget.hpp>
 #include <tidemark/state/rows.hpp>
 
 namespace tidemark {
@@ -56,6 +58,16 @@ class StateComponent {
   // false: the checkpoint failed; all that was frozen or in flight is dirty again.
   virtual void settle(bool completed) = 0;
 
+  // Before the first row: the memory held is charged to `budget`, and a state that need not be in memory as a whole reads `cold`, the store
+  // that gets its rows. Both outlive the component; null: no bound, and everything stays in memory. By default a state stays in memory.
+  virtual void attach(ColdRows* cold, MemoryBudget* budget);
+  // At a restore: true if the state reads its rows from the store when they are needed, and restore_row() is not to be called.
+  virtual bool restores_lazily() { return false; }
+
+  // Gives up clean entries until the job holds no more memory than it may; to_the_least: about half of the memory in any case. By default
+  // nothing can be given up.
+  virtual void shrink(bool to_the_least) { (void)to_the_least; }
+
   // Takes a row from a checkpoint: the key as it was put, without the state id. The entry is clean. Rows of buckets at or below
   // dropped_through() are skipped. Errors: kCheckpointCorrupt.
   virtual Status restore_row(ByteView key_after_state_id, ByteView value) = 0;
@@ -67,12 +79,16 @@ class StateComponent {
   // Ascending. Empty for states whose buckets are as many as their entries (timers, buffers).
   virtual std::vector<EventTime> live_buckets() const { return {}; }
 
+  // In memory.
   virtual std::size_t entries() const = 0;
   // Memory held, without the heap memory that keys and values own themselves.
   virtual std::size_t bytes() const = 0;
 
  protected:
   explicit StateComponent(StateSchema schema) : schema_(std::move(schema)) {}
+
+  // Charges the memory of the tables. By default none is counted.
+  virtual void charge_to(MemoryBudget*) {}
 
   // The common part of freeze() and settle().
   void begin_freeze(RowSink& rows);

@@ -4,7 +4,11 @@
 // A slot's index is the position of the hash within its key group's range, scaled to the sub-table: it never uses the bits that chose the
 // task, and walking the slots gives rows that are nearly sorted. Growing is bounded by the size of one sub-table.
 //
-// References and pointers to values are good until the next call that may add or erase a key. Not thread-safe.
+// With a cold tier (RowContext::cold) the map may be incomplete: clean entries leave when the memory budget is spent, and a restore brings
+// nothing in. A key that is not here is then looked up in the store; fetch() does that for many keys at once.
+//
+// References and pointers to values are good until the next call that may add or erase a key; looking up may, with a cold tier. Not
+// thread-safe.
 
 #include <algorithm>
 #include <bit>
@@ -36,6 +40,7 @@ struct KeyedRows {
     append_row_key(out, hash, key);
   }
   void append_value(Bytes& out, const Value& value) const { Codec<Value>::encode(value, out); }
+  [[nodiscard]] bool take_value(ByteView in, Value& value) const { return decode_whole(in, value); }
 };
 
 }  // namespace state_internal
@@ -74,18 +79,22 @@ class HotMap {
   // nullptr if there is none. Marks nothing.
   const Value* find(std::uint64_t hash, const Key& key) const {
     const auto [table, start] = start_of(hash);
-    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
-    return slot == kNone || is_erased(*table, slot) ? nullptr : &table->slots[slot].cell.get();
+    std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone && table->is_incomplete()) slot = const_cast<HotMap*>(this)->load(*table, hash, key);
+    if (slot == kNone || is_erased(*table, slot)) return nullptr;
+    if (table->may_have(state_internal::kCold)) table->reset(state_internal::kCold, slot);
+    return &table->slots[slot].cell.get();
   }
 
   // The value, default-constructed if there was none. Marks the entry dirty.
   Value& upsert(std::uint64_t hash, const Key& key) {
     const auto [table, start] = start_of(hash);
     std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone && table->is_incomplete()) slot = load(*table, hash, key);
     if (slot != kNone) [[likely]] {
       touch(*table, slot);
     } else {
-      slot = add(*table, start, hash, key);
+      slot = add(*table, hash, key);
     }
     return table->slots[slot].cell.get();
   }
@@ -93,7 +102,8 @@ class HotMap {
   // nullptr if there is none; else marks the entry dirty.
   Value* find_to_change(std::uint64_t hash, const Key& key) {
     const auto [table, start] = start_of(hash);
-    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone && table->is_incomplete()) slot = load(*table, hash, key);
     if (slot == kNone || is_erased(*table, slot)) return nullptr;
     touch(*table, slot);
     return &table->slots[slot].cell.get();
@@ -102,10 +112,18 @@ class HotMap {
   // true: there was an entry.
   bool erase(std::uint64_t hash, const Key& key) {
     const auto [table, start] = start_of(hash);
-    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone && table->is_incomplete()) slot = load(*table, hash, key);
     if (slot == kNone || is_erased(*table, slot)) return false;
     erase_at(*table, slot);
     return true;
+  }
+
+  // Looks up in the store, together, those of the keys that are not here, so that the next accesses to them need not; does nothing for a
+  // map that is complete. key_of(i) gives the key of hashes[i]. Throws JobFailure.
+  template <class KeyOf>
+  void fetch(const std::uint64_t* hashes, std::size_t n, KeyOf&& key_of) {
+    if (incomplete_) fetch_missing(hashes, n, key_of);
   }
 
   // Asks the cache for the entry's lines: call it some tens of records ahead of the access. Does nothing for a map that fits into the
@@ -117,10 +135,12 @@ class HotMap {
     __builtin_prefetch(&table->word_of(dirty_, start), 1);
   }
 
+  // Of what is in memory.
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
-  // Calls f(hash, key, const value) for up to `max` entries from the cursor on, in the order of the slots; true when all were visited.
+  // Calls f(hash, key, const value) for up to `max` entries in memory from the cursor on, in the order of the slots; true when all were
+  // visited.
   template <class F>
   bool visit_some(Cursor& cursor, std::size_t max, F&& f) {
     for (; cursor.group < tables_.size(); ++cursor.group, cursor.slot = 0) {
@@ -150,12 +170,14 @@ class HotMap {
     return slot == kNone ? nullptr : &table->slots[slot].key;
   }
 
-  // Adds a default-constructed value and marks it. false, and nothing marked: there is an entry.
-  bool insert(std::uint64_t hash, const Key& key) {
+  // Adds a default-constructed value and marks it. false, and nothing marked: there is an entry. `maybe_stored`: the store may have a row
+  // of it all the same, so that erasing it takes a tombstone.
+  bool insert(std::uint64_t hash, const Key& key, bool maybe_stored = false) {
     const auto [table, start] = start_of(hash);
     const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
     if (slot == kNone) {
-      add(*table, start, hash, key);
+      const std::uint32_t added = add(*table, hash, key);
+      if (maybe_stored && context_.tracking) table->set(state_internal::kStored, added);
       return true;
     }
     if (!is_erased(*table, slot)) return false;
@@ -169,11 +191,26 @@ class HotMap {
   void restore(std::uint64_t hash, const Key& key, Value&& value) {
     const auto [table, start] = start_of(hash);
     std::uint32_t slot = search(*table, start, hash, Same{*table, key});
-    if (slot == kNone) slot = add(*table, start, hash, key);
+    if (slot == kNone) slot = add(*table, hash, key);
     table->slots[slot].cell.get() = std::move(value);
     if (!context_.tracking) return;
     table->reset(dirty_, slot);
     table->set(state_internal::kStored, slot);
+  }
+
+  // As restore(), unless there is an entry, or the marker of an erased one, which is newer. true: it was taken.
+  bool restore_if_absent(std::uint64_t hash, const Key& key, Value&& value) {
+    const auto [table, start] = start_of(hash);
+    if (search(*table, start, hash, Same{*table, key}) != kNone) return false;
+    restore(hash, key, std::move(value));
+    return true;
+  }
+
+  // At a restore, instead of restore(): all entries are in the store alone. Precondition: the context has a cold tier.
+  void leave_in_store() {
+    TIDEMARK_CHECK(context_.cold != nullptr && empty());
+    for (SubTable& table : tables_) table.make_incomplete();
+    incomplete_ = true;
   }
 
   // As StateComponent::freeze(), encode_some() and settle(). `budget` is lowered by the entries encoded.
@@ -231,17 +268,47 @@ class HotMap {
   }
   void set_rows(Rows rows) { rows_ = std::move(rows); }
 
+  // With a cold tier: sub-tables give up half of their memory, one after the other, as far as their entries are clean and until enough()
+  // answers true.
+  template <class Enough>
+  void shrink(Enough enough) {
+    if (context_.cold == nullptr) return;
+    for (std::size_t looked_at = 0; looked_at < tables_.size() && !enough(); ++looked_at) {
+      shrink_at_ = (shrink_at_ + 1) % tables_.size();
+      SubTable& table = tables_[shrink_at_];
+      if (table.limit == 0) continue;
+      const std::uint32_t half = limit_of(std::max(table.capacity() / 2, 8u));
+      evict(table, half / 4 * 3 - 1);
+      if (next_capacity(table) < table.capacity()) rehash(table);
+    }
+  }
+
+  // What keys and values own on the heap, reckoned from those that were encoded or read last.
+  std::size_t heap_bytes() const {
+    return heap_sample_.entries == 0 ? 0 : static_cast<std::size_t>(heap_sample_.bytes / heap_sample_.entries * static_cast<double>(size_));
+  }
   std::size_t overhead_bytes() const { return sizeof *this + tables_.capacity() * sizeof(SubTable); }
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::uint32_t kSmall = 64;
   static constexpr std::size_t kFitsIntoCache = 4096;
+  static constexpr std::uint32_t kHeapSample = 8192;
 
   struct Same {
     const SubTable& table;
     const Key& key;
     bool operator()(std::uint32_t slot) const { return state_internal::same_key(key, table.slots[slot].key); }
+  };
+  // A key that is looked up in the store.
+  struct Sought {
+    std::uint64_t hash;
+    Key key;
+    bool found;
+  };
+  struct ByHash {
+    bool operator()(const Sought& a, std::uint64_t hash) const { return a.hash < hash; }
+    bool operator()(std::uint64_t hash, const Sought& b) const { return hash < b.hash; }
   };
   struct Position {
     std::uint64_t group;
@@ -315,6 +382,7 @@ class HotMap {
     } else {
       context_.value.clear();
       rows_.append_value(context_.value, entry.cell.get());
+      sample_heap(entry.key, entry.cell.get());
       context_.rows->put(key, context_.value);
     }
     table.reset(frozen(), slot);
@@ -322,12 +390,9 @@ class HotMap {
     table.set(state_internal::kStored, slot);
   }
 
-  [[gnu::noinline]] std::uint32_t add(SubTable& table, std::uint32_t start, std::uint64_t hash, const Key& key) {
-    if (table.used >= table.limit) {
-      rehash(table);
-      start = static_cast<std::uint32_t>(group_and_position(hash).within >> table.shift);
-    }
-    std::uint32_t slot = start;
+  [[gnu::noinline]] std::uint32_t add(SubTable& table, std::uint64_t hash, const Key& key) {
+    if (table.used >= table.limit) make_room(table);
+    auto slot = static_cast<std::uint32_t>(group_and_position(hash).within >> table.shift);
     while (table.slots[slot].meta > state_internal::kDeadSlot) slot = (slot + 1) & table.mask();
     Slot& entry = table.slots[slot];
     std::construct_at(&entry.key, key);
@@ -370,12 +435,118 @@ class HotMap {
     }
   }
 
-  // A block without dead slots, and with room for a third more entries.
-  void rehash(SubTable& table) {
+  // Of a block with room for one entry more than there are, and then a third more.
+  std::uint32_t next_capacity(const SubTable& table) const {
     const std::uint32_t needed = table.live + table.erased + 1;
     std::uint32_t capacity = table.limit == 0 ? 1u << table.first_log : 8;
     while (limit_of(capacity) < needed + needed / 3) capacity *= 2;
+    return capacity;
+  }
+  // Where the budget does not allow a larger block, clean entries leave instead.
+  void make_room(SubTable& table) {
+    if (context_.cold != nullptr && table.limit != 0) {
+      const std::uint32_t capacity = next_capacity(table);
+      if (capacity > table.capacity() && !blocks_.may_take(SubTable::block_bytes(capacity))) {
+        evict(table, table.limit / 4 * 3 - 1);
+        if (next_capacity(table) > table.capacity()) blocks_.press();
+      }
+    }
+    rehash(table);
+  }
+  // Takes clean entries out until `most` entries and markers are left, or no more may go. The hand of a clock goes round: who was not
+  // touched since it came by the last time leaves.
+  void evict(SubTable& table, std::uint32_t most) {
+    using namespace state_internal;
+    const std::uint32_t words = table.words();
+    for (std::uint32_t looked_at = 0; looked_at < 2 * words && table.live + table.erased > most; ++looked_at) {
+      if (table.hand >= words) table.hand = 0;
+      const std::uint32_t first = table.hand++ * 64;
+      const std::uint64_t clean = table.word_of(kStored, first) & ~table.word_of(kMarkedA, first) & ~table.word_of(kMarkedB, first) &
+                                  ~table.word_of(kErased, first) & ~table.word_of(kInFlight, first);
+      std::uint64_t leaving = clean & table.word_of(kCold, first);
+      table.word_of(kCold, first) = clean & ~leaving;
+      table.word_of(kStored, first) &= ~leaving;
+      for (; leaving != 0; leaving &= leaving - 1) {
+        Slot& entry = table.slots[first + static_cast<std::uint32_t>(std::countr_zero(leaving))];
+        std::destroy_at(&entry.key);
+        std::destroy_at(&entry.cell.get());
+        entry.meta = kDeadSlot;
+        --table.live;
+        --size_;
+      }
+    }
+    table.flags = static_cast<std::uint8_t>(table.flags | 1u << kCold);
+    table.make_incomplete();
+    incomplete_ = true;
+    absent_.clear();
+  }
+
+  // Brings in one entry from the store: its slot, or kNone.
+  [[gnu::noinline]] std::uint32_t load(SubTable& table, std::uint64_t hash, const Key& key) {
+    const auto [known, end] = std::equal_range(absent_.begin(), absent_.end(), hash, ByHash{});
+    if (std::any_of(known, end, [&key](const Sought& absent) { return state_internal::same_key(absent.key, key); })) return kNone;
+    state_internal::ColdFetch& fetch = *context_.cold;
+    fetch.begin();
+    append_sought(fetch, hash, key);
+    bool found = false;
+    fetch.read([&](std::size_t, ByteView value) { return found = take_row(hash, key, value); });
+    return found ? search(table, start_of(hash).slot, hash, Same{table, key}) : kNone;
+  }
+  template <class KeyOf>
+  [[gnu::noinline]] void fetch_missing(const std::uint64_t* hashes, std::size_t n, KeyOf& key_of) {
+    absent_.clear();
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto [table, start] = start_of(hashes[i]);
+      if (!table->is_incomplete()) continue;
+      const Key& key = key_of(i);   // a value lives as long as the reference
+      if (search(*table, start, hashes[i], Same{*table, key}) == kNone) absent_.push_back({hashes[i], key, false});
+    }
+    if (absent_.empty()) return;
+    std::sort(absent_.begin(), absent_.end(), [](const Sought& a, const Sought& b) { return a.hash < b.hash; });
+    absent_.erase(std::unique(absent_.begin(), absent_.end(),
+                              [](const Sought& a, const Sought& b) { return a.hash == b.hash && state_internal::same_key(a.key, b.key); }),
+                  absent_.end());
+    state_internal::ColdFetch& fetch = *context_.cold;
+    fetch.begin();
+    for (const Sought& sought : absent_) append_sought(fetch, sought.hash, sought.key);
+    // Not absent_ itself: bringing in may drive others out, which forgets who is known to be absent.
+    std::vector<Sought> sought = std::move(absent_);
+    absent_.clear();
+    fetch.read([&](std::size_t index, ByteView value) {
+      sought[index].found = true;
+      return take_row(sought[index].hash, sought[index].key, value);
+    });
+    std::erase_if(sought, [](const Sought& each) { return each.found; });
+    absent_ = std::move(sought);
+  }
+  void append_sought(state_internal::ColdFetch& fetch, std::uint64_t hash, const Key& key) {
+    append_u16_big_endian(fetch.key_buffer(), context_.id);
+    rows_.append_key(fetch.key_buffer(), state_internal::meta_of(hash), key);
+    fetch.end_key();
+  }
+  bool take_row(std::uint64_t hash, const Key& key, ByteView row) {
+    Value value{};
+    if (!rows_.take_value(row, value)) return false;
+    sample_heap(key, value);
+    restore(hash, key, std::move(value));
+    return true;
+  }
+
+  void sample_heap(const Key& key, const Value& value) {
+    if constexpr (!std::is_trivially_copyable_v<Key> || !std::is_trivially_copyable_v<Value>) {
+      heap_sample_.bytes += static_cast<double>(footprint(key) + footprint(value));
+      if (++heap_sample_.entries == kHeapSample) {   // older ones count ever less
+        heap_sample_.bytes /= 2;
+        heap_sample_.entries /= 2;
+      }
+    }
+  }
+
+  // A block without dead slots.
+  void rehash(SubTable& table) {
+    const std::uint32_t capacity = next_capacity(table);
     SubTable fresh = table;
+    fresh.hand = 0;
     fresh.shift = static_cast<std::uint8_t>(64 - std::countr_zero(capacity));
     fresh.slots = reinterpret_cast<Slot*>(static_cast<std::byte*>(blocks_.take(SubTable::block_bytes(capacity))) +
                                           SubTable::bytes_before_slots(capacity));
@@ -433,7 +604,9 @@ class HotMap {
       table.word_of(dirty_, first) |= in_flight | was_frozen;
       in_flight = was_frozen = 0;
     }
-    table.flags = static_cast<std::uint8_t>(1u << dirty_);
+    table.forget(state_internal::kInFlight);
+    table.forget(frozen());
+    table.flags = static_cast<std::uint8_t>(table.flags | 1u << dirty_);
   }
 
   void destroy_entries(SubTable& table) {
@@ -455,6 +628,13 @@ class HotMap {
   std::uint32_t dirty_ = state_internal::kMarkedA;   // the plane that marks now; the other one is frozen
   Cursor encode_at_;                                  // what is before it holds nothing frozen
   std::size_t size_ = 0;
+  std::size_t shrink_at_ = 0;                         // the sub-table that gave up memory last
+  bool incomplete_ = false;                           // a sub-table is
+  struct {
+    double bytes = 0;
+    std::uint32_t entries = 0;
+  } heap_sample_;
+  std::vector<Sought> absent_;                        // keys that are neither here nor in the store, by hash: those of the last fetch()
   Rows rows_;
 };
 

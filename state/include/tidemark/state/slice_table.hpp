@@ -1,6 +1,7 @@
 #pragma once
 // State by slice of time, then key: windows keep theirs so. A slice is one hot map under its end time; it is walked when it fires and
-// dropped as a whole, without a tombstone and without a timer for each key.
+// dropped as a whole, without a tombstone and without a timer for each key. After a restore a slice is read from the store when it is first
+// touched or due; asking for one may then throw JobFailure.
 
 #include <algorithm>
 #include <memory>
@@ -47,14 +48,13 @@ class SliceTable final : public StateComponent {
     if (last_ < slices_.size() && slices_[last_].end == end) return slices_[last_].map.get();
     const auto found = at_or_after(end);
     if (found == slices_.end() || found->end != end) return nullptr;
-    last_ = static_cast<std::size_t>(found - slices_.begin());
-    return found->map.get();
+    return &touch(found);
   }
 
   // Least end of a live slice. kPlusInfinity is also the answer if there is none: first_slice() tells.
   EventTime first_end() const { return slices_.empty() ? kPlusInfinity : slices_.front().end; }
   // nullptr if there is none.
-  Slice* first_slice() { return slices_.empty() ? nullptr : slices_.front().map.get(); }
+  Slice* first_slice() { return slices_.empty() ? nullptr : &touch(slices_.begin()); }
   // Ascending.
   std::vector<EventTime> ends() const {
     std::vector<EventTime> ends;
@@ -79,8 +79,18 @@ class SliceTable final : public StateComponent {
       }
     }
     slices_.erase(slices_.begin(), kept);
-    last_ = 0;
+    last_ = kNone;
     dropped_through_ = std::max(dropped_through_, end);
+  }
+
+  void attach(ColdRows* cold, MemoryBudget* budget) override {
+    if (cold != nullptr) cold_ = std::make_unique<state_internal::ColdFetch>(*cold, schema().name);
+    charge_to(budget);
+  }
+  bool restores_lazily() override {
+    if (cold_ == nullptr) return false;
+    find_stored_slices();
+    return true;
   }
 
   void freeze(RowSink& rows) override {
@@ -104,17 +114,13 @@ class SliceTable final : public StateComponent {
   }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
     EventTime end{};
-    std::uint64_t hash = 0;
-    Key key{};
-    Value decoded{};
-    if (!take_time_big_endian(key_after_state_id, end) || !state_internal::take_row_key(key_after_state_id, hash, key) ||
-        !key_after_state_id.empty() || !decode_whole(value, decoded)) {
-      return malformed_row();
-    }
+    if (!take_time_big_endian(key_after_state_id, end)) return malformed_row();
     if (end <= dropped_through_) return {};
+    Row row;
+    if (!take_row(key_after_state_id, value, row)) return malformed_row();
     Slice& target = slice(end);
-    if (!target.owns(hash)) return foreign_row(hash);
-    target.restore(hash, key, std::move(decoded));
+    if (!target.owns(row.hash)) return foreign_row(row.hash);
+    target.restore(row.hash, row.key, std::move(row.value));
     return {};
   }
 
@@ -134,10 +140,23 @@ class SliceTable final : public StateComponent {
   }
 
  private:
+  void charge_to(MemoryBudget* budget) override { blocks_.charge_to(budget); }
+
   struct Live {
     EventTime end;
     std::unique_ptr<Slice> map;
+    bool in_store = false;   // its rows were not read yet; the map is empty
   };
+  struct Row {
+    std::uint64_t hash = 0;
+    Key key{};
+    Value value{};
+  };
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  static bool take_row(ByteView key_after_bucket, ByteView value, Row& row) {
+    return state_internal::take_row_key(key_after_bucket, row.hash, row.key) && key_after_bucket.empty() && decode_whole(value, row.value);
+  }
 
   auto at_or_after(EventTime end) {
     return std::lower_bound(slices_.begin(), slices_.end(), end, [](const Live& live, EventTime time) { return live.end < time; });
@@ -148,8 +167,46 @@ class SliceTable final : public StateComponent {
       TIDEMARK_CHECK(end > dropped_through_, "slice " + to_string(end) + " of " + schema().name + " was dropped");
       found = slices_.insert(found, Live{end, make(end)});
     }
-    last_ = static_cast<std::size_t>(found - slices_.begin());
-    return *found->map;
+    return touch(found);
+  }
+  Slice& touch(typename std::vector<Live>::iterator live) {
+    if (std::exchange(live->in_store, false)) read_slice(*live);
+    last_ = static_cast<std::size_t>(live - slices_.begin());
+    return *live->map;
+  }
+  [[gnu::noinline]] void read_slice(Live& live) {
+    using Next = state_internal::ColdFetch::Next;
+    Bytes first;
+    append_time_big_endian(first, live.end);
+    append_u64_big_endian(first, space_.first_hash_of(first_group_));
+    Bytes end;
+    append_time_big_endian(end, live.end + Duration{1});
+    cold_->read_range(id(), first, end, [&](ByteView key, ByteView value) {
+      key.remove_prefix(sizeof(std::uint64_t));
+      Row row;
+      if (!take_row(key, value, row)) return Next::kMalformed;
+      if (!live.map->owns(row.hash)) return Next::kStop;   // the key groups of the next task
+      live.map->restore(row.hash, row.key, std::move(row.value));
+      return Next::kGoOn;
+    });
+  }
+  // One look for each slice, not for each row.
+  void find_stored_slices() {
+    using Next = state_internal::ColdFetch::Next;
+    Bytes first;
+    if (dropped_through_ != kMinusInfinity) append_time_big_endian(first, dropped_through_ + Duration{1});
+    for (bool found = true; found;) {
+      found = false;
+      cold_->read_range(id(), first, {}, [&](ByteView key, ByteView) {
+        EventTime end{};
+        if (!take_time_big_endian(key, end)) return Next::kMalformed;
+        slices_.push_back({end, make(end), true});
+        first.clear();
+        append_time_big_endian(first, end + Duration{1});
+        found = true;
+        return Next::kStop;
+      });
+    }
   }
   std::unique_ptr<Slice> make(EventTime end) {
     if (spare_.empty()) {
@@ -172,7 +229,8 @@ class SliceTable final : public StateComponent {
   std::vector<Live> slices_;                     // ascending by end
   std::vector<Live> doomed_;                     // dropped, but frozen and not yet encoded
   std::vector<std::unique_ptr<Slice>> spare_;    // empty, for the next slices
-  std::size_t last_ = 0;                         // the slice found last: most records go where the one before went
+  std::size_t last_ = kNone;                     // the slice found last, which was read: most records go where the one before went
+  std::unique_ptr<state_internal::ColdFetch> cold_;
   EventTime dropped_through_ = kMinusInfinity;
 };
 

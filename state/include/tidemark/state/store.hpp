@@ -5,8 +5,8 @@
 //
 // Life of a row: RowRun (memory) -> write_row_file (a synced file) -> StateStore::ingest -> StateStore::link_into (a checkpoint) ->
 // restore_store, or open_stored_rows for those who only look. Thread rule: write_row_file and verify_files may run on any thread, also at
-// the same time; calls on one StateStore come one at a time. Errors: kStorageFailed when the disk refuses; kCheckpointCorrupt when stored
-// bytes are not what was written. Each names the file.
+// the same time; calls on one StateStore come one at a time, but for those of ColdRows, which any thread may make. Errors: kStorageFailed
+// when the disk refuses; kCheckpointCorrupt when stored bytes are not what was written. Each names the file.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +21,7 @@
 #include <tidemark/core/log.hpp>
 #include <tidemark/core/status.hpp>
 #include <tidemark/core/time.hpp>
+#include <tidemark/state/cold_rows.hpp>
 #include <tidemark/state/rows.hpp>
 
 namespace tidemark {
@@ -70,18 +71,17 @@ class RowRun final : public RowSink {
 // and syncs it. Precondition: run.rows() > 0. After an error the file is of no use; what there is of it is removed if that is possible.
 Result<StoredFile> write_row_file(FileSystem& files, const std::string& path, RowRun run);
 
-class StateStore {
+class StateStore : public ColdRows {
  public:
-  virtual ~StateStore() = default;
   // Takes the files of write_row_file in, all or none: in that order, later files win over earlier ones and over what is there. The files
   // are moved. No files: success, nothing is done.
   virtual Status ingest(const std::vector<std::string>& paths) = 0;
   // Links (copies across file systems) every file of the store as it is now into `directory` (made by the caller, empty), syncs what it
   // wrote and the directory, and lists all with size and checksum, sorted by name.
   virtual Result<std::vector<StoredFile>> link_into(const std::string& directory) = 0;
-  // Visits all live rows in key order, block checksums verified, dead buckets left out; stops at the first error of `visit` and returns it.
-  // The views are valid during the visit.
-  virtual Status scan(const std::function<Status(ByteView key, ByteView value)>& visit) = 0;
+  // Visits the live rows whose keys begin with `prefix` in key order, block checksums verified, dead buckets left out; stops at the first
+  // error of `visit` and returns it. The views are valid during the visit.
+  virtual Status scan(ByteView prefix, const std::function<Status(ByteView key, ByteView value)>& visit) = 0;
   // The dropped-through times of the last durable manifest (of the restored one, after a restore). Rows of these states with a bucket at or
   // below are dead: compaction may remove them, scan() leaves them out. kPlusInfinity: all rows of that state are dead, timed or not.
   // Values never fall.
@@ -110,7 +110,7 @@ Result<std::unique_ptr<StateStore>> restore_store(FileSystem& files, const std::
 class StoredRows {
  public:
   virtual ~StoredRows() = default;
-  // As StateStore::scan, of the rows alone whose keys begin with `prefix`.
+  // As StateStore::scan.
   virtual Status scan(ByteView prefix, const std::function<Status(ByteView key, ByteView value)>& visit) = 0;
 };
 

@@ -1,7 +1,9 @@
 #pragma once
 // Timers by key, tag and time (T1), fired in order of time (T2).
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -40,6 +42,7 @@ struct TimerRows {
     append_u32(out, __builtin_bswap32(timer.tag));
   }
   void append_value(Bytes&, const NoValue&) const {}
+  [[nodiscard]] bool take_value(ByteView in, NoValue&) const { return in.empty(); }
 };
 
 // What the ladder holds of a timer; the index of timers has the rest.
@@ -57,7 +60,8 @@ struct DueTimerLess {
 
 }  // namespace state_internal
 
-// The caller decides what is due: it compares next()->time with its clock. A timer may be set at a time that has passed; it is then next().
+// The caller decides what is due: it asks next() for what its clock has passed. A timer may be set at a time that has passed; it is then
+// next(). After a restore timers are read from the store when they are about to be due.
 template <class Key>
 class TimerTable final : public StateComponent {
  public:
@@ -77,30 +81,30 @@ class TimerTable final : public StateComponent {
 
   // false: it was set already.
   bool set(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag = 0) {
-    if (!timers_.insert(index_of(time, tag, hash), Timer{time, tag, hash, key})) return false;
+    if (!timers_.insert(index_of(time, tag, hash), Timer{time, tag, hash, key}, time > read_through_)) return false;
     next_ = nullptr;
     ladder_.push({time, hash, tag});
     return true;
   }
-  // false: there is none.
-  bool erase(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag = 0) {
-    if (!timers_.erase(index_of(time, tag, hash), Timer{time, tag, hash, key})) return false;
+  // Nothing if there is none.
+  void erase(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag = 0) {
+    const Timer timer{time, tag, hash, key};
+    const std::uint64_t index = index_of(time, tag, hash);
+    if (time > read_through_) (void)timers_.insert(index, timer, true);   // it may be in the store, which then needs the tombstone
+    if (!timers_.erase(index, timer)) return;
     next_ = nullptr;
     ladder_.note_stale(time, [this](const state_internal::DueTimer& due) { return find(due) != nullptr; });
-    return true;
   }
-  // The least by (time, tag, hash); nullptr if there is none. Good until the next call of set, erase or take_next.
-  const Timer* next() {
-    if (next_ != nullptr) return next_;
-    // The ladder may hold timers that were taken or erased; it never lacks one that exists.
-    while (const state_internal::DueTimer* due = ladder_.front(kPlusInfinity)) {
-      if ((next_ = find(*due)) != nullptr) return next_;
-      ladder_.pop();
-      if (const auto* later = ladder_.ahead(kAhead)) timers_.prefetch(index_of(later->time, later->tag, later->hash));
+  // The least by (time, tag, hash), if its time is at or before `through`; else nullptr. Good until the next call of set, erase or
+  // take_next. Throws JobFailure if the store cannot be read.
+  const Timer* next(EventTime through = kPlusInfinity) {
+    for (;;) {
+      const Timer* least = least_read(std::min(through, read_through_));
+      if (least != nullptr || through <= read_through_) return least;
+      read_more();
     }
-    return nullptr;
   }
-  // Removes next(). Precondition: there is one.
+  // Removes the least timer. Precondition: there is one.
   Timer take_next() {
     const Timer* timer = next();
     TIDEMARK_CHECK(timer != nullptr);
@@ -109,7 +113,18 @@ class TimerTable final : public StateComponent {
     timers_.erase(index_of(taken.time, taken.tag, taken.hash), taken);
     return taken;
   }
+  // In memory.
   std::size_t size() const { return timers_.size(); }
+
+  void attach(ColdRows* cold, MemoryBudget* budget) override {
+    if (cold != nullptr) cold_ = std::make_unique<state_internal::ColdFetch>(*cold, schema().name);
+    charge_to(budget);
+  }
+  bool restores_lazily() override {
+    if (cold_ == nullptr) return false;
+    read_through_ = kMinusInfinity;
+    return true;
+  }
 
   void freeze(RowSink& rows) override {
     begin_freeze(rows);
@@ -122,18 +137,9 @@ class TimerTable final : public StateComponent {
   }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
     Timer timer;
-    std::uint32_t tag = 0;
-    if (!take_time_big_endian(key_after_state_id, timer.time) ||
-        !state_internal::take_row_key(key_after_state_id, timer.hash, timer.key) || !take_u32(key_after_state_id, tag) ||
-        !key_after_state_id.empty() || !value.empty()) {
-      return malformed_row();
-    }
-    timer.tag = __builtin_bswap32(tag);
-    const std::uint32_t group = space_.group_of(timer.hash);
-    if (group < first_group_ || group >= end_group_) return foreign_row(timer.hash);
-    next_ = nullptr;
-    timers_.restore(index_of(timer.time, timer.tag, timer.hash), timer, {});
-    ladder_.push({timer.time, timer.hash, timer.tag});
+    if (!take_timer(key_after_state_id, value, timer)) return malformed_row();
+    if (!owns(timer.hash)) return foreign_row(timer.hash);
+    bring_in(timer);
     return {};
   }
 
@@ -141,7 +147,10 @@ class TimerTable final : public StateComponent {
   std::size_t bytes() const override { return blocks_.bytes() + timers_.overhead_bytes() + ladder_.bytes(); }
 
  private:
+  void charge_to(MemoryBudget* budget) override { blocks_.charge_to(budget); }
+
   static constexpr std::size_t kAhead = 8;   // timers fetched before their turn
+  static constexpr std::size_t kReadTogether = 4096;
 
   // Where a timer lies in the index. It spreads the timers of one key, and of one task, over all sub-tables.
   static std::uint64_t index_of(EventTime time, TimerTag tag, std::uint64_t hash) {
@@ -150,6 +159,56 @@ class TimerTable final : public StateComponent {
     mixed *= 0xD6E8FEB86659FD93u;
     mixed ^= mixed >> 32;
     return mixed * 0xD6E8FEB86659FD93u;
+  }
+  static bool take_timer(ByteView key, ByteView value, Timer& timer) {
+    std::uint32_t tag = 0;
+    if (!take_time_big_endian(key, timer.time) || !state_internal::take_row_key(key, timer.hash, timer.key)) return false;
+    if (!take_u32(key, tag)) return false;
+    timer.tag = __builtin_bswap32(tag);
+    return key.empty() && value.empty();
+  }
+  bool owns(std::uint64_t hash) const {
+    const std::uint32_t group = space_.group_of(hash);
+    return group >= first_group_ && group < end_group_;
+  }
+  void bring_in(const Timer& timer) {
+    next_ = nullptr;
+    const std::uint64_t index = index_of(timer.time, timer.tag, timer.hash);
+    if (timers_.restore_if_absent(index, timer, {})) ladder_.push({timer.time, timer.hash, timer.tag});
+  }
+
+  const Timer* least_read(EventTime through) {
+    if (next_ == nullptr) {
+      // The ladder may hold timers that were taken or erased; it never lacks one that exists.
+      while (const state_internal::DueTimer* due = ladder_.front(through)) {
+        if ((next_ = find(*due)) != nullptr) break;
+        ladder_.pop();
+        if (const auto* later = ladder_.ahead(kAhead)) timers_.prefetch(index_of(later->time, later->tag, later->hash));
+      }
+    }
+    return next_ != nullptr && next_->time <= through ? next_ : nullptr;
+  }
+  // Reads the next timers of the store: so many that reading them together is cheap, and all of one time.
+  [[gnu::noinline]] void read_more() {
+    using Next = state_internal::ColdFetch::Next;
+    Bytes first;
+    if (read_through_ != kMinusInfinity) append_time_big_endian(first, read_through_ + Duration{1});
+    EventTime last = kMinusInfinity;
+    std::size_t rows = 0;
+    bool stopped = false;
+    cold_->read_range(id(), first, {}, [&](ByteView key, ByteView value) {
+      Timer timer;
+      if (!take_timer(key, value, timer)) return Next::kMalformed;
+      if (rows >= kReadTogether && timer.time != last) {
+        stopped = true;
+        return Next::kStop;
+      }
+      ++rows;
+      last = timer.time;
+      if (owns(timer.hash)) bring_in(timer);
+      return Next::kGoOn;
+    });
+    read_through_ = stopped ? last : kPlusInfinity;
   }
   const Timer* find(const state_internal::DueTimer& due) const {
     return timers_.find_key(index_of(due.time, due.tag, due.hash), [&due](const Timer& timer) {
@@ -163,7 +222,9 @@ class TimerTable final : public StateComponent {
   state_internal::BlockPool blocks_;
   HotMap<Timer, state_internal::NoValue, state_internal::TimerRows<Key>> timers_;
   state_internal::TimeLadder<state_internal::DueTimer, state_internal::DueTimerLess> ladder_;
-  const Timer* next_ = nullptr;   // the answer of next(), while nothing changes; it lies in timers_
+  const Timer* next_ = nullptr;   // the least timer in memory, while nothing changes; it lies in timers_
+  std::unique_ptr<state_internal::ColdFetch> cold_;
+  EventTime read_through_ = kPlusInfinity;   // timers after this time may be in the store alone
 };
 
 // Compiled once, in the library, for the keys that most jobs have.

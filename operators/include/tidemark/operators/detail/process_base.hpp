@@ -69,6 +69,12 @@ class ProcessBase : public Operator {
     if constexpr (Function::kHasState) table_->prefetch(hash);
   }
 
+  // Brings in, together, the states of keys that are about to be used and are not in memory.
+  template <class KeyOf>
+  void fetch(const std::uint64_t* hashes, std::size_t n, KeyOf&& key_of) {
+    if constexpr (Function::kHasState) table_->fetch(hashes, n, key_of);
+  }
+
   // Calls the function. The caller has set call_.at and call_.watermark.
   void call_record(std::uint64_t hash, const Key& key, const T& record) {
     call_.hash = hash;

@@ -27,6 +27,7 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
     next_ = 0;
     next_behind_ = 0;
     this->count().records_in += in_->size();
+    this->fetch(in_->hashes.data(), in_->size(), [this](std::size_t i) -> decltype(auto) { return std::invoke(key_of_, in_->values[i]); });
     return run_batch();
   }
   Progress on_watermark(EventTime watermark) override {

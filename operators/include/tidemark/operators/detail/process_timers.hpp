@@ -59,9 +59,9 @@ class ProcessTimers {
   }
   // The time of the next timer that is due; null if none is.
   const EventTime* due(EventTime through) {
-    const Entry* next = table_->next();
-    if (context_->deterministic) return due_in_group(next, through);
-    return next != nullptr && next->time <= through ? &next->time : nullptr;
+    const Entry* next = table_->next(through);
+    if (context_->deterministic) return due_in_group(next);
+    return next != nullptr ? &next->time : nullptr;
   }
   // Takes the timer that due() announced. Then on_timer() is called for it, then fired().
   Entry take() {
@@ -85,10 +85,10 @@ class ProcessTimers {
 
   // Deterministic mode (D4): the timers of one time run in the order of their encoded keys, not of hashes. They are taken from the table
   // together; no snapshot is taken before all have run, so the table need not know.
-  const EventTime* due_in_group(const Entry* next, EventTime through) {
+  const EventTime* due_in_group(const Entry* next) {
     if (group_.empty()) {
-      if (next == nullptr || next->time > through) return nullptr;
-      for (group_time_ = next->time; next != nullptr && next->time == group_time_; next = table_->next()) {
+      if (next == nullptr) return nullptr;
+      for (group_time_ = next->time; next != nullptr && next->time == group_time_; next = table_->next(group_time_)) {
         Entry taken = table_->take_next();
         group_.emplace(std::pair{encoded(taken.key), taken.tag}, std::move(taken));
       }
@@ -97,7 +97,7 @@ class ProcessTimers {
     return next != nullptr && next->time < group_time_ ? &next->time : &group_time_;
   }
   Entry take_from_group() {
-    const Entry* next = table_->next();
+    const Entry* next = table_->next(group_time_);
     if (next != nullptr && next->time < group_time_) return table_->take_next();
     return std::move(group_.extract(group_.begin()).mapped());
   }

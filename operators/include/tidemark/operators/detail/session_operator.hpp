@@ -104,7 +104,10 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
     Key key;
   };
 
-  void open_state(StateBackend& state) override { sessions_ = &state.keyed_table<Key, List>("sessions", this->spec().parameters()); }
+  // The time wheel, made anew after a restore, must know every session.
+  void open_state(StateBackend& state) override {
+    sessions_ = &state.keyed_table<Key, List>("sessions", this->spec().parameters(), Residency::kAll);
+  }
 
   // --- records
 

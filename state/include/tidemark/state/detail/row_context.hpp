@@ -1,8 +1,11 @@
 #pragma once
 // What the containers of one state component share: how its rows begin, where they go, and the buffers they are built in.
 
+#include <memory>
+
 #include <tidemark/core/codec.hpp>
 #include <tidemark/core/hash.hpp>
+#include <tidemark/state/detail/cold_fetch.hpp>
 #include <tidemark/state/rows.hpp>
 
 namespace tidemark {
@@ -13,6 +16,7 @@ struct RowContext {
   StateId id = 0;
   bool tracking = true;       // false: no checkpoint will ever be taken, so nothing is marked
   RowSink* rows = nullptr;    // set between freeze() and settle()
+  std::unique_ptr<ColdFetch> cold{};   // null: what is not in memory does not exist
   Bytes key;
   Bytes value;
 

@@ -45,10 +45,11 @@ struct Slot {
   [[no_unique_address]] ValueCell<Value> cell;
 };
 
-// Planes of a block. Dirty and frozen are the first two and change places at a freeze. All but the last lie before the slots, word by word
-// side by side and growing downwards: an access finds them in one cache line, whose place follows from that of the slots alone. The last
-// one lies behind the slots.
-enum Plane : std::uint32_t { kMarkedA = 0, kMarkedB = 1, kStored = 2, kErased = 3, kInFlight = 4, kPlanes = 5 };
+// Planes of a block. Dirty and frozen are the first two and change places at a freeze. All but the last two lie before the slots, word by
+// word side by side and growing downwards: an access finds them in one cache line, whose place follows from that of the slots alone. The
+// last two lie behind the slots. Cold: not touched since entries were last wanted out of memory.
+enum Plane : std::uint32_t { kMarkedA = 0, kMarkedB = 1, kStored = 2, kErased = 3, kInFlight = 4, kCold = 5, kPlanes = 6 };
+inline constexpr std::uint32_t kPlanesBehind = kPlanes - kInFlight;
 
 template <class SlotType>
 struct SubTable {
@@ -57,9 +58,15 @@ struct SubTable {
   std::uint32_t used = 0;     // entries, erased ones whose tombstone is due, and dead slots
   std::uint32_t limit = 0;    // `used` that makes the block grow; 0: the shared block
   std::uint32_t erased = 0;   // erased ones whose tombstone is due
+  std::uint32_t hand = 0;     // of the clock that drives entries out: the word of planes that it looks at next
   std::uint8_t shift = 63;    // 64 minus the logarithm of the number of slots
   std::uint8_t first_log = 3; // logarithm of the number of slots of the first block
-  std::uint8_t flags = 0;     // bit n: plane n may have bits set; kept for those that are walked
+  std::uint8_t flags = 0;     // bit n: plane n may have bits set; kept for those that are walked. kIncomplete: see below
+
+  // The store may hold rows of entries that are not here.
+  static constexpr std::uint32_t kIncomplete = 7;
+  bool is_incomplete() const { return may_have(kIncomplete); }
+  void make_incomplete() { flags = static_cast<std::uint8_t>(flags | 1u << kIncomplete); }
 
   std::uint32_t mask() const { return static_cast<std::uint32_t>(~std::uint64_t{0} >> shift); }
   std::uint32_t capacity() const { return mask() + 1; }
@@ -70,7 +77,7 @@ struct SubTable {
     return ((capacity + 63) / 64 * kInFlight * sizeof(std::uint64_t) + 63) / 64 * 64;
   }
   static std::size_t block_bytes(std::size_t capacity) {
-    return bytes_before_slots(capacity) + capacity * sizeof(SlotType) + (capacity + 63) / 64 * sizeof(std::uint64_t);
+    return bytes_before_slots(capacity) + capacity * sizeof(SlotType) + (capacity + 63) / 64 * kPlanesBehind * sizeof(std::uint64_t);
   }
   void* block() const { return reinterpret_cast<std::byte*>(slots) - bytes_before_slots(capacity()); }
 
@@ -78,7 +85,7 @@ struct SubTable {
   std::uint64_t& word_of(std::uint32_t number, std::uint32_t slot) const {
     if (number < kInFlight)
       return reinterpret_cast<std::uint64_t*>(slots)[-1 - static_cast<std::ptrdiff_t>(slot / 64 * kInFlight + number)];
-    return reinterpret_cast<std::uint64_t*>(slots + capacity())[slot / 64];
+    return reinterpret_cast<std::uint64_t*>(slots + capacity())[(number - kInFlight) * words() + slot / 64];
   }
   bool test(std::uint32_t number, std::uint32_t slot) const { return (word_of(number, slot) >> (slot % 64) & 1) != 0; }
   void set(std::uint32_t number, std::uint32_t slot) {
@@ -89,7 +96,7 @@ struct SubTable {
   void clear_planes() const {
     const std::size_t before = bytes_before_slots(capacity());
     std::memset(reinterpret_cast<std::byte*>(slots) - before, 0, before);
-    std::memset(static_cast<void*>(slots + capacity()), 0, words() * sizeof(std::uint64_t));
+    std::memset(static_cast<void*>(slots + capacity()), 0, words() * kPlanesBehind * sizeof(std::uint64_t));
   }
   bool may_have(std::uint32_t number) const { return (flags >> number & 1) != 0; }
   void forget(std::uint32_t number) { flags = static_cast<std::uint8_t>(flags & ~(1u << number)); }

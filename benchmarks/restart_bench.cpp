@@ -1,0 +1,134 @@
+// From a start after kill -9 to the first output, by the size of the state: a job with a keyed state is killed without warning behind its
+// first checkpoint that holds all keys, and started again.
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include <tidemark/memory/callback.hpp>
+#include <tidemark/memory/generator.hpp>
+#include <tidemark/operators/stream.hpp>
+#include <tidemark/runtime/runtime.hpp>
+
+#include "peer_workload.hpp"
+
+namespace {
+
+using namespace tidemark;
+using SteadyClock = std::chrono::steady_clock;
+using Key = std::uint64_t;
+
+struct Total {
+  std::uint64_t count = 0;
+  std::uint64_t amount = 0;
+};
+
+struct RunningTotal {
+  struct Out {
+    Key key;
+    std::uint64_t count;
+  };
+  void operator()(const Key& record, Total& total, ProcessContext<Key>&, Collector<Out>& out) {
+    total.amount += record % 1000;
+    out({record, ++total.count});
+  }
+};
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fprintf(stderr, "%s\n", what.c_str());
+  std::exit(1);
+}
+
+// An endless stream that goes through all keys again and again.
+Graph totals(std::uint64_t keys, std::atomic<std::uint64_t>& outputs, std::atomic<std::uint64_t>& greatest_count) {
+  Graph graph;
+  graph.from("records", generator_source<Key>("records", ~std::uint64_t{0} >> 1, [keys](std::uint64_t i) { return peer::mix(i % keys); }))
+      .key_by([](const Key& key) { return key; })
+      .process<RunningTotal::Out>("totals", RunningTotal{})
+      .to("out", callback_sink_by_task<RunningTotal::Out>([&](std::uint32_t) {
+            return [&](const Batch<RunningTotal::Out>& batch) {
+              greatest_count.store(batch.values.back().count, std::memory_order_relaxed);
+              outputs.fetch_add(batch.values.size(), std::memory_order_relaxed);
+            };
+          }));
+  return graph;
+}
+
+std::unique_ptr<Runtime> start(std::uint64_t keys, const std::string& directory, std::atomic<std::uint64_t>& outputs,
+                               std::atomic<std::uint64_t>& greatest_count) {
+  RuntimeOptions options;
+  options.job_name = "restart_bench";
+  options.state_directory = directory;
+  auto runtime = Runtime::start(totals(keys, outputs, greatest_count), options);
+  if (!runtime.ok()) fail(runtime.error().describe());
+  return *std::move(runtime);
+}
+
+// In a process of its own: runs until a checkpoint holds all keys, then dies.
+[[noreturn]] void run_and_die(std::uint64_t keys, const std::string& directory) {
+  std::atomic<std::uint64_t> outputs{0};
+  std::atomic<std::uint64_t> greatest_count{0};
+  const auto runtime = start(keys, directory, outputs, greatest_count);
+  while (outputs.load() < keys) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  const CheckpointId before = runtime->snapshot().last_checkpoint;
+  while (runtime->snapshot().last_checkpoint < before + 2) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  ::kill(::getpid(), SIGKILL);
+  std::abort();
+}
+
+void measure(std::uint64_t keys, const std::string& directory) {
+  const pid_t child = ::fork();
+  if (child == 0) run_and_die(keys, directory);
+  int status = 0;
+  const bool waited = child > 0 && ::waitpid(child, &status, 0) == child;
+  if (!waited || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) fail("the first run did not end by SIGKILL");
+
+  std::atomic<std::uint64_t> outputs{0};
+  std::atomic<std::uint64_t> greatest_count{0};
+  const SteadyClock::time_point begin = SteadyClock::now();
+  const auto runtime = start(keys, directory, outputs, greatest_count);
+  const SteadyClock::time_point started = SteadyClock::now();
+  while (outputs.load() == 0) std::this_thread::sleep_for(std::chrono::microseconds{100});
+  const SteadyClock::time_point first = SteadyClock::now();
+  if (greatest_count.load() < 2) fail("the restored job does not know its keys");
+  const auto ms = [begin](SteadyClock::time_point at) { return std::chrono::duration<double, std::milli>(at - begin).count(); };
+  std::printf("RESULT keys=%llu restart_to_first_output_ms=%.1f start_ms=%.1f restored_checkpoint=%llu\n",
+              static_cast<unsigned long long>(keys), ms(first), ms(started),
+              static_cast<unsigned long long>(runtime->start_report().restored_checkpoint));
+  std::fflush(stdout);
+  runtime->request_cancel();
+  (void)runtime->wait();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::uint64_t> keys{1'000'000, 5'000'000, 10'000'000, 20'000'000};
+  std::string directory = ".";
+  CLI::App app{"From a start after kill -9 to the first output"};
+  app.add_option("--keys", keys, "Keys in the state; a run for each")->capture_default_str();
+  app.add_option("--state", directory, "A fresh folder in it holds the files, and is removed afterwards")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  directory += "/restart_bench.XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) return std::perror("mkdtemp"), 1;
+  for (const std::uint64_t each : keys) {
+    std::fprintf(stderr, "%llu keys\n", static_cast<unsigned long long>(each));
+    measure(each, directory + "/" + std::to_string(each));
+    std::filesystem::remove_all(directory + "/" + std::to_string(each));
+  }
+  std::filesystem::remove_all(directory);
+  return 0;
+}

@@ -1,0 +1,220 @@
+// Keyed totals over a state ten times larger than the memory that it may use, against a plain RocksDB get and put per record under the same
+// bound. Both sides first write every key once, then take the same records; the second part is measured.
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <tidemark/memory/callback.hpp>
+#include <tidemark/memory/generator.hpp>
+#include <tidemark/operators/stream.hpp>
+#include <tidemark/runtime/runtime.hpp>
+
+#include "peer_workload.hpp"
+
+namespace {
+
+using namespace tidemark;
+using SteadyClock = std::chrono::steady_clock;
+using Key = std::uint64_t;
+
+struct Total {
+  std::int64_t count = 0;
+  std::int64_t amount = 0;
+};
+
+// The records of both sides: each key once, then `keys`.
+struct Records {
+  std::uint64_t distinct = 0;
+  std::vector<std::uint32_t> ranks;   // of the keys of the measured part
+
+  std::uint64_t size() const { return distinct + ranks.size(); }
+  Key key(std::uint64_t i) const { return peer::mix(i < distinct ? i : ranks[i - distinct]); }
+};
+
+Records uniform_records(std::uint64_t distinct, std::uint64_t measured) {
+  Records records{distinct, std::vector<std::uint32_t>(measured)};
+  for (std::uint64_t i = 0; i < measured; ++i) records.ranks[i] = static_cast<std::uint32_t>(peer::mix(i ^ 0xA5A5) % distinct);
+  return records;
+}
+
+// After Gray et al., "Quickly generating billion-record synthetic databases" (1994), as YCSB draws them.
+Records zipf_records(std::uint64_t distinct, std::uint64_t measured, double theta) {
+  double zeta = 0;
+  for (std::uint64_t rank = 1; rank <= distinct; ++rank) zeta += 1 / std::pow(static_cast<double>(rank), theta);
+  const double alpha = 1 / (1 - theta);
+  const double eta = (1 - std::pow(2 / static_cast<double>(distinct), 1 - theta)) / (1 - (1 + std::pow(0.5, theta)) / zeta);
+  Records records{distinct, std::vector<std::uint32_t>(measured)};
+  for (std::uint64_t i = 0; i < measured; ++i) {
+    const double u = static_cast<double>(peer::mix(i ^ 0x5A5A) >> 11) * 0x1p-53;
+    const double uz = u * zeta;
+    std::uint64_t rank = uz < 1 ? 0 : uz < 1 + std::pow(0.5, theta) ? 1
+                         : static_cast<std::uint64_t>(static_cast<double>(distinct) * std::pow(eta * u - eta + 1, alpha));
+    records.ranks[i] = static_cast<std::uint32_t>(std::min(rank, distinct - 1));
+  }
+  return records;
+}
+
+std::uint64_t hash_of(Key key, const Total& total) {
+  return peer::output_hash(key, static_cast<std::uint64_t>(total.count), static_cast<std::uint64_t>(total.amount), 0);
+}
+
+struct Outcome {
+  double seconds = 0;
+  std::uint64_t hash = 0;      // sum over all outputs
+  double peak_mib = 0;
+};
+
+struct Marks {
+  std::atomic<SteadyClock::rep> begin{0};
+  std::atomic<SteadyClock::rep> end{0};
+  static void take(std::atomic<SteadyClock::rep>& mark) { mark.store(SteadyClock::now().time_since_epoch().count()); }
+  double seconds() const { return std::chrono::duration<double>(SteadyClock::duration(end.load() - begin.load())).count(); }
+};
+
+struct RunningTotal {
+  struct Out {
+    Key key;
+    Total total;
+  };
+  void operator()(const Key& record, Total& total, ProcessContext<Key>&, Collector<Out>& out) {
+    ++total.count;
+    total.amount += static_cast<std::int64_t>(record % 1000);
+    out({record, total});
+  }
+};
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fprintf(stderr, "%s\n", what.c_str());
+  std::exit(1);
+}
+
+Outcome run_tidemark(const Records& records, std::size_t memory, const std::string& directory) {
+  peer::reset_peak_memory();
+  Marks marks;
+  std::uint64_t outputs = 0;
+  std::uint64_t hash = 0;
+  Graph graph;
+  graph
+      .from("records", generator_source<Key>("records", records.size(),
+                                             [&records, &marks](std::uint64_t i) {
+                                               if (i == records.distinct) Marks::take(marks.begin);
+                                               return records.key(i);
+                                             }))
+      .key_by([](const Key& key) { return key; })
+      .process<RunningTotal::Out>("totals", RunningTotal{})
+      .to("out", callback_sink_by_task<RunningTotal::Out>([&](std::uint32_t) {
+            return [&](const Batch<RunningTotal::Out>& batch) {
+              for (const auto& out : batch.values) hash += hash_of(out.key, out.total);
+              outputs += batch.values.size();
+              if (outputs == records.size()) Marks::take(marks.end);
+            };
+          }));
+  RuntimeOptions options;
+  options.job_name = "state_bench";
+  options.state_directory = directory;
+  options.memory = memory;
+  auto runtime = Runtime::start(std::move(graph), options);
+  if (!runtime.ok()) fail(runtime.error().describe());
+  const JobResult result = (*runtime)->wait();
+  if (result.state != JobState::kFinished) fail(result.error ? result.error->describe() : "the job did not finish");
+  return {marks.seconds(), hash, peer::peak_memory_mib()};
+}
+
+// A get and a put for each record, no log: the loop that people write.
+Outcome run_rocksdb(const Records& records, std::size_t memory, const std::string& directory) {
+  peer::reset_peak_memory();
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.compression = rocksdb::kLZ4Compression;
+  options.write_buffer_size = memory / 8;
+  options.max_write_buffer_number = 2;
+  options.max_background_jobs = 2;
+  options.optimize_filters_for_hits = true;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(memory / 4 * 3, 2);   // few shards, so that filters fit
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  rocksdb::DB* opened = nullptr;
+  if (!rocksdb::DB::Open(options, directory, &opened).ok()) fail("RocksDB cannot open " + directory);
+  const std::unique_ptr<rocksdb::DB> db{opened};
+  rocksdb::WriteOptions write;
+  write.disableWAL = true;
+  std::uint64_t hash = 0;
+  Marks marks;
+  rocksdb::PinnableSlice value;
+  for (std::uint64_t i = 0; i < records.size(); ++i) {
+    if (i == records.distinct) Marks::take(marks.begin);
+    const Key key = records.key(i);
+    const rocksdb::Slice key_slice{reinterpret_cast<const char*>(&key), sizeof key};
+    Total total;
+    if (i >= records.distinct) {   // before, there is nothing to find
+      value.Reset();
+      if (db->Get({}, db->DefaultColumnFamily(), key_slice, &value).ok()) std::memcpy(&total, value.data(), sizeof total);
+    }
+    ++total.count;
+    total.amount += static_cast<std::int64_t>(key % 1000);
+    if (!db->Put(write, key_slice, {reinterpret_cast<const char*>(&total), sizeof total}).ok()) fail("RocksDB cannot write");
+    hash += hash_of(key, total);
+  }
+  Marks::take(marks.end);
+  return {marks.seconds(), hash, peer::peak_memory_mib()};
+}
+
+void compare(const char* name, const Records& records, std::size_t memory, const std::string& directory) {
+  const Outcome plain = run_rocksdb(records, memory, directory + "/rocksdb-" + name);
+  std::fprintf(stderr, "%s: RocksDB alone %.1f s\n", name, plain.seconds);
+  const Outcome ours = run_tidemark(records, memory, directory + "/tidemark-" + name);
+  std::fprintf(stderr, "%s: Tidemark %.1f s\n", name, ours.seconds);
+  if (ours.hash != plain.hash) fail(std::string(name) + ": the two sides give different totals");
+  const auto n = static_cast<double>(records.ranks.size());
+  std::printf("RESULT %s_ratio_to_rocksdb=%.2f keys=%llu memory_mib=%zu records=%zu records_per_s=%.0f rocksdb_records_per_s=%.0f "
+              "max_rss_mib=%.0f rocksdb_max_rss_mib=%.0f\n",
+              name, plain.seconds / ours.seconds, static_cast<unsigned long long>(records.distinct), memory >> 20, records.ranks.size(),
+              n / ours.seconds, n / plain.seconds, ours.peak_mib, plain.peak_mib);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::uint64_t keys = 10'000'000;
+  std::size_t memory_mib = 32;
+  std::uint64_t zipf_n = 10'000'000;
+  std::uint64_t uniform_n = 1'000'000;
+  double theta = 0.99;
+  std::string only;
+  std::string directory = ".";
+  CLI::App app{"Keyed totals over a state larger than memory, against a RocksDB get and put per record"};
+  app.add_option("--keys", keys, "Keys; a key and its total take 34 bytes in the store")->capture_default_str();
+  app.add_option("--memory", memory_mib, "MiB that either side may use")->capture_default_str();
+  app.add_option("--zipf-records", zipf_n, "Records of the Zipf part")->capture_default_str();
+  app.add_option("--uniform-records", uniform_n, "Records of the uniform part")->capture_default_str();
+  app.add_option("--theta", theta, "Skew of the Zipf distribution")->capture_default_str();
+  app.add_option("--only", only, "zipf or uniform; by default both")->check(CLI::IsMember({"zipf", "uniform"}));
+  app.add_option("--state", directory, "A fresh folder in it holds the files, and is removed afterwards")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  directory += "/state_bench.XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) return std::perror("mkdtemp"), 1;
+  if (only != "uniform") compare("zipf", zipf_records(keys, zipf_n, theta), memory_mib << 20, directory);
+  if (only != "zipf") compare("uniform", uniform_records(keys, uniform_n), memory_mib << 20, directory);
+  std::filesystem::remove_all(directory);
+  return 0;
+}

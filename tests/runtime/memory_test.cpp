@@ -1,0 +1,222 @@
+// State larger than the memory that the job may use, and what a restore reads before the first record (design: state outgrows memory, a
+// restore is lazy; R3, promise 7).
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include <tidemark/memory/generator.hpp>
+#include <tidemark/memory/memory_sink.hpp>
+#include <tidemark/operators/stream.hpp>
+#include <tidemark/runtime/runtime.hpp>
+
+#include "../support/temporary_directory.hpp"
+
+namespace tidemark {
+namespace {
+
+using namespace std::chrono_literals;
+using Key = std::uint64_t;
+
+constexpr std::uint64_t kKeys = 200'000;
+constexpr std::size_t kMemory = std::size_t{4} << 20;   // of which half is for hot tables; the keys need 12 MiB
+
+Key key_of(std::uint64_t i) { return (i * 0x9E3779B97F4A7C15u >> 20) % kKeys; }
+
+// A key's sum each time its count becomes a power of two.
+struct Milestones {
+  struct State {
+    std::uint64_t count = 0;
+    std::uint64_t sum = 0;
+
+    bool add(std::uint64_t record) {
+      sum += record;
+      ++count;
+      return (count & (count - 1)) == 0;
+    }
+  };
+  using Out = std::pair<Key, std::uint64_t>;
+  void operator()(const std::uint64_t& record, State& state, ProcessContext<Key>&, Collector<Out>& out) {
+    if (state.add(record)) out({key_of(record), state.sum});
+  }
+};
+// And once more at the end, by a timer.
+struct MilestonesAndEnd : Milestones {
+  void operator()(const std::uint64_t& record, State& state, ProcessContext<Key>& context, Collector<Out>& out) {
+    if (state.add(record)) out({key_of(record), state.sum});
+    if (state.count == 1) context.set_timer(event_time(1'000'000'000));
+  }
+  void on_timer(const Timer&, State& state, ProcessContext<Key>& context, Collector<Out>& out) {
+    out({context.key(), state.sum});
+    context.forget();
+  }
+};
+
+std::vector<Milestones::Out> expected(std::uint64_t records, bool and_end) {
+  std::map<Key, Milestones::State> states;
+  std::vector<Milestones::Out> outputs;
+  for (std::uint64_t i = 0; i < records; ++i) {
+    Milestones::State& state = states[key_of(i)];
+    if (state.add(i)) outputs.emplace_back(key_of(i), state.sum);
+  }
+  for (const auto& [key, state] : states) {
+    if (and_end) outputs.emplace_back(key, state.sum);
+  }
+  std::sort(outputs.begin(), outputs.end());
+  return outputs;
+}
+
+auto records_by_key(Graph& graph, std::uint64_t records, std::uint32_t splits) {
+  return graph.from("records", generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = splits}))
+      .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
+      .key_by([](const std::uint64_t& i) { return key_of(i); });
+}
+template <class Function = MilestonesAndEnd>
+Graph milestones(std::uint64_t records, MemorySink<Milestones::Out>& sink, std::uint32_t splits = 1) {
+  Graph graph;
+  auto keyed = records_by_key(graph, records, splits);
+  keyed.process<Milestones::Out>("milestones", Function{}).to("out", sink.sink());
+  return graph;
+}
+
+std::vector<Milestones::Out> sorted(std::vector<Milestones::Out> outputs) {
+  std::sort(outputs.begin(), outputs.end());
+  return outputs;
+}
+
+TEST(Memory, IsKeptToByAStateThatIsLarger) {
+  const std::uint64_t records = 300'000;
+  test_support::TemporaryDirectory directory;
+  MemorySink<Milestones::Out> sink;
+  RuntimeOptions options;
+  options.state_directory = directory.path() + "/state";
+  options.memory = kMemory;
+  options.queue_bytes = 16 << 10;
+  options.checkpoint_every = 50ms;
+  auto runtime = Runtime::start(milestones<Milestones>(records, sink), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  std::size_t most = 0;
+  while (!(*runtime)->wait_for(2ms)) most = std::max(most, (*runtime)->snapshot().state_memory);
+  ASSERT_EQ((*runtime)->wait().state, JobState::kFinished);
+  EXPECT_GT(most, kMemory / 8);
+  EXPECT_LT(most, kMemory + (std::size_t{2} << 20)) << "the keys need 12 MiB; memory is taken in pieces of up to 2 MiB";
+  EXPECT_EQ(sorted(sink.committed()), expected(records, false));
+}
+
+TEST(Memory, WhereItIsShortChangesNothingThatIsWrittenAcrossCrashesAndParallelisms) {   // D1, D5, K5, promise 1
+  const std::uint64_t records = 300'000;
+  const std::vector<Milestones::Out> wanted = expected(records, true);
+  test_support::TemporaryDirectory directory;
+  MemorySink<Milestones::Out> sink;
+  JobState state = JobState::kRunning;
+  std::size_t crashes = 0;
+  for (std::uint32_t start = 0; state != JobState::kFinished; ++start) {
+    ASSERT_LT(start, 100u);
+    RuntimeOptions options;
+    options.state_directory = directory.path() + "/state";
+    options.parallelism = std::array{1u, 2u, 3u, 1u}[start % 4];
+    options.memory = start % 3 == 2 ? 0 : 3 * kMemory;
+    options.queue_bytes = 16 << 10;
+    options.checkpoint_every = 20ms;
+    auto runtime = Runtime::start(milestones(records, sink, 4), options);
+    ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+    if (start < 8) {
+      const std::uint64_t wait_for = start % 3;
+      while ((*runtime)->snapshot().checkpoints < wait_for && !(*runtime)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
+      (*runtime)->request_cancel();
+      ++crashes;
+    }
+    const JobResult result = (*runtime)->wait();
+    ASSERT_NE(result.state, JobState::kFailed) << result.error->describe();
+    state = result.state;
+  }
+  EXPECT_GE(crashes, 2u);
+  EXPECT_EQ(sorted(sink.committed()), wanted);
+}
+
+TEST(Memory, ThatIsTooLittleForTheQueuesIsRefusedWithTheNumbers) {
+  test_support::TemporaryDirectory directory;
+  MemorySink<Milestones::Out> sink;
+  RuntimeOptions options;
+  options.state_directory = directory.path() + "/state";
+  options.parallelism = 8;
+  options.memory = kMemory;
+  const auto refused = Runtime::start(milestones(1, sink), options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kBadConfiguration);
+  EXPECT_NE(refused.error().describe().find("queue_bytes"), std::string::npos) << refused.error().describe();
+}
+
+TEST(Memory, IsNotBoundedWithoutAPlaceForWhatLeavesIt) {
+  MemorySink<Milestones::Out> sink;
+  RuntimeOptions options;
+  options.memory = kMemory;
+  const auto refused = Runtime::start(milestones(1, sink), options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().describe().find("state_directory"), std::string::npos) << refused.error().describe();
+}
+
+// A job that was stopped in its middle, with one byte wrong in the largest row file of its checkpoint.
+class DamagedCheckpoint : public testing::Test {
+ protected:
+  void SetUp() override {
+    options_.state_directory = directory_.path() + "/state";
+    auto runtime = Runtime::start(milestones(kRecords, sink_), options_);
+    ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+    while ((*runtime)->snapshot().records_in < 200'000) std::this_thread::sleep_for(1ms);
+    (*runtime)->request_stop();
+    ASSERT_EQ((*runtime)->wait().state, JobState::kStopped);
+    std::filesystem::path newest;
+    for (const auto& entry : std::filesystem::directory_iterator(options_.state_directory + "/checkpoints")) {
+      newest = std::max(newest, entry.path());
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(newest / "store")) {
+      if (entry.path().extension() != ".sst") continue;
+      if (damaged_.empty() || entry.file_size() > std::filesystem::file_size(damaged_)) damaged_ = entry.path();
+    }
+    // A file of its own, so that other links to the old content keep it.
+    std::ifstream in(damaged_, std::ios::binary);
+    std::string content{std::istreambuf_iterator<char>(in), {}};
+    content[content.size() / 3] = static_cast<char>(content[content.size() / 3] ^ 0x20);
+    std::filesystem::remove(damaged_);
+    std::ofstream(damaged_, std::ios::binary) << content;
+  }
+
+  static constexpr std::uint64_t kRecords = 1'000'000'000;   // more than any test reads
+  test_support::TemporaryDirectory directory_;
+  MemorySink<Milestones::Out> sink_;
+  RuntimeOptions options_;
+  std::filesystem::path damaged_;
+};
+
+TEST_F(DamagedCheckpoint, StopsTheRunningJobAndNamesTheFile) {   // R3, fault F16
+  auto runtime = Runtime::start(milestones(kRecords, sink_), options_);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  const JobResult result = (*runtime)->wait();
+  ASSERT_EQ(result.state, JobState::kFailed);
+  EXPECT_EQ(result.error->code, ErrorCode::kCheckpointCorrupt) << result.error->describe();
+  EXPECT_NE(result.error->describe().find(damaged_.filename().string()), std::string::npos) << result.error->describe();
+}
+
+TEST_F(DamagedCheckpoint, IsRefusedBeforeTheFirstRecordWhenEverythingIsVerified) {   // R3, fault F16
+  options_.verify = RuntimeOptions::Verify::kFull;
+  const auto refused = Runtime::start(milestones(kRecords, sink_), options_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kCheckpointCorrupt);
+  EXPECT_NE(refused.error().describe().find(damaged_.filename().string()), std::string::npos) << refused.error().describe();
+}
+
+TEST_F(DamagedCheckpoint, IsRefusedBeforeTheFirstRecordWhenAFileIsShort) {   // R3, fault F15
+  std::filesystem::resize_file(damaged_, std::filesystem::file_size(damaged_) - 1);
+  const auto refused = Runtime::start(milestones(kRecords, sink_), options_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kCheckpointCorrupt);
+}
+
+}  // namespace
+}  // namespace tidemark
