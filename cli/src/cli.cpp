@@ -47,6 +47,35 @@ CLI::Option* add_count(CLI::App& app, const std::string& flag, Count& value, con
   return app.add_option(flag, value, help)->capture_default_str()->check(CLI::Validator(check, ""));
 }
 
+// What --from says. A path has a slash, so that nothing else can be taken for one.
+Result<RestoreFrom> parse_from(const std::string& text) {
+  constexpr std::string_view kSavepoint = "savepoint:";
+  RestoreFrom from;
+  if (text == "latest") return from;
+  if (text == "none") {
+    from.kind = RestoreFrom::Kind::kNone;
+    return from;
+  }
+  if (text.starts_with(kSavepoint)) {
+    from.kind = RestoreFrom::Kind::kSavepoint;
+    from.name = text.substr(kSavepoint.size());
+    return from;
+  }
+  if (text.find('/') != std::string::npos) {
+    from.kind = RestoreFrom::Kind::kDirectory;
+    from.name = text;
+    return from;
+  }
+  char* end = nullptr;
+  from.kind = RestoreFrom::Kind::kCheckpoint;
+  from.checkpoint = std::strtoull(text.c_str(), &end, 10);
+  if (end != text.c_str() && *end == '\0' && from.checkpoint != 0) return from;
+  return Error{.code = ErrorCode::kUsage,
+               .message = "--from does not take \"" + text + "\"",
+               .facts = {{"it takes", "latest, none, the number of a checkpoint, savepoint:LABEL, the path of a savepoint"}},
+               .fix = "see `checkpoints ls`; a path has a slash in it, as in ./" + text};
+}
+
 }  // namespace
 
 struct CliOptions::Entry {
@@ -133,7 +162,10 @@ class CommandLine {
     state_ = program_ + ".state";
     run_ = app_.add_subcommand("run", "Run the job; goes on from its last checkpoint");
     run_->add_option("--state", state_, "Directory of the job's checkpoints")->capture_default_str();
-    run_->add_option("--from", from_, "latest, a checkpoint's number, or none")->capture_default_str();
+    run_->add_option("--from", from_, "latest, a checkpoint's number, savepoint:LABEL, the path of a savepoint, or none")
+        ->capture_default_str();
+    run_->add_flag("--fork-lineage", fork_lineage_, "Begin a new history there and leave the original alone; needs outputs of its own");
+    run_->add_flag("--allow-drained", allow_drained_, "Go on even after `stop --drain`, though its windows have fired early");
     add_count(*run_, "--parallelism", parallelism_, "Tasks per stage");
     add_count(*run_, "--workers", workers_, "Threads for the tasks; 0: as many as the parallelism, at most the cores");
     run_->add_option("--drop-state", drop_state_, "Operator, source or sink whose stored part may be given up")->type_name("OPERATOR");
@@ -299,17 +331,11 @@ class CommandLine {
     options.runtime.deterministic = deterministic_;
     options.runtime.logger = Logger::to_stderr(verbose_ ? LogLevel::kInfo : LogLevel::kWarning);
     options.quiet = quiet_;
-    if (from_ == "none") {
-      options.runtime.from.kind = RestoreFrom::Kind::kNone;
-    } else if (from_ != "latest") {
-      char* end = nullptr;
-      options.runtime.from = {RestoreFrom::Kind::kCheckpoint, std::strtoull(from_.c_str(), &end, 10)};
-      if (end == from_.c_str() || *end != '\0' || options.runtime.from.checkpoint == 0) {
-        return report({.code = ErrorCode::kUsage,
-                       .message = "--from takes latest, none or the number of a checkpoint, not \"" + from_ + "\"",
-                       .fix = "see `checkpoints ls`"});
-      }
-    }
+    Result<RestoreFrom> from = parse_from(from_);
+    if (!from.ok()) return report(from.error());
+    options.runtime.from = *std::move(from);
+    options.runtime.fork_lineage = fork_lineage_;
+    options.runtime.allow_drained = allow_drained_;
     return run_job(std::move(graph), std::move(options));
   }
 
@@ -327,9 +353,12 @@ class CommandLine {
   CLI::App* version_ = nullptr;
   std::string state_;
   std::string from_ = "latest";
+  bool fork_lineage_ = false;
+  bool allow_drained_ = false;
   std::uint32_t parallelism_ = 1;
   std::uint32_t workers_ = 0;
-  std::uint32_t max_batch_ = RuntimeOptions{}.max_batch;
+  const RuntimeOptions defaults_;
+  std::uint32_t max_batch_ = defaults_.max_batch;
   std::chrono::milliseconds checkpoint_every_{1000};
   std::vector<std::string> drop_state_;
   bool deterministic_ = false;

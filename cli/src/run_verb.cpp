@@ -54,7 +54,8 @@ void say_how_it_starts(const StartReport& report, const RuntimeOptions& options)
     fmt::print(stderr, "{}: a fresh start, {}\n", options.job_name, where);
     return;   // everything is new
   }
-  fmt::print(stderr, "{}: goes on from checkpoint {}, {}\n", options.job_name, report.restored_checkpoint, where);
+  fmt::print(stderr, "{}: {} checkpoint {}, {}\n", options.job_name, options.fork_lineage ? "forks" : "goes on from",
+             report.restored_checkpoint, where);
   if (!report.restored.empty()) fmt::print(stderr, "  matched : {}\n", fmt::join(report.restored, ", "));
   if (!report.added.empty()) fmt::print(stderr, "  new     : {}\n", fmt::join(report.added, ", "));
   if (!report.dropped.empty()) fmt::print(stderr, "  dropped : {}\n", fmt::join(report.dropped, ", "));

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -40,6 +41,9 @@ struct ControlFacts {
   CheckpointId completed = 0;
 };
 
+// The answer to a request that came too late.
+Error ended_before_it();
+
 class Control {
  public:
   // `on_end` is called once, on the control thread, when nothing more will be written or committed; it stops the workers.
@@ -54,17 +58,30 @@ class Control {
   void on_snapshot(TaskSnapshot snapshot, std::optional<Error> error);
   void on_task_ended(std::size_t task);
   void on_task_failed(std::size_t task, Error error, bool broken_invariant);
-  void request_stop();
+  CheckpointAnswer request_savepoint(std::string label);
+  CheckpointAnswer request_stop(StopOptions options);
   void request_cancel();
 
   // The checkpoint part of a snapshot of the job's figures.
   void fill(JobSnapshot& snapshot) const;
 
  private:
+  // What somebody waits to hear of.
+  struct Request {
+    std::string label;                                       // empty: a stop that keeps nothing
+    std::promise<Result<CheckpointId>> answer;
+  };
+
   void post(std::function<void()> message);
+  // Takes a request down if its label, when it `keeps` a checkpoint, is allowed, and acts on it.
+  CheckpointAnswer ask(std::string label, bool keeps, std::function<CoordinatorActions()> act);
+  Status check_label(const std::string& label) const;
+  void keep(const CoordinatorAction& action);
+  void answer(const std::vector<std::string>& labels, const Result<CheckpointId>& answer);
   void run();
   void carry_out(CoordinatorActions actions);
   void begin(const CoordinatorAction& action);
+  void drain();
   void publish(const CoordinatorAction& action);
   Status store_checkpoint(const CoordinatorAction& action, bool& maybe_published);
   Manifest manifest_of(const CoordinatorAction& action) const;
@@ -81,6 +98,7 @@ class Control {
   Coordinator coordinator_;
   std::vector<std::optional<TaskSnapshot>> snapshots_;       // of the pending checkpoint, by task
   std::vector<CommittableEntry> prepared_;                   // not known to be committed, oldest first
+  std::vector<Request> requests_;                            // not answered yet
   bool cancelled_ = false;
   bool ended_ = false;
   std::atomic<bool> poisoned_{false};                        // a broken invariant: nothing more is written
@@ -88,6 +106,7 @@ class Control {
   mutable std::mutex mutex_;
   std::condition_variable condition_;
   std::queue<std::function<void()>> messages_;
+  bool over_ = false;                                        // under mutex_: nobody takes messages any more
   JobSnapshot figures_;                                      // under mutex_
   SteadyTime begun_{};
   SteadyTime completed_at_{};                                // under mutex_

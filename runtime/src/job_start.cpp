@@ -35,12 +35,16 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
   if (options.max_batch < 1 || options.max_batch > 65536)
     return refuse("max_batch must lie between 1 and 65536", "leave it at its default of 1000");
   if (options.checkpoint_every.count() < 0) return refuse("checkpoint_every must not be negative", "zero means: only the final checkpoint");
+  const bool restores = options.from.kind != RestoreFrom::Kind::kLatest && options.from.kind != RestoreFrom::Kind::kNone;
+  if (options.state_directory.empty() && (restores || options.fork_lineage)) {
+    return refuse("a start from a checkpoint needs a state directory for the checkpoints that follow", "give one; it may be empty");
+  }
   if (options.queue_bytes == 0) return refuse("queue_bytes must be positive", "leave it at its default of 256 KiB");
   return {};
 }
 
 Status commit_again(const RecoveryPlan& plan, std::vector<CommittingSink>& sinks) {
-  if (plan.manifest == nullptr) return {};
+  if (plan.completed == 0) return {};   // a new lineage
   for (CommittingSink& sink : sinks) {
     if (std::find(plan.manifest->sinks.begin(), plan.manifest->sinks.end(), sink.name) == plan.manifest->sinks.end())
       continue;  // new in the job
@@ -125,8 +129,7 @@ bool is_rescaled(const Manifest& manifest, std::uint32_t parallelism) {
                      [&](const OperatorEntry& entry) { return entry.parallelism != parallelism; });
 }
 
-// Whole key groups have moved with their rows; what operators save besides is dealt anew (K5).
-Status restore_rescaled_tasks(BuiltJob& job, const Manifest& manifest) {
+Task::SavedOperators saved_operators(const Manifest& manifest) {
   std::vector<const TaskEntry*> entries;
   for (const TaskEntry& entry : manifest.tasks) entries.push_back(&entry);
   std::stable_sort(entries.begin(), entries.end(), [](const TaskEntry* a, const TaskEntry* b) { return a->subtask < b->subtask; });
@@ -134,12 +137,26 @@ Status restore_rescaled_tasks(BuiltJob& job, const Manifest& manifest) {
   for (const TaskEntry* entry : entries) {
     for (const OperatorMeta& meta : entry->operators) saved[meta.operator_name].push_back(&meta);
   }
+  return saved;
+}
+
+// After a drain all watermarks but those of the splits themselves are +infinity: the rest of the job begins as at a fresh start.
+Status restore_drained_sources(BuiltJob& job, const Manifest& manifest) {
+  const Task::SavedOperators saved = saved_operators(manifest);
+  for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_drained(saved));
+  return {};
+}
+
+// Whole key groups have moved with their rows; what operators save besides is dealt anew (K5).
+Status restore_rescaled_tasks(BuiltJob& job, const Manifest& manifest) {
+  const Task::SavedOperators saved = saved_operators(manifest);
   for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_rescaled(saved));
   for (auto& task : job.tasks) task->derive_inputs();
   return {};
 }
 
 Status restore_tasks(BuiltJob& job, const Manifest& manifest, std::uint32_t parallelism) {
+  if (manifest.drained) return restore_drained_sources(job, manifest);
   if (is_rescaled(manifest, parallelism)) return restore_rescaled_tasks(job, manifest);
   for (auto& task : job.tasks) {
     const auto entry = std::find_if(manifest.tasks.begin(), manifest.tasks.end(),
@@ -166,12 +183,35 @@ Status open_committers(const GraphData& graph, const BuildOptions& options, std:
   return {};
 }
 
-RecoveryOptions recovery_options(const RuntimeOptions& options) {
+// The directory of the savepoint or checkpoint that is named as such.
+Result<std::string> named_directory(const RuntimeOptions& options, const DirectoryFacts& directory) {
+  if (options.from.kind == RestoreFrom::Kind::kDirectory) return options.from.name;
+  const std::vector<std::string>& labels = directory.savepoints;
+  if (std::find(labels.begin(), labels.end(), options.from.name) != labels.end()) {
+    return savepoint_path(options.state_directory, options.from.name);
+  }
+  std::string known;
+  for (const std::string& label : labels) known += (known.empty() ? "" : ", ") + label;
+  const std::string near = nearest(options.from.name, labels);
+  return Error{.code = ErrorCode::kRestoreRefused,
+               .message = "there is no savepoint \"" + options.from.name + "\" in \"" + options.state_directory + "\"",
+               .facts = {{"savepoints", known.empty() ? "none" : known}},
+               .fix = near.empty() ? "name one of those, or the path of one that lies elsewhere" : "did you mean " + near + "?"};
+}
+
+Result<RecoveryOptions> recovery_options(const RuntimeOptions& options, const std::string& named) {
   RecoveryOptions made;
-  made.from = options.from.kind == RestoreFrom::Kind::kLatest ? RecoveryOptions::From::kLatest
-              : options.from.kind == RestoreFrom::Kind::kNone ? RecoveryOptions::From::kNone
-                                                              : RecoveryOptions::From::kId;
+  made.from = options.from.kind == RestoreFrom::Kind::kLatest       ? RecoveryOptions::From::kLatest
+              : options.from.kind == RestoreFrom::Kind::kNone       ? RecoveryOptions::From::kNone
+              : options.from.kind == RestoreFrom::Kind::kCheckpoint ? RecoveryOptions::From::kId
+                                                                    : RecoveryOptions::From::kNamed;
   made.id = options.from.checkpoint;
+  if (!named.empty()) {
+    TIDEMARK_ASSIGN(Manifest manifest, load_manifest_in(*options.files, named));
+    made.named = std::make_shared<const Manifest>(std::move(manifest));
+  }
+  made.allow_drained = options.allow_drained;
+  made.fork_lineage = options.fork_lineage;
   made.drop_state = options.drop_state;
   return made;
 }
@@ -198,14 +238,18 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
 
   // What the directory holds, and what the sinks' targets hold.
   RecoveryPlan plan;
+  std::string restored;   // the directory of the checkpoint to restore
   if (prepared.checkpoints) {
     TIDEMARK_TRY(make_directories(*options.files, options.state_directory));
     TIDEMARK_ASSIGN(prepared.facts.checkpoints, CheckpointStore::open(*options.files, options.state_directory));
     TIDEMARK_ASSIGN(const DirectoryFacts directory, prepared.facts.checkpoints->read());
-    const RecoveryOptions recovery = recovery_options(options);
+    if (options.from.kind == RestoreFrom::Kind::kSavepoint || options.from.kind == RestoreFrom::Kind::kDirectory) {
+      TIDEMARK_ASSIGN(restored, named_directory(options, directory));
+    }
+    TIDEMARK_ASSIGN(const RecoveryOptions recovery, recovery_options(options, restored));
     const std::string lineage = lineage_to_ask(directory, recovery);
     build.lineage = lineage.empty() ? draw_lineage(*options.random) : lineage;
-    build.attempt = next_attempt(directory);
+    build.attempt = next_attempt(directory, recovery);
     TIDEMARK_TRY(open_committers(graph.data(), build, prepared.facts.sinks));
     std::vector<SinkPosition> positions;
     for (CommittingSink& sink : prepared.facts.sinks) {
@@ -214,6 +258,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
       if (!lineage.empty()) positions.push_back({sink.name, committed});
     }
     TIDEMARK_ASSIGN(plan, plan_recovery(directory, job, recovery, positions));
+    if (restored.empty() && plan.manifest != nullptr) restored = checkpoint_path(options.state_directory, plan.manifest->checkpoint);
   } else {
     build.lineage = draw_lineage(*options.random);
     plan.seed = job.seed;
@@ -228,7 +273,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
                      .restored = plan.restored,
                      .added = plan.added,
                      .dropped = plan.dropped};
-  if (manifest != nullptr) TIDEMARK_TRY(verify_checkpoint_files(*options.files, options.state_directory, *manifest));
+  if (manifest != nullptr) TIDEMARK_TRY(verify_checkpoint_in(*options.files, restored, *manifest));
   if (plan.answer == RecoveryPlan::Answer::kAlreadyFinished) {
     TIDEMARK_TRY(commit_again(plan, prepared.facts.sinks));
     prepared.already_finished = true;
@@ -242,8 +287,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     const StoreOptions store_options{.logger = options.logger};
     if (manifest != nullptr) {
       TIDEMARK_ASSIGN(prepared.facts.store,
-                      restore_store(*options.files, checkpoint_store_path(options.state_directory, manifest->checkpoint), manifest->files,
-                                    live, store_options));
+                      restore_store(*options.files, store_in(restored), manifest->files, live, store_options));
       prepared.facts.store->set_dropped_through(dropped_through(*manifest));
     } else {
       TIDEMARK_ASSIGN(prepared.facts.store, create_store(*options.files, live, store_options));
@@ -281,7 +325,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     constant.sources.push_back({name, {}});
   }
   prepared.facts.next_checkpoint = plan.next_checkpoint;
-  prepared.facts.completed = manifest == nullptr ? 0 : manifest->checkpoint;
+  prepared.facts.completed = plan.completed;
   return prepared;
 }
 
