@@ -26,7 +26,8 @@ Result<std::vector<DirectoryEntry>> children(FileSystem& files, const std::strin
 
 // Files of the layout, and what publish_file leaves of them in a process that is killed.
 bool is_our_file(const std::string& name) {
-  return name == "LOCK" || name == kProbe || name == ".LINEAGE.partial" || name == std::string{"."} + kProbe + ".partial";
+  return name == "LOCK" || name == "SOCKET" || name == ".LINEAGE.partial" || name == kProbe ||
+         name == std::string{"."} + kProbe + ".partial";
 }
 
 // The numbers among the directories in `path`, ascending; other names go to `unknown`.

@@ -32,11 +32,13 @@ std::string created_text(const Manifest& manifest) {
 
 const char* kind_of(const Manifest& manifest) { return manifest.finished ? "finished" : manifest.drained ? "drained" : "complete"; }
 
-std::string summary_json(const Manifest& manifest) {
+// `label`: of a savepoint; empty: of a checkpoint in its place.
+std::string summary_json(const Manifest& manifest, const std::string& label = {}) {
   return fmt::format(
-      R"({{"checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{}}})",
-      manifest.checkpoint, kind_of(manifest), json_string(manifest.job), manifest.lineage, manifest.attempt, manifest.previous,
-      created_text(manifest), manifest.files.size(), bytes_of(manifest));
+      R"({{{}"checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{}}})",
+      label.empty() ? "" : fmt::format(R"("savepoint":{},)", json_string(label)), manifest.checkpoint, kind_of(manifest),
+      json_string(manifest.job), manifest.lineage, manifest.attempt, manifest.previous, created_text(manifest), manifest.files.size(),
+      bytes_of(manifest));
 }
 
 void print_manifest(const Manifest& manifest) {
@@ -77,6 +79,29 @@ void print_manifest(const Manifest& manifest) {
 
 }  // namespace
 
+namespace {
+
+Status list_savepoints(const std::string& directory, const std::vector<std::string>& labels, bool json) {
+  Table table({{"SAVEPOINT"}, {"CHECKPOINT", Table::Align::kRight}, {"STATE"}, {"CREATED"}, {"BYTES", Table::Align::kRight}, {"JOB"}});
+  for (const std::string& label : labels) {
+    const auto manifest = load_manifest_in(posix_file_system(), savepoint_path(directory, label));
+    if (!manifest.ok()) {
+      if (json) TIDEMARK_TRY(write_line(fmt::format(R"({{"savepoint":{},"state":"damaged"}})", json_string(label))));
+      table.add({label, "", "damaged", manifest.error().message, "", ""});
+      continue;
+    }
+    if (json) TIDEMARK_TRY(write_line(summary_json(*manifest, label)));
+    table.add({label, std::to_string(manifest->checkpoint), kind_of(*manifest), created_text(*manifest),
+               std::to_string(bytes_of(*manifest)), manifest->job});
+  }
+  if (json || labels.empty()) return flush_output();
+  TIDEMARK_TRY(write_line(""));
+  TIDEMARK_TRY(table.print());
+  return flush_output();
+}
+
+}  // namespace
+
 int list_checkpoints(const std::string& directory, bool json) {
   const auto facts = read_state_directory(posix_file_system(), directory);
   if (!facts.ok()) return report(facts.error());
@@ -99,7 +124,8 @@ int list_checkpoints(const std::string& directory, bool json) {
                  manifest.attempt, bytes_of(manifest), manifest.job);
     }
   }
-  return kExitDone;
+  const Status listed = list_savepoints(directory, facts->savepoints, json);
+  return listed.ok() ? kExitDone : report(listed.error());
 }
 
 int show_checkpoint(const std::string& directory, std::optional<CheckpointId> id, bool json) {

@@ -16,6 +16,7 @@
 
 #include "src/checkpoints_verb.hpp"
 #include "src/duration.hpp"
+#include "src/job_verbs.hpp"
 #include "src/run_verb.hpp"
 #include "src/state_verb.hpp"
 
@@ -195,6 +196,13 @@ class CommandLine {
     gc_->add_flag("--dry-run", dry_run_, "Only say what would be removed");
     for (CLI::App* verb : {ls_, show_, verify_, diff_, gc_}) add_directory(*verb);
     add_state_verbs();
+    savepoint_ = app_.add_subcommand("savepoint", "Have the running job keep a checkpoint under a name; the job goes on");
+    savepoint_->add_option("--label", label_, "Name of the savepoint")->required();
+    stop_ = app_.add_subcommand("stop", "Have the running job stop after a final checkpoint");
+    stop_->add_option("--label", label_, "Keep the final checkpoint as a savepoint of this name");
+    stop_->add_flag("--drain", drain_, "Fire all windows and timers first, full or not; do not go on from such a checkpoint");
+    status_ = app_.add_subcommand("status", "Show how the running job is doing");
+    for (CLI::App* verb : {savepoint_, stop_, status_}) add_directory(*verb);
     version_ = app_.add_subcommand("version", "Print the version");
   }
   // "state get OPERATOR STATE KEY" and its like.
@@ -254,6 +262,9 @@ class CommandLine {
     if (*show_) return show_checkpoint(state_, id, json_);
     if (*verify_) return verify_checkpoint(state_, id, json_);
     if (*diff_) return diff_checkpoints(state_, id_, to_, json_);
+    if (*savepoint_) return take_savepoint(state_, label_, json_);
+    if (*stop_) return stop_job(state_, drain_, label_, json_);
+    if (*status_) return show_status(state_, json_);
     if (*gc_) return collect_checkpoints(state_, dry_run_, json_);
     for (const auto& [verb, action] : state_verbs_) {
       if (!*verb) continue;
@@ -349,6 +360,9 @@ class CommandLine {
   CLI::App* verify_ = nullptr;
   CLI::App* diff_ = nullptr;
   CLI::App* gc_ = nullptr;
+  CLI::App* savepoint_ = nullptr;
+  CLI::App* stop_ = nullptr;
+  CLI::App* status_ = nullptr;
   std::vector<std::pair<CLI::App*, StateVerb>> state_verbs_;
   CLI::App* version_ = nullptr;
   std::string state_;
@@ -369,6 +383,8 @@ class CommandLine {
   std::uint64_t id_ = 0;
   std::uint64_t to_ = 0;
   bool dry_run_ = false;
+  std::string label_;
+  bool drain_ = false;
   StateQuery query_;
 };
 

@@ -2,6 +2,7 @@
 // Names in a job's state directory. Only names of this layout are ever deleted; all others are left alone.
 //
 //   LOCK                                held by the one owner
+//   SOCKET                              where a job that a command line runs listens while it runs
 //   LINEAGE                             published after the first checkpoint: from then on an empty list of checkpoints is damage, not a
 //                                       fresh start
 //   checkpoints/0000000007/manifest     its rename is the commit point
@@ -21,6 +22,7 @@ inline namespace v0 {
 
 // Each takes the state directory first. Pure: they make names and touch nothing.
 std::string lock_path(const std::string& directory);
+std::string socket_path(const std::string& directory);
 std::string lineage_path(const std::string& directory);
 std::string checkpoints_path(const std::string& directory);
 std::string checkpoint_path(const std::string& directory, CheckpointId id);
