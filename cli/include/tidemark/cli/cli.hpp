@@ -10,8 +10,9 @@
 //   cli.option("--transactions", path, "CSV of card transactions").required();
 //   return cli.run(argc, argv, [&] { return build_job(path); });
 //
-// Results go to standard output, talk to standard error. Exit codes: 0 done or ended by `stop`, 1 the job failed, 2 usage, 3 the restore was refused, 130
-// ended by Ctrl-C, 143 by SIGTERM (both also after the final checkpoint of the first signal; a second one ends the job at once).
+// Results go to standard output, talk to standard error. Exit codes: 0 done or ended by `stop`, 1 the job failed, 2 usage, 3 the restore
+// was refused, 130 ended by Ctrl-C, 143 by SIGTERM (both also after the final checkpoint of the first signal; a second one ends the job at
+// once).
 
 #include <chrono>
 #include <cstdint>
