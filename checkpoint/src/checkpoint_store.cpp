@@ -1,5 +1,6 @@
 #include <tidemark/checkpoint/checkpoint_store.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include <tidemark/core/check.hpp>
@@ -118,6 +119,20 @@ Result<Manifest> load_manifest(FileSystem& files, const std::string& directory, 
   TIDEMARK_ASSIGN(Manifest manifest, load_manifest_in(files, checkpoint_path(directory, id)));
   if (manifest.checkpoint != id) return damaged(path, "it is the manifest of checkpoint " + std::to_string(manifest.checkpoint));
   return manifest;
+}
+
+Result<std::string> find_savepoint(FileSystem& files, const std::string& directory, const std::string& label) {
+  std::vector<std::string> ignored;
+  TIDEMARK_ASSIGN(const std::vector<std::string> known, labels(files, directory, ignored));
+  if (std::find(known.begin(), known.end(), label) != known.end()) return savepoint_path(directory, label);
+  std::string list;
+  for (const std::string& each : known) list += (list.empty() ? "" : ", ") + each;
+  const std::string near = nearest(label, known);
+  return Error{.code = ErrorCode::kRestoreRefused,
+               .message = "there is no savepoint \"" + label + "\" in \"" + directory + "\"",
+               .facts = {{"savepoints", list.empty() ? "none" : list}},
+               .why = "",
+               .fix = near.empty() ? "name one of those, or the path of one that lies elsewhere" : "did you mean " + near + "?"};
 }
 
 Result<Manifest> load_manifest_in(FileSystem& files, const std::string& checkpoint_directory) {

@@ -3,7 +3,6 @@
 #include <tidemark/cli/cli.hpp>
 
 #include <cstdio>
-#include <cstdlib>
 #include <deque>
 
 #include <CLI/CLI.hpp>
@@ -14,6 +13,7 @@
 #include <tidemark/core/version.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
+#include "src/checkpoint_choice.hpp"
 #include "src/checkpoints_verb.hpp"
 #include "src/duration.hpp"
 #include "src/job_verbs.hpp"
@@ -46,35 +46,6 @@ template <class Count>
 CLI::Option* add_count(CLI::App& app, const std::string& flag, Count& value, const std::string& help) {
   const auto check = [](const std::string& text) { return text.starts_with('-') ? text + " is negative" : std::string{}; };
   return app.add_option(flag, value, help)->capture_default_str()->check(CLI::Validator(check, ""));
-}
-
-// What --from says. A path has a slash, so that nothing else can be taken for one.
-Result<RestoreFrom> parse_from(const std::string& text) {
-  constexpr std::string_view kSavepoint = "savepoint:";
-  RestoreFrom from;
-  if (text == "latest") return from;
-  if (text == "none") {
-    from.kind = RestoreFrom::Kind::kNone;
-    return from;
-  }
-  if (text.starts_with(kSavepoint)) {
-    from.kind = RestoreFrom::Kind::kSavepoint;
-    from.name = text.substr(kSavepoint.size());
-    return from;
-  }
-  if (text.find('/') != std::string::npos) {
-    from.kind = RestoreFrom::Kind::kDirectory;
-    from.name = text;
-    return from;
-  }
-  char* end = nullptr;
-  from.kind = RestoreFrom::Kind::kCheckpoint;
-  from.checkpoint = std::strtoull(text.c_str(), &end, 10);
-  if (end != text.c_str() && *end == '\0' && from.checkpoint != 0) return from;
-  return Error{.code = ErrorCode::kUsage,
-               .message = "--from does not take \"" + text + "\"",
-               .facts = {{"it takes", "latest, none, the number of a checkpoint, savepoint:LABEL, the path of a savepoint"}},
-               .fix = "see `checkpoints ls`; a path has a slash in it, as in ./" + text};
 }
 
 }  // namespace
@@ -153,6 +124,8 @@ namespace {
 
 // The verbs, and where their flags put their values.
 class CommandLine {
+  static constexpr const char* kWhich = "latest, a checkpoint's number, savepoint:LABEL, or the path of a savepoint";
+
  public:
   CommandLine(const std::string& name, const std::string& description) : app_(description, name), program_(name) {
     app_.require_subcommand(1);
@@ -163,8 +136,7 @@ class CommandLine {
     state_ = program_ + ".state";
     run_ = app_.add_subcommand("run", "Run the job; goes on from its last checkpoint");
     run_->add_option("--state", state_, "Directory of the job's checkpoints")->capture_default_str();
-    run_->add_option("--from", from_, "latest, a checkpoint's number, savepoint:LABEL, the path of a savepoint, or none")
-        ->capture_default_str();
+    run_->add_option("--from", which_, std::string(kWhich) + "; none: begin anew")->capture_default_str();
     run_->add_flag("--fork-lineage", fork_lineage_, "Begin a new history there and leave the original alone; needs outputs of its own");
     run_->add_flag("--allow-drained", allow_drained_, "Go on even after `stop --drain`, though its windows have fired early");
     add_count(*run_, "--parallelism", parallelism_, "Tasks per stage");
@@ -188,10 +160,10 @@ class CommandLine {
     ls_ = checkpoints->add_subcommand("ls", "List them");
     show_ = checkpoints->add_subcommand("show", "Show one, by default the newest");
     verify_ = checkpoints->add_subcommand("verify", "Read every byte of one, by default the newest");
-    for (CLI::App* verb : {show_, verify_}) verb->add_option("id", id_, "Number of the checkpoint")->check(CLI::PositiveNumber);
+    for (CLI::App* verb : {show_, verify_}) verb->add_option("id", which_, kWhich)->capture_default_str();
     diff_ = checkpoints->add_subcommand("diff", "Show what changed from one to another");
-    diff_->add_option("from", id_, "Number of the checkpoint before")->check(CLI::PositiveNumber)->required();
-    diff_->add_option("to", to_, "Number of the checkpoint after")->check(CLI::PositiveNumber)->required();
+    diff_->add_option("from", which_, "The checkpoint before, named as for show")->required();
+    diff_->add_option("to", to_, "The checkpoint after")->required();
     gc_ = checkpoints->add_subcommand("gc", "Remove those that a running job would have removed; not beside a running job");
     gc_->add_flag("--dry-run", dry_run_, "Only say what would be removed");
     for (CLI::App* verb : {ls_, show_, verify_, diff_, gc_}) add_directory(*verb);
@@ -213,7 +185,7 @@ class CommandLine {
       CLI::App* added = state->add_subcommand(word, help);
       state_verbs_.emplace_back(added, verb);
       add_directory(*added);
-      added->add_option("--checkpoint", id_, "Number of the checkpoint; by default the newest")->check(CLI::PositiveNumber);
+      added->add_option("--checkpoint", which_, kWhich)->capture_default_str();
       if (word == "ls") return added;
       added->add_option("OPERATOR", query_.operator_name, "Name of the operator")->required();
       added->add_option("STATE", query_.state, "Name of its state")->required();
@@ -257,11 +229,14 @@ class CommandLine {
       fmt::print("tidemark {}\n", kVersion);
       return kExitDone;
     }
-    const std::optional<CheckpointId> id = id_ == 0 ? std::nullopt : std::optional<CheckpointId>{id_};
+    const Result<RestoreFrom> which = parse_checkpoint(run_ != nullptr && *run_ ? "--from: " : "", which_);
+    if (!which.ok()) return report(which.error());
+    const Result<RestoreFrom> to = parse_checkpoint("", to_);
+    if (!to.ok()) return report(to.error());
     if (*ls_) return list_checkpoints(state_, json_);
-    if (*show_) return show_checkpoint(state_, id, json_);
-    if (*verify_) return verify_checkpoint(state_, id, json_);
-    if (*diff_) return diff_checkpoints(state_, id_, to_, json_);
+    if (*show_) return show_checkpoint(state_, *which, json_);
+    if (*verify_) return verify_checkpoint(state_, *which, json_);
+    if (*diff_) return diff_checkpoints(state_, *which, *to, json_);
     if (*savepoint_) return take_savepoint(state_, label_, json_);
     if (*stop_) return stop_job(state_, drain_, label_, json_);
     if (*status_) return show_status(state_, json_);
@@ -269,7 +244,7 @@ class CommandLine {
     for (const auto& [verb, action] : state_verbs_) {
       if (!*verb) continue;
       query_.directory = state_;
-      query_.checkpoint = id;
+      query_.checkpoint = *which;
       query_.json = json_;
       return action(query_);
     }
@@ -278,7 +253,7 @@ class CommandLine {
     }
     auto graph = build();
     if (!graph.ok()) return report(graph.error());
-    return *plan_ ? show_plan(*graph) : run(*std::move(graph));
+    return *plan_ ? show_plan(*graph) : run(*std::move(graph), *which);
   }
 
  private:
@@ -330,7 +305,7 @@ class CommandLine {
     return kExitDone;
   }
 
-  int run(Graph graph) const {
+  int run(Graph graph, const RestoreFrom& from) const {
     RunOptions options;
     options.runtime.job_name = program_;
     options.runtime.state_directory = state_;
@@ -342,9 +317,7 @@ class CommandLine {
     options.runtime.deterministic = deterministic_;
     options.runtime.logger = Logger::to_stderr(verbose_ ? LogLevel::kInfo : LogLevel::kWarning);
     options.quiet = quiet_;
-    Result<RestoreFrom> from = parse_from(from_);
-    if (!from.ok()) return report(from.error());
-    options.runtime.from = *std::move(from);
+    options.runtime.from = from;
     options.runtime.fork_lineage = fork_lineage_;
     options.runtime.allow_drained = allow_drained_;
     return run_job(std::move(graph), std::move(options));
@@ -366,7 +339,8 @@ class CommandLine {
   std::vector<std::pair<CLI::App*, StateVerb>> state_verbs_;
   CLI::App* version_ = nullptr;
   std::string state_;
-  std::string from_ = "latest";
+  std::string which_ = "latest";
+  std::string to_ = "latest";
   bool fork_lineage_ = false;
   bool allow_drained_ = false;
   std::uint32_t parallelism_ = 1;
@@ -380,8 +354,6 @@ class CommandLine {
   bool verbose_ = false;
   bool json_ = false;
   std::string format_ = "text";
-  std::uint64_t id_ = 0;
-  std::uint64_t to_ = 0;
   bool dry_run_ = false;
   std::string label_;
   bool drain_ = false;

@@ -183,22 +183,6 @@ Status open_committers(const GraphData& graph, const BuildOptions& options, std:
   return {};
 }
 
-// The directory of the savepoint or checkpoint that is named as such.
-Result<std::string> named_directory(const RuntimeOptions& options, const DirectoryFacts& directory) {
-  if (options.from.kind == RestoreFrom::Kind::kDirectory) return options.from.name;
-  const std::vector<std::string>& labels = directory.savepoints;
-  if (std::find(labels.begin(), labels.end(), options.from.name) != labels.end()) {
-    return savepoint_path(options.state_directory, options.from.name);
-  }
-  std::string known;
-  for (const std::string& label : labels) known += (known.empty() ? "" : ", ") + label;
-  const std::string near = nearest(options.from.name, labels);
-  return Error{.code = ErrorCode::kRestoreRefused,
-               .message = "there is no savepoint \"" + options.from.name + "\" in \"" + options.state_directory + "\"",
-               .facts = {{"savepoints", known.empty() ? "none" : known}},
-               .fix = near.empty() ? "name one of those, or the path of one that lies elsewhere" : "did you mean " + near + "?"};
-}
-
 Result<RecoveryOptions> recovery_options(const RuntimeOptions& options, const std::string& named) {
   RecoveryOptions made;
   made.from = options.from.kind == RestoreFrom::Kind::kLatest       ? RecoveryOptions::From::kLatest
@@ -243,8 +227,9 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     TIDEMARK_TRY(make_directories(*options.files, options.state_directory));
     TIDEMARK_ASSIGN(prepared.facts.checkpoints, CheckpointStore::open(*options.files, options.state_directory));
     TIDEMARK_ASSIGN(const DirectoryFacts directory, prepared.facts.checkpoints->read());
-    if (options.from.kind == RestoreFrom::Kind::kSavepoint || options.from.kind == RestoreFrom::Kind::kDirectory) {
-      TIDEMARK_ASSIGN(restored, named_directory(options, directory));
+    if (options.from.kind == RestoreFrom::Kind::kDirectory) restored = options.from.name;
+    if (options.from.kind == RestoreFrom::Kind::kSavepoint) {
+      TIDEMARK_ASSIGN(restored, find_savepoint(*options.files, options.state_directory, options.from.name));
     }
     TIDEMARK_ASSIGN(const RecoveryOptions recovery, recovery_options(options, restored));
     const std::string lineage = lineage_to_ask(directory, recovery);

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import unittest
 
 from fraud_job import FRAUD, PATIENCE_S, TOOL, JobTest, call, results, transactions
@@ -64,6 +65,21 @@ class AStop(RunningJobTest):
         self.assertEqual(stopped["path"], str(self.state / "savepoints" / "end"))
         self.assertEqual(results(self.out("job")), self.expected())
 
+    def test_ends_only_when_the_job_has_let_go_of_the_directory(self):
+        self.state.mkdir(parents=True)
+        with socket.socket(socket.AF_UNIX) as job:   # this test plays the job
+            job.bind(str(self.state / "SOCKET"))
+            job.listen()
+            stop = subprocess.Popen([TOOL, "stop", "--state", str(self.state)], stdout=subprocess.DEVNULL)
+            self.addCleanup(self.end, stop)
+            connection, _ = job.accept()
+            with connection:
+                self.assertEqual(connection.recv(1000), b'["stop",false,""]\n')
+                connection.sendall(b'[0,"",7,""]\n')
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    stop.wait(timeout=0.5)
+        self.assertEqual(stop.wait(timeout=PATIENCE_S), 0)
+
     def test_that_drains_is_for_the_record(self):
         job = self.start_and_wait()
         done = self.ask("stop", "--drain", "--label", "drained")
@@ -117,6 +133,22 @@ class ASavepoint(RunningJobTest):
         self.run_well("job", "-q", "--from", self.folder / "elsewhere")
         self.assertEqual(results(self.out("job")), self.expected())
 
+    def test_is_looked_into_like_any_checkpoint_also_as_a_copy(self):
+        self.start_and_wait()
+        stopped = self.asked_well("stop", "--label", "end")
+        copy = shutil.copytree(self.state / "savepoints" / "end", self.folder / "copy")
+        for words in (["checkpoints", "show"], ["checkpoints", "verify"], ["state", "export", "rules", "state", "--checkpoint"]):
+            shown = {call(TOOL, *words, which, "--json", "--state", self.state).stdout
+                     for which in ("latest", stopped["checkpoint"], "savepoint:end", copy)}
+            self.assertEqual(len(shown), 1)
+            self.assertNotEqual(shown, {""})
+        (row_file, *_) = sorted((copy / "store").glob("*.sst"))
+        content = bytearray(row_file.read_bytes())
+        content[len(content) // 2] ^= 1
+        row_file.write_bytes(content)
+        self.assert_error(call(TOOL, "checkpoints", "verify", copy, "--state", self.state), "TM0202", 1, row_file.name)
+        self.assert_error(self.ask("checkpoints", "verify", "savepoint:en"), "TM0201", 3, "did you mean end?")
+
     def test_is_not_forked_into_the_outputs_of_the_original(self):
         self.start_and_wait()
         self.asked_well("stop", "--label", "end")
@@ -163,6 +195,7 @@ class TheSocket(RunningJobTest):
         long = "a" * 200
         self.state = self.folder / long / "state"
         self.start_and_wait(long)
+        self.assertTrue((self.state / "SOCKET").exists())
         self.asked_well("stop")
 
     def test_does_not_wait_for_a_client_that_hangs(self):

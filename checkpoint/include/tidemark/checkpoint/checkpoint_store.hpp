@@ -24,6 +24,8 @@ inline namespace v0 {
 Result<DirectoryFacts> read_state_directory(FileSystem& files, const std::string& directory);
 // kCheckpointCorrupt also if the manifest is another checkpoint's, or absent.
 Result<Manifest> load_manifest(FileSystem& files, const std::string& directory, CheckpointId id);
+// The directory of the savepoint with that label in a state directory. kRestoreRefused, with those that there are, if it is not there.
+Result<std::string> find_savepoint(FileSystem& files, const std::string& directory, const std::string& label);
 // The manifest of a checkpoint or savepoint whose directory may lie anywhere, copied or not. kRestoreRefused if there is none.
 Result<Manifest> load_manifest_in(FileSystem& files, const std::string& checkpoint_directory);
 // Presence and size of every file: what must hold before the first record. Quick.
