@@ -1,8 +1,10 @@
 #include <tidemark/checkpoint/checkpoint_store.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/names.hpp>
 
 #include "src/footer.hpp"
 
@@ -14,6 +16,7 @@ namespace {
 using checkpoint_internal::damaged;
 
 constexpr const char* kProbe = ".probe";
+constexpr const char* kUnfinishedSavepoint = "~";   // no label
 
 // Children of `path`; none if it is absent. A symbolic link in its place is an error of list().
 Result<std::vector<DirectoryEntry>> children(FileSystem& files, const std::string& path) {
@@ -24,7 +27,8 @@ Result<std::vector<DirectoryEntry>> children(FileSystem& files, const std::strin
 
 // Files of the layout, and what publish_file leaves of them in a process that is killed.
 bool is_our_file(const std::string& name) {
-  return name == "LOCK" || name == kProbe || name == ".LINEAGE.partial" || name == std::string{"."} + kProbe + ".partial";
+  return name == "LOCK" || name == "SOCKET" || name == ".LINEAGE.partial" || name == kProbe ||
+         name == std::string{"."} + kProbe + ".partial";
 }
 
 // The numbers among the directories in `path`, ascending; other names go to `unknown`.
@@ -40,6 +44,21 @@ Result<std::vector<std::uint64_t>> numbered_children(FileSystem& files, const st
     }
   }
   return numbers;
+}
+
+// The labels among the names in savepoints/, ascending; other names but our own go to `unknown`.
+Result<std::vector<std::string>> labels(FileSystem& files, const std::string& directory, std::vector<std::string>& unknown) {
+  const std::string path = savepoints_path(directory);
+  TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, children(files, path));
+  std::vector<std::string> found;
+  for (const DirectoryEntry& entry : entries) {
+    if (entry.kind == FileKind::kDirectory && check_name("savepoint", entry.name).ok()) {
+      found.push_back(entry.name);
+    } else if (entry.name != kUnfinishedSavepoint) {
+      unknown.push_back(file_name(path) + "/" + entry.name);
+    }
+  }
+  return found;
 }
 
 Result<FoundCheckpoint> examine(FileSystem& files, const std::string& directory, CheckpointId id) {
@@ -74,7 +93,9 @@ Result<DirectoryFacts> read_state_directory(FileSystem& files, const std::string
   DirectoryFacts facts;
   TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, children(files, directory));
   for (const DirectoryEntry& entry : entries) {
-    const bool ours = entry.kind == FileKind::kDirectory ? entry.name == "checkpoints" || entry.name == "live" : is_our_file(entry.name);
+    const bool ours = entry.kind == FileKind::kDirectory
+                          ? entry.name == "checkpoints" || entry.name == "live" || entry.name == "savepoints"
+                          : is_our_file(entry.name);
     if (entry.name == "LINEAGE") {
       facts.ever_completed = true;   // whatever it holds: it would not be there otherwise
     } else if (!ours) {
@@ -86,6 +107,7 @@ Result<DirectoryFacts> read_state_directory(FileSystem& files, const std::string
     TIDEMARK_ASSIGN(FoundCheckpoint found, examine(files, directory, id));
     facts.checkpoints.push_back(std::move(found));
   }
+  TIDEMARK_ASSIGN(facts.savepoints, labels(files, directory, facts.unknown));
   TIDEMARK_ASSIGN(facts.live, numbered_children(files, all_live_path(directory), facts.unknown));
   return facts;
 }
@@ -93,19 +115,47 @@ Result<DirectoryFacts> read_state_directory(FileSystem& files, const std::string
 Result<Manifest> load_manifest(FileSystem& files, const std::string& directory, CheckpointId id) {
   const std::string path = manifest_path(directory, id);
   TIDEMARK_ASSIGN(const FileKind kind, files.kind(path));
-  if (kind != FileKind::kFile) return damaged(path, kind == FileKind::kAbsent ? "it is missing" : "it is not a plain file");
-  TIDEMARK_ASSIGN(const Bytes bytes, read_file(files, path, 2 * kMaxManifestBytes));
-  TIDEMARK_ASSIGN(Manifest manifest, decode_manifest(bytes, path));
+  if (kind == FileKind::kAbsent) return damaged(path, "it is missing");
+  TIDEMARK_ASSIGN(Manifest manifest, load_manifest_in(files, checkpoint_path(directory, id)));
   if (manifest.checkpoint != id) return damaged(path, "it is the manifest of checkpoint " + std::to_string(manifest.checkpoint));
   return manifest;
 }
 
-Status check_checkpoint_files(FileSystem& files, const std::string& directory, const Manifest& manifest) {
-  return check_files(files, checkpoint_store_path(directory, manifest.checkpoint), manifest.files);
+Result<std::string> find_savepoint(FileSystem& files, const std::string& directory, const std::string& label) {
+  std::vector<std::string> ignored;
+  TIDEMARK_ASSIGN(const std::vector<std::string> known, labels(files, directory, ignored));
+  if (std::find(known.begin(), known.end(), label) != known.end()) return savepoint_path(directory, label);
+  std::string list;
+  for (const std::string& each : known) list += (list.empty() ? "" : ", ") + each;
+  const std::string near = nearest(label, known);
+  return Error{.code = ErrorCode::kRestoreRefused,
+               .message = "there is no savepoint \"" + label + "\" in \"" + directory + "\"",
+               .facts = {{"savepoints", list.empty() ? "none" : list}},
+               .why = "",
+               .fix = near.empty() ? "name one of those, or the path of one that lies elsewhere" : "did you mean " + near + "?"};
 }
 
-Status verify_checkpoint_files(FileSystem& files, const std::string& directory, const Manifest& manifest) {
-  return verify_files(files, checkpoint_store_path(directory, manifest.checkpoint), manifest.files);
+Result<Manifest> load_manifest_in(FileSystem& files, const std::string& checkpoint_directory) {
+  const std::string path = manifest_in(checkpoint_directory);
+  TIDEMARK_ASSIGN(const FileKind kind, files.kind(path));
+  if (kind == FileKind::kAbsent) {
+    return Error{.code = ErrorCode::kRestoreRefused,
+                 .message = "there is no checkpoint in \"" + checkpoint_directory + "\"",
+                 .facts = {{"missing", path}},
+                 .why = "the directory of a savepoint or checkpoint holds a file manifest and a directory store",
+                 .fix = "name such a directory; a whole state directory is given with --state"};
+  }
+  if (kind != FileKind::kFile) return damaged(path, "it is not a plain file");
+  TIDEMARK_ASSIGN(const Bytes bytes, read_file(files, path, 2 * kMaxManifestBytes));
+  return decode_manifest(bytes, path);
+}
+
+Status check_checkpoint_in(FileSystem& files, const std::string& checkpoint_directory, const Manifest& manifest) {
+  return check_files(files, store_in(checkpoint_directory), manifest.files);
+}
+
+Status verify_checkpoint_in(FileSystem& files, const std::string& checkpoint_directory, const Manifest& manifest) {
+  return verify_files(files, store_in(checkpoint_directory), manifest.files);
 }
 
 CheckpointStore::CheckpointStore(FileSystem& files, std::string directory, std::unique_ptr<DirectoryLock> lock)
@@ -161,6 +211,46 @@ CheckpointStore::PublishOutcome CheckpointStore::publish(const Manifest& manifes
     lineage_marked_ = true;
   }
   return {Published::kYes, {}};
+}
+
+Status CheckpointStore::check_label(const std::string& label) const {
+  TIDEMARK_TRY(check_name("savepoint", label));
+  const std::string path = savepoint_path(directory_, label);
+  TIDEMARK_ASSIGN(const FileKind kind, files_.kind(path));
+  if (kind == FileKind::kAbsent) return {};
+  return Error{.code = ErrorCode::kBadName,
+               .message = "there is a savepoint \"" + label + "\" already",
+               .facts = {{"savepoint", path}},
+               .why = "a savepoint is never replaced",
+               .fix = "choose another label, or remove the old savepoint yourself"};
+}
+
+Status CheckpointStore::keep(CheckpointId id, const std::string& label) {
+  TIDEMARK_TRY(check_label(label));
+  const std::string all = savepoints_path(directory_);
+  const std::string unfinished = join_path(all, kUnfinishedSavepoint);
+  TIDEMARK_TRY(make_directories(files_, all));
+  TIDEMARK_TRY(remove_tree(files_, unfinished));
+  Status kept = link_checkpoint(id, unfinished);
+  if (kept.ok()) kept = files_.rename(unfinished, savepoint_path(directory_, label));
+  if (!kept.ok()) {
+    (void)remove_tree(files_, unfinished);
+    return kept;
+  }
+  return files_.sync_directory(all);
+}
+
+Status CheckpointStore::link_checkpoint(CheckpointId id, const std::string& to) {
+  const std::string store = checkpoint_store_path(directory_, id);
+  TIDEMARK_TRY(files_.make_directory(to));
+  TIDEMARK_TRY(files_.make_directory(store_in(to)));
+  TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, files_.list(store));
+  for (const DirectoryEntry& entry : entries) {
+    TIDEMARK_TRY(link_or_copy(files_, join_path(store, entry.name), join_path(store_in(to), entry.name)));
+  }
+  TIDEMARK_TRY(files_.sync_directory(store_in(to)));
+  TIDEMARK_TRY(link_or_copy(files_, manifest_path(directory_, id), manifest_in(to)));
+  return files_.sync_directory(to);
 }
 
 Status CheckpointStore::remove(CheckpointId id) {

@@ -15,8 +15,10 @@ std::string_view to_string(Action::Kind kind) {
     case Action::Kind::kBegin: return "begin";
     case Action::Kind::kPublish: return "publish";
     case Action::Kind::kCommit: return "commit";
+    case Action::Kind::kKeep: return "keep";
     case Action::Kind::kCollectGarbage: return "collect garbage";
     case Action::Kind::kAbort: return "abort";
+    case Action::Kind::kDrain: return "drain";
     case Action::Kind::kFailAttempt: return "fail attempt";
     case Action::Kind::kFinished: return "finished";
     case Action::Kind::kStopped: return "stopped";
@@ -131,6 +133,9 @@ CoordinatorActions Coordinator::on_committed(CheckpointId id, SteadyTime now) {
   pending_ = 0;
   phase_ = Phase::kIdle;
   due_ = std::max(begun_ + options_.interval, now + options_.min_pause);
+  if (!labels_.empty()) {
+    actions.push_back({.kind = Action::Kind::kKeep, .id = id, .checkpoint_kind = kind_, .labels = std::exchange(labels_, {})});
+  }
   actions.push_back({.kind = Action::Kind::kCollectGarbage, .id = id, .checkpoint_kind = kind_});
   if (kind_ == CheckpointKind::kFinal && ending_ != Ending::kDrain) {
     finish(Action::Kind::kFinished, actions);
@@ -177,10 +182,21 @@ CoordinatorActions Coordinator::on_checkpoint_wanted(SteadyTime now) {
   return actions;
 }
 
-CoordinatorActions Coordinator::on_stop_requested(bool drain, SteadyTime now) {
+CoordinatorActions Coordinator::on_savepoint_requested(std::string label, SteadyTime now) {
+  CoordinatorActions actions;
+  wish(std::move(label));
+  begin_if_due(now, actions);
+  return actions;
+}
+
+CoordinatorActions Coordinator::on_stop_requested(bool drain, const std::string& label, SteadyTime now) {
   CoordinatorActions actions;
   // At the end of the input there is nothing left to stop or to drain: the job finishes.
-  if (ending_ == Ending::kNone && !all_ended()) ending_ = drain ? Ending::kDrain : Ending::kStop;
+  if (ending_ == Ending::kNone && !all_ended()) {
+    ending_ = drain ? Ending::kDrain : Ending::kStop;
+    if (drain) actions.push_back({.kind = Action::Kind::kDrain});
+  }
+  if (!label.empty()) wish(label);
   begin_if_due(now, actions);
   return actions;
 }
@@ -222,7 +238,7 @@ void Coordinator::begin_if_due(SteadyTime now, CoordinatorActions& actions) {
     if (may_repeat) begin(CheckpointKind::kFinal, now, actions);
   } else if (ending_ == Ending::kStop) {
     if (may_repeat) begin(CheckpointKind::kStop, now, actions);
-  } else if (ending_ == Ending::kNone && options_.interval.count() > 0 && now >= due_) {
+  } else if (ending_ == Ending::kNone && (!wishes_.empty() || (options_.interval.count() > 0 && now >= due_))) {
     begin(CheckpointKind::kPeriodic, now, actions);
   }
 }
@@ -230,6 +246,7 @@ void Coordinator::begin_if_due(SteadyTime now, CoordinatorActions& actions) {
 void Coordinator::begin(CheckpointKind kind, SteadyTime now, CoordinatorActions& actions) {
   pending_ = next_++;
   kind_ = kind;
+  labels_ = std::exchange(wishes_, {});
   begun_ = now;
   phase_ = Phase::kCollecting;
   acknowledged_.assign(tasks_.size(), false);
@@ -237,11 +254,26 @@ void Coordinator::begin(CheckpointKind kind, SteadyTime now, CoordinatorActions&
   actions.push_back({.kind = Action::Kind::kBegin, .id = pending_, .checkpoint_kind = kind});
 }
 
+void Coordinator::wish(std::string label) {
+  // Nothing is read after the last checkpoint of a job, so it stands for the moment of the wish even if it began before.
+  const bool last = kind_ != CheckpointKind::kPeriodic && phase_ != Phase::kIdle && phase_ != Phase::kAborting;
+  (last ? labels_ : wishes_).push_back(std::move(label));
+}
+
 void Coordinator::abort(Error error, CoordinatorActions& actions) {
   ++failures_;
   last_failure_ = error;
   phase_ = Phase::kAborting;
-  actions.push_back({.kind = Action::Kind::kAbort, .id = pending_, .checkpoint_kind = kind_, .error = std::move(error)});
+  std::vector<std::string> given_up = std::exchange(labels_, {});
+  if (kind_ != CheckpointKind::kPeriodic) {   // the last one is tried again
+    wishes_.insert(wishes_.begin(), given_up.begin(), given_up.end());
+    given_up.clear();
+  }
+  actions.push_back({.kind = Action::Kind::kAbort,
+                     .id = pending_,
+                     .checkpoint_kind = kind_,
+                     .error = std::move(error),
+                     .labels = std::move(given_up)});
 }
 
 void Coordinator::fail(Error error, CoordinatorActions& actions) {

@@ -83,7 +83,7 @@ class Reconciler {
     OperatorEntry entry = wanted;
     for (StateEntry& state : entry.states) {
       const StateEntry* old = stored == nullptr ? nullptr : find_state(*stored, state.name);
-      if (old == nullptr) {
+      if (old == nullptr || has_fired(*old)) {
         TIDEMARK_TRY(give_number(state));
         plan_.added.push_back(address(entry, state));
         continue;
@@ -103,11 +103,19 @@ class Reconciler {
     return {};
   }
 
+  // After a drain nothing waits for its time any more. Such a state begins empty under a new number, since of the old one every bucket, up
+  // to +infinity, counts as dropped.
+  bool has_fired(const StateEntry& stored) const { return manifest_.drained && stored.timed; }
+
   // No state of the checkpoint is left behind unsaid.
   Status account_for_operator(const OperatorEntry& stored) {
     const bool dropped = contains(drop_state_, stored.name);
     const OperatorEntry* wanted = find_operator(job_.operators, stored.name);
     for (const StateEntry& state : stored.states) {
+      if (has_fired(state)) {
+        plan_.discarded_states.push_back(state.id);
+        continue;
+      }
       if (!dropped && wanted != nullptr && find_state(*wanted, state.name) != nullptr) continue;
       if (!dropped) {
         return orphan("state " + address(stored, state), stored.name, "what it has counted would be lost");

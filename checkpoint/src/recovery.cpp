@@ -28,11 +28,17 @@ std::string usable_ids(const DirectoryFacts& directory) {
 }
 
 // Above every number that was ever given, complete or not (C5).
-CheckpointId next_checkpoint(const DirectoryFacts& directory) {
-  return directory.checkpoints.empty() ? 1 : directory.checkpoints.back().id + 1;
+CheckpointId next_checkpoint(const DirectoryFacts& directory, const Manifest* restored) {
+  const CheckpointId newest = directory.checkpoints.empty() ? 0 : directory.checkpoints.back().id;
+  return std::max(newest, restored == nullptr ? 0 : restored->checkpoint) + 1;
 }
 
-Result<RecoveryPlan> fresh_start(const DirectoryFacts& directory, const JobFacts& job, const std::vector<SinkPosition>& sinks) {
+Result<RecoveryPlan> fresh_start(const DirectoryFacts& directory, const JobFacts& job, const RecoveryOptions& options,
+                                 const std::vector<SinkPosition>& sinks) {
+  if (options.fork_lineage) {
+    return refusal(ErrorCode::kRestoreRefused, "there is no checkpoint to fork", {}, "a fork begins with the state of a checkpoint",
+                   "name one with --from, or leave --fork-lineage away");
+  }
   for (const SinkPosition& position : sinks) {
     if (position.committed == 0) continue;
     return refusal(ErrorCode::kSinkEpochMismatch, "sink " + position.sink + " already holds output of this lineage",
@@ -42,8 +48,8 @@ Result<RecoveryPlan> fresh_start(const DirectoryFacts& directory, const JobFacts
   RecoveryPlan plan;
   plan.answer = RecoveryPlan::Answer::kFreshStart;
   plan.seed = job.seed;
-  plan.attempt = next_attempt(directory);
-  plan.next_checkpoint = next_checkpoint(directory);
+  plan.attempt = next_attempt(directory, options);
+  plan.next_checkpoint = next_checkpoint(directory, nullptr);
   TIDEMARK_TRY(checkpoint_internal::start_empty(job, plan));
   return plan;
 }
@@ -51,10 +57,13 @@ Result<RecoveryPlan> fresh_start(const DirectoryFacts& directory, const JobFacts
 Error nothing_usable(const DirectoryFacts& directory) {
   std::string content;
   for (const std::string& name : directory.unknown) content += (content.empty() ? "" : ", ") + name;
+  for (const std::string& label : directory.savepoints) content += (content.empty() ? "" : ", ") + ("savepoint " + label);
   if (directory.ever_completed) content += (content.empty() ? "" : ", ") + std::string{"traces of completed checkpoints"};
   return refusal(ErrorCode::kRestoreRefused, "there is no checkpoint to restore, and the state directory is not empty",
                  {{"found", content}}, "a fresh start reads all input again and repeats output that was already committed",
-                 "choose another directory, or start afresh with --from none");
+                 directory.savepoints.empty()
+                     ? "choose another directory, or start afresh with --from none"
+                     : "start from a savepoint with --from savepoint:LABEL, choose another directory, or start afresh with --from none");
 }
 
 // A manifest that is there and cannot be used was complete once, so its epoch may be committed.
@@ -79,7 +88,7 @@ bool position_known(const std::vector<SinkPosition>& sinks, const std::string& n
 }
 
 struct Choice {
-  const FoundCheckpoint* checkpoint = nullptr;   // null: nothing was ever completed
+  std::shared_ptr<const Manifest> manifest;   // null: nothing was ever completed
   std::vector<std::string> warnings;
   bool newest = true;
 };
@@ -94,7 +103,7 @@ Result<Choice> choose_latest(const DirectoryFacts& directory, const std::vector<
   for (std::size_t i = 0; i < complete.size(); ++i) {
     const FoundCheckpoint& found = *complete[i];
     if (found.manifest != nullptr) {
-      choice.checkpoint = &found;
+      choice.manifest = found.manifest;
       choice.newest = i == 0;
       return choice;
     }
@@ -115,7 +124,7 @@ Result<Choice> choose_latest(const DirectoryFacts& directory, const std::vector<
     choice.warnings.push_back(name_of(found.id) + " cannot be used (" + found.damage.error().message + "); no sink has committed it, so " +
                               name_of(older->id) + " is used");
   }
-  if (directory.ever_completed || !directory.unknown.empty()) return nothing_usable(directory);
+  if (directory.ever_completed || !directory.unknown.empty() || !directory.savepoints.empty()) return nothing_usable(directory);
   return choice;
 }
 
@@ -125,11 +134,33 @@ Result<Choice> choose_by_id(const DirectoryFacts& directory, CheckpointId id) {
     if (found.id > id && !found.incomplete()) choice.newest = false;
     if (found.id != id || found.incomplete()) continue;
     if (found.manifest == nullptr) return found.damage.error();
-    choice.checkpoint = &found;
+    choice.manifest = found.manifest;
   }
-  if (choice.checkpoint != nullptr) return choice;
+  if (choice.manifest != nullptr) return choice;
   return refusal(ErrorCode::kRestoreRefused, "there is no " + name_of(id), {{"usable", usable_ids(directory)}}, "",
                  "name one of those, or leave --from away for the newest");
+}
+
+// A savepoint, or a checkpoint from elsewhere. It may only come into a directory of its own lineage, or into one without checkpoints: the
+// newest of a directory is what the next start goes on from.
+Result<Choice> choose_named(const DirectoryFacts& directory, const std::shared_ptr<const Manifest>& named) {
+  const FoundCheckpoint* foreign = nullptr;
+  for (const FoundCheckpoint& found : directory.checkpoints) {
+    if (found.manifest == nullptr) continue;
+    if (found.manifest->lineage == named->lineage) {
+      foreign = nullptr;
+      break;
+    }
+    foreign = &found;
+  }
+  if (foreign != nullptr) {
+    return refusal(ErrorCode::kForeignLineage, "the state directory holds checkpoints of another lineage",
+                   {{"state directory", name_of(foreign->id) + " of lineage " + foreign->manifest->lineage},
+                    {"to start from", name_of(named->checkpoint) + " of lineage " + named->lineage}},
+                   "two histories would be mixed in one directory",
+                   "choose an empty state directory with --state, or go on with what this one holds: leave --from and --fork-lineage away");
+  }
+  return Choice{.manifest = named, .warnings = {}, .newest = false};
 }
 
 // Refusals that concern the checkpoint as a whole.
@@ -164,14 +195,16 @@ Status check_choice(const Manifest& manifest, const JobFacts& job, const Recover
 
 std::string lineage_to_ask(const DirectoryFacts& directory, const RecoveryOptions& options) {
   if (options.from == From::kNone || options.fork_lineage) return {};
+  if (options.from == From::kNamed) return options.named->lineage;
   for (auto found = directory.checkpoints.rbegin(); found != directory.checkpoints.rend(); ++found) {
     if (found->manifest != nullptr && (options.from == From::kLatest || found->id == options.id)) return found->manifest->lineage;
   }
   return {};
 }
 
-AttemptId next_attempt(const DirectoryFacts& directory) {
+AttemptId next_attempt(const DirectoryFacts& directory, const RecoveryOptions& options) {
   AttemptId last = directory.live.empty() ? 0 : directory.live.back();
+  if (options.named != nullptr) last = std::max(last, options.named->attempt);
   for (const FoundCheckpoint& found : directory.checkpoints) {
     if (found.manifest != nullptr) last = std::max(last, found.manifest->attempt);
   }
@@ -180,24 +213,27 @@ AttemptId next_attempt(const DirectoryFacts& directory) {
 
 Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFacts& job, const RecoveryOptions& options,
                                    const std::vector<SinkPosition>& sinks) {
-  if (options.from == From::kNone) return fresh_start(directory, job, sinks);
-  Result<Choice> chosen = options.from == From::kId ? choose_by_id(directory, options.id) : choose_latest(directory, sinks);
+  if (options.from == From::kNone) return fresh_start(directory, job, options, sinks);
+  Result<Choice> chosen = options.from == From::kId      ? choose_by_id(directory, options.id)
+                          : options.from == From::kNamed ? choose_named(directory, options.named)
+                                                         : choose_latest(directory, sinks);
   if (!chosen.ok()) return chosen.status();
-  if (chosen->checkpoint == nullptr) return fresh_start(directory, job, sinks);
+  if (chosen->manifest == nullptr) return fresh_start(directory, job, options, sinks);
 
-  const std::shared_ptr<const Manifest>& manifest = chosen->checkpoint->manifest;
+  const std::shared_ptr<const Manifest>& manifest = chosen->manifest;
   TIDEMARK_TRY(check_choice(*manifest, job, options, sinks));
   RecoveryPlan plan;
   plan.answer = manifest->finished && !options.fork_lineage ? RecoveryPlan::Answer::kAlreadyFinished : RecoveryPlan::Answer::kRestore;
   plan.manifest = manifest;
   plan.seed = manifest->seed;
-  plan.attempt = next_attempt(directory);
-  plan.next_checkpoint = next_checkpoint(directory);
+  plan.attempt = next_attempt(directory, options);
+  plan.next_checkpoint = next_checkpoint(directory, manifest.get());
   plan.warnings = std::move(chosen->warnings);
   plan.verify_all = !chosen->newest || options.fork_lineage;
   if (!options.fork_lineage) {
     // What the original has prepared is for the original to commit.
     plan.lineage = manifest->lineage;
+    plan.completed = manifest->checkpoint;
     plan.recommit = manifest->committables;
   }
   TIDEMARK_TRY(checkpoint_internal::reconcile(*manifest, job, options.drop_state, plan));

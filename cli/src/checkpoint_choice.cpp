@@ -1,18 +1,52 @@
 #include "src/checkpoint_choice.hpp"
 
+#include <charconv>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
+#include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/file_system.hpp>
 
 namespace tidemark {
 inline namespace v0 {
 namespace cli_internal {
 
-Result<Manifest> find_checkpoint(const std::string& directory, std::optional<CheckpointId> id) {
+Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string& text) {
+  constexpr std::string_view kLabel = "savepoint:";
+  RestoreFrom which;
+  if (text == "latest") return which;
+  if (text == "none") {
+    which.kind = RestoreFrom::Kind::kNone;
+    return which;
+  }
+  if (text.starts_with(kLabel)) {
+    which.kind = RestoreFrom::Kind::kSavepoint;
+    which.name = text.substr(kLabel.size());
+    return which;
+  }
+  if (text.find('/') != std::string::npos) {
+    which.kind = RestoreFrom::Kind::kDirectory;
+    which.name = text;
+    return which;
+  }
+  which.kind = RestoreFrom::Kind::kCheckpoint;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), which.checkpoint);
+  if (error == std::errc{} && end == text.data() + text.size() && which.checkpoint != 0) return which;
+  return Error{.code = ErrorCode::kUsage,
+               .message = where + "\"" + text + "\" names no checkpoint",
+               .facts = {{"names are", "latest, none, a number, savepoint:LABEL, the path of a savepoint or checkpoint"}},
+               .fix = "see `checkpoints ls`; a path has a slash in it, as in ./" + text};
+}
+
+namespace {
+
+// A checkpoint in its place in the state directory; none: the newest.
+Result<Manifest> find_numbered(const std::string& directory, std::optional<CheckpointId> id) {
   TIDEMARK_ASSIGN(const DirectoryFacts facts, read_state_directory(posix_file_system(), directory));
   std::vector<CheckpointId> usable;
   const FoundCheckpoint* newest = nullptr;
@@ -48,11 +82,34 @@ Result<Manifest> find_checkpoint(const std::string& directory, std::optional<Che
   return load_manifest(posix_file_system(), directory, wanted->id);   // tells that it is missing
 }
 
-Error reason_or_removal(const std::string& directory, CheckpointId id, Error error) {
-  const auto manifest = posix_file_system().kind(manifest_path(directory, id));
+}  // namespace
+
+Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const RestoreFrom& which) {
+  ChosenCheckpoint chosen;
+  switch (which.kind) {
+    case RestoreFrom::Kind::kNone: return Error{.code = ErrorCode::kUsage, .message = "none is no checkpoint", .fix = "name one"};
+    case RestoreFrom::Kind::kLatest:
+    case RestoreFrom::Kind::kCheckpoint: {
+      const bool latest = which.kind == RestoreFrom::Kind::kLatest;
+      TIDEMARK_ASSIGN(chosen.manifest, find_numbered(directory, latest ? std::nullopt : std::optional{which.checkpoint}));
+      chosen.path = checkpoint_path(directory, chosen.manifest.checkpoint);
+      return chosen;
+    }
+    case RestoreFrom::Kind::kSavepoint: {
+      TIDEMARK_ASSIGN(chosen.path, find_savepoint(posix_file_system(), directory, which.name));
+      break;
+    }
+    case RestoreFrom::Kind::kDirectory: chosen.path = which.name; break;
+  }
+  TIDEMARK_ASSIGN(chosen.manifest, load_manifest_in(posix_file_system(), chosen.path));
+  return chosen;
+}
+
+Error reason_or_removal(const std::string& checkpoint_path, Error error) {
+  const auto manifest = posix_file_system().kind(manifest_in(checkpoint_path));
   if (!manifest.ok() || *manifest != FileKind::kAbsent) return error;
   return Error{.code = ErrorCode::kRestoreRefused,
-               .message = fmt::format("checkpoint {} was removed while it was read", id),
+               .message = "\"" + checkpoint_path + "\" was removed while it was read",
                .why = "a running job keeps its newest two checkpoints that all sinks have committed, and removes older ones",
                .fix = "look again, at the newest one or while the job does not run"};
 }

@@ -1,21 +1,30 @@
 #pragma once
 // Which checkpoint a verb looks at.
 
-#include <optional>
 #include <string>
 
 #include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/runtime/runtime.hpp>
 
 namespace tidemark {
 inline namespace v0 {
 namespace cli_internal {
 
-// The manifest of checkpoint `id`, or of the newest that can be read, which is the one that a start would take; if a newer one is damaged,
-// that is said on standard error. Errors: kRestoreRefused if there is none, with those that there are; kCheckpointCorrupt.
-Result<Manifest> find_checkpoint(const std::string& directory, std::optional<CheckpointId> id);
+// What people write for a checkpoint: latest, none, its number, savepoint:LABEL, or the path of a directory, which has a slash so that
+// nothing else can be taken for one. kUsage, with `where` it was written in front.
+Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string& text);
+
+struct ChosenCheckpoint {
+  std::string path;     // of its directory
+  Manifest manifest;
+};
+// The checkpoint that `which` names in the state directory or elsewhere; kLatest: the newest that can be read, which is the one that a
+// start would take; if a newer one is damaged, that is said on standard error. Errors: kRestoreRefused if there is none, with those that
+// there are; kCheckpointCorrupt.
+Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const RestoreFrom& which);
 
 // The reason why looking at a checkpoint failed: if it is gone by now, that it was removed meanwhile, else `error` itself.
-Error reason_or_removal(const std::string& directory, CheckpointId id, Error error);
+Error reason_or_removal(const std::string& checkpoint_path, Error error);
 
 }  // namespace cli_internal
 }  // namespace v0

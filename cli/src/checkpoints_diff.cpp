@@ -148,17 +148,19 @@ Status print_text(const std::vector<Change>& changes, const FileChanges& files) 
 
 }  // namespace
 
-int diff_checkpoints(const std::string& directory, CheckpointId from_id, CheckpointId to_id, bool json) {
-  const auto from = find_checkpoint(directory, from_id);
-  if (!from.ok()) return report(from.error());
-  const auto to = find_checkpoint(directory, to_id);
-  if (!to.ok()) return report(to.error());
+int diff_checkpoints(const std::string& directory, const RestoreFrom& from, const RestoreFrom& to, bool json) {
+  const auto chosen_from = find_checkpoint(directory, from);
+  if (!chosen_from.ok()) return report(chosen_from.error());
+  const auto chosen_to = find_checkpoint(directory, to);
+  if (!chosen_to.ok()) return report(chosen_to.error());
+  const Manifest& before = chosen_from->manifest;
+  const Manifest& after = chosen_to->manifest;
   std::vector<Change> changes;
-  compare("operator", operators_of(*from), operators_of(*to), changes);
-  compare("state", states_of(*from), states_of(*to), changes);
-  compare("split", splits_of(*from), splits_of(*to), changes);
-  compare("watermark", watermarks_of(*from), watermarks_of(*to), changes);
-  const FileChanges files = compare_files(*from, *to);
+  compare("operator", operators_of(before), operators_of(after), changes);
+  compare("state", states_of(before), states_of(after), changes);
+  compare("split", splits_of(before), splits_of(after), changes);
+  compare("watermark", watermarks_of(before), watermarks_of(after), changes);
+  const FileChanges files = compare_files(before, after);
   const Status printed = json ? print_json(changes, files) : print_text(changes, files);
   return printed.ok() ? kExitDone : report(printed.error());
 }

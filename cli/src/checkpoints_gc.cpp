@@ -46,9 +46,9 @@ Status print_deletions(const Deletions& deletions, bool dry_run, bool json) {
 }
 
 Result<Deletions> choose(const std::string& directory) {
-  TIDEMARK_ASSIGN(const Manifest newest, find_checkpoint(directory, {}));
+  TIDEMARK_ASSIGN(const ChosenCheckpoint newest, find_checkpoint(directory, {}));
   TIDEMARK_ASSIGN(const DirectoryFacts facts, read_state_directory(posix_file_system(), directory));
-  return choose_deletions(facts, retention_facts(facts, newest));
+  return choose_deletions(facts, retention_facts(facts, newest.manifest));
 }
 
 Result<Deletions> collect(const std::string& directory) {

@@ -32,11 +32,13 @@ std::string created_text(const Manifest& manifest) {
 
 const char* kind_of(const Manifest& manifest) { return manifest.finished ? "finished" : manifest.drained ? "drained" : "complete"; }
 
-std::string summary_json(const Manifest& manifest) {
+// `label`: of a savepoint; empty: of a checkpoint in its place.
+std::string summary_json(const Manifest& manifest, const std::string& label = {}) {
   return fmt::format(
-      R"({{"checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{}}})",
-      manifest.checkpoint, kind_of(manifest), json_string(manifest.job), manifest.lineage, manifest.attempt, manifest.previous,
-      created_text(manifest), manifest.files.size(), bytes_of(manifest));
+      R"({{{}"checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{}}})",
+      label.empty() ? "" : fmt::format(R"("savepoint":{},)", json_string(label)), manifest.checkpoint, kind_of(manifest),
+      json_string(manifest.job), manifest.lineage, manifest.attempt, manifest.previous, created_text(manifest), manifest.files.size(),
+      bytes_of(manifest));
 }
 
 void print_manifest(const Manifest& manifest) {
@@ -77,6 +79,29 @@ void print_manifest(const Manifest& manifest) {
 
 }  // namespace
 
+namespace {
+
+Status list_savepoints(const std::string& directory, const std::vector<std::string>& labels, bool json) {
+  Table table({{"SAVEPOINT"}, {"CHECKPOINT", Table::Align::kRight}, {"STATE"}, {"CREATED"}, {"BYTES", Table::Align::kRight}, {"JOB"}});
+  for (const std::string& label : labels) {
+    const auto manifest = load_manifest_in(posix_file_system(), savepoint_path(directory, label));
+    if (!manifest.ok()) {
+      if (json) TIDEMARK_TRY(write_line(fmt::format(R"({{"savepoint":{},"state":"damaged"}})", json_string(label))));
+      table.add({label, "", "damaged", manifest.error().message, "", ""});
+      continue;
+    }
+    if (json) TIDEMARK_TRY(write_line(summary_json(*manifest, label)));
+    table.add({label, std::to_string(manifest->checkpoint), kind_of(*manifest), created_text(*manifest),
+               std::to_string(bytes_of(*manifest)), manifest->job});
+  }
+  if (json || labels.empty()) return flush_output();
+  TIDEMARK_TRY(write_line(""));
+  TIDEMARK_TRY(table.print());
+  return flush_output();
+}
+
+}  // namespace
+
 int list_checkpoints(const std::string& directory, bool json) {
   const auto facts = read_state_directory(posix_file_system(), directory);
   if (!facts.ok()) return report(facts.error());
@@ -99,47 +124,51 @@ int list_checkpoints(const std::string& directory, bool json) {
                  manifest.attempt, bytes_of(manifest), manifest.job);
     }
   }
-  return kExitDone;
+  const Status listed = list_savepoints(directory, facts->savepoints, json);
+  return listed.ok() ? kExitDone : report(listed.error());
 }
 
-int show_checkpoint(const std::string& directory, std::optional<CheckpointId> id, bool json) {
-  const auto manifest = find_checkpoint(directory, id);
-  if (!manifest.ok()) return report(manifest.error());
+int show_checkpoint(const std::string& directory, const RestoreFrom& which, bool json) {
+  const auto chosen = find_checkpoint(directory, which);
+  if (!chosen.ok()) return report(chosen.error());
   if (json) {
-    fmt::print("{}\n", summary_json(*manifest));
+    fmt::print("{}\n", summary_json(chosen->manifest));
   } else {
-    print_manifest(*manifest);
+    print_manifest(chosen->manifest);
   }
   return kExitDone;
 }
 
 namespace {
 
-// Without an id it is the newest that was ever complete, damaged or not: that is the one that somebody must hear of.
-Result<Manifest> find_to_verify(const std::string& directory, std::optional<CheckpointId> id) {
-  if (!id) {
+// The newest is here the newest that was ever complete, damaged or not: that is the one that somebody must hear of.
+Result<ChosenCheckpoint> find_to_verify(const std::string& directory, RestoreFrom which) {
+  if (which.kind == RestoreFrom::Kind::kLatest) {
     TIDEMARK_ASSIGN(const DirectoryFacts facts, read_state_directory(posix_file_system(), directory));
     for (const FoundCheckpoint& found : facts.checkpoints) {
-      if (!found.incomplete()) id = found.id;
+      if (found.incomplete()) continue;
+      which.kind = RestoreFrom::Kind::kCheckpoint;
+      which.checkpoint = found.id;
     }
   }
-  return find_checkpoint(directory, id);
+  return find_checkpoint(directory, which);
 }
 
 }  // namespace
 
-int verify_checkpoint(const std::string& directory, std::optional<CheckpointId> id, bool json) {
-  const auto manifest = find_to_verify(directory, id);
-  if (!manifest.ok()) {
-    const int code = report(manifest.error());
-    return manifest.error().code == ErrorCode::kCheckpointCorrupt ? kExitFailed : code;
+int verify_checkpoint(const std::string& directory, const RestoreFrom& which, bool json) {
+  const auto chosen = find_to_verify(directory, which);
+  if (!chosen.ok()) {
+    const int code = report(chosen.error());
+    return chosen.error().code == ErrorCode::kCheckpointCorrupt ? kExitFailed : code;
   }
+  const Manifest& manifest = chosen->manifest;
   Table table({{"FILE"}, {"BYTES", Table::Align::kRight}, {"CHECKSUM"}, {"RESULT"}});
   std::vector<Error> damages;
-  for (const StoredFile& file : manifest->files) {
-    const Status status = verify_files(posix_file_system(), checkpoint_store_path(directory, manifest->checkpoint), {file});
+  for (const StoredFile& file : manifest.files) {
+    const Status status = verify_files(posix_file_system(), store_in(chosen->path), {file});
     if (!status.ok()) {
-      damages.push_back(reason_or_removal(directory, manifest->checkpoint, status.error()));
+      damages.push_back(reason_or_removal(chosen->path, status.error()));
       if (damages.back().code == ErrorCode::kRestoreRefused) return report(damages.back());   // removed: nothing is damaged
     }
     if (json) {
@@ -151,8 +180,8 @@ int verify_checkpoint(const std::string& directory, std::optional<CheckpointId> 
   }
   if (!json) {
     if (const Status printed = table.print(); !printed.ok()) return report(printed.error());
-    fmt::print("\ncheckpoint {}: its manifest and {} of {} files, {} bytes in all, are as they were written\n", manifest->checkpoint,
-               manifest->files.size() - damages.size(), manifest->files.size(), bytes_of(*manifest));
+    fmt::print("\ncheckpoint {}: its manifest and {} of {} files, {} bytes in all, are as they were written\n", manifest.checkpoint,
+               manifest.files.size() - damages.size(), manifest.files.size(), bytes_of(manifest));
   }
   for (const Error& damage : damages) report(damage);
   if (const Status flushed = flush_output(); !flushed.ok()) return report(flushed.error());

@@ -3,7 +3,6 @@
 #include <tidemark/cli/cli.hpp>
 
 #include <cstdio>
-#include <cstdlib>
 #include <deque>
 
 #include <CLI/CLI.hpp>
@@ -14,8 +13,10 @@
 #include <tidemark/core/version.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
+#include "src/checkpoint_choice.hpp"
 #include "src/checkpoints_verb.hpp"
 #include "src/duration.hpp"
+#include "src/job_verbs.hpp"
 #include "src/run_verb.hpp"
 #include "src/state_verb.hpp"
 
@@ -123,6 +124,8 @@ namespace {
 
 // The verbs, and where their flags put their values.
 class CommandLine {
+  static constexpr const char* kWhich = "latest, a checkpoint's number, savepoint:LABEL, or the path of a savepoint";
+
  public:
   CommandLine(const std::string& name, const std::string& description) : app_(description, name), program_(name) {
     app_.require_subcommand(1);
@@ -133,7 +136,9 @@ class CommandLine {
     state_ = program_ + ".state";
     run_ = app_.add_subcommand("run", "Run the job; goes on from its last checkpoint");
     run_->add_option("--state", state_, "Directory of the job's checkpoints")->capture_default_str();
-    run_->add_option("--from", from_, "latest, a checkpoint's number, or none")->capture_default_str();
+    run_->add_option("--from", which_, std::string(kWhich) + "; none: begin anew")->capture_default_str();
+    run_->add_flag("--fork-lineage", fork_lineage_, "Begin a new history there and leave the original alone; needs outputs of its own");
+    run_->add_flag("--allow-drained", allow_drained_, "Go on even after `stop --drain`, though its windows have fired early");
     add_count(*run_, "--parallelism", parallelism_, "Tasks per stage");
     add_count(*run_, "--workers", workers_, "Threads for the tasks; 0: as many as the parallelism, at most the cores");
     run_->add_option("--drop-state", drop_state_, "Operator, source or sink whose stored part may be given up")->type_name("OPERATOR");
@@ -161,14 +166,21 @@ class CommandLine {
     ls_ = checkpoints->add_subcommand("ls", "List them");
     show_ = checkpoints->add_subcommand("show", "Show one, by default the newest");
     verify_ = checkpoints->add_subcommand("verify", "Read every byte of one, by default the newest");
-    for (CLI::App* verb : {show_, verify_}) verb->add_option("id", id_, "Number of the checkpoint")->check(CLI::PositiveNumber);
+    for (CLI::App* verb : {show_, verify_}) verb->add_option("id", which_, kWhich)->capture_default_str();
     diff_ = checkpoints->add_subcommand("diff", "Show what changed from one to another");
-    diff_->add_option("from", id_, "Number of the checkpoint before")->check(CLI::PositiveNumber)->required();
-    diff_->add_option("to", to_, "Number of the checkpoint after")->check(CLI::PositiveNumber)->required();
+    diff_->add_option("from", which_, "The checkpoint before, named as for show")->required();
+    diff_->add_option("to", to_, "The checkpoint after")->required();
     gc_ = checkpoints->add_subcommand("gc", "Remove those that a running job would have removed; not beside a running job");
     gc_->add_flag("--dry-run", dry_run_, "Only say what would be removed");
     for (CLI::App* verb : {ls_, show_, verify_, diff_, gc_}) add_directory(*verb);
     add_state_verbs();
+    savepoint_ = app_.add_subcommand("savepoint", "Have the running job keep a checkpoint under a name; the job goes on");
+    savepoint_->add_option("--label", label_, "Name of the savepoint")->required();
+    stop_ = app_.add_subcommand("stop", "Have the running job stop after a final checkpoint");
+    stop_->add_option("--label", label_, "Keep the final checkpoint as a savepoint of this name");
+    stop_->add_flag("--drain", drain_, "Fire all windows and timers first, full or not; do not go on from such a checkpoint");
+    status_ = app_.add_subcommand("status", "Show how the running job is doing");
+    for (CLI::App* verb : {savepoint_, stop_, status_}) add_directory(*verb);
     version_ = app_.add_subcommand("version", "Print the version");
   }
   // "state get OPERATOR STATE KEY" and its like.
@@ -179,7 +191,7 @@ class CommandLine {
       CLI::App* added = state->add_subcommand(word, help);
       state_verbs_.emplace_back(added, verb);
       add_directory(*added);
-      added->add_option("--checkpoint", id_, "Number of the checkpoint; by default the newest")->check(CLI::PositiveNumber);
+      added->add_option("--checkpoint", which_, kWhich)->capture_default_str();
       if (word == "ls") return added;
       added->add_option("OPERATOR", query_.operator_name, "Name of the operator")->required();
       added->add_option("STATE", query_.state, "Name of its state")->required();
@@ -223,16 +235,22 @@ class CommandLine {
       fmt::print("tidemark {}\n", kVersion);
       return kExitDone;
     }
-    const std::optional<CheckpointId> id = id_ == 0 ? std::nullopt : std::optional<CheckpointId>{id_};
+    const Result<RestoreFrom> which = parse_checkpoint(run_ != nullptr && *run_ ? "--from: " : "", which_);
+    if (!which.ok()) return report(which.error());
+    const Result<RestoreFrom> to = parse_checkpoint("", to_);
+    if (!to.ok()) return report(to.error());
     if (*ls_) return list_checkpoints(state_, json_);
-    if (*show_) return show_checkpoint(state_, id, json_);
-    if (*verify_) return verify_checkpoint(state_, id, json_);
-    if (*diff_) return diff_checkpoints(state_, id_, to_, json_);
+    if (*show_) return show_checkpoint(state_, *which, json_);
+    if (*verify_) return verify_checkpoint(state_, *which, json_);
+    if (*diff_) return diff_checkpoints(state_, *which, *to, json_);
+    if (*savepoint_) return take_savepoint(state_, label_, json_);
+    if (*stop_) return stop_job(state_, drain_, label_, json_);
+    if (*status_) return show_status(state_, json_);
     if (*gc_) return collect_checkpoints(state_, dry_run_, json_);
     for (const auto& [verb, action] : state_verbs_) {
       if (!*verb) continue;
       query_.directory = state_;
-      query_.checkpoint = id;
+      query_.checkpoint = *which;
       query_.json = json_;
       return action(query_);
     }
@@ -241,7 +259,7 @@ class CommandLine {
     }
     auto graph = build();
     if (!graph.ok()) return report(graph.error());
-    return *plan_ ? show_plan(*graph) : run(*std::move(graph));
+    return *plan_ ? show_plan(*graph) : run(*std::move(graph), *which);
   }
 
  private:
@@ -293,7 +311,7 @@ class CommandLine {
     return kExitDone;
   }
 
-  int run(Graph graph) const {
+  int run(Graph graph, const RestoreFrom& from) const {
     RunOptions options;
     options.runtime.job_name = program_;
     options.runtime.state_directory = state_;
@@ -307,17 +325,9 @@ class CommandLine {
     options.runtime.deterministic = deterministic_;
     options.runtime.logger = Logger::to_stderr(verbose_ ? LogLevel::kInfo : LogLevel::kWarning);
     options.quiet = quiet_;
-    if (from_ == "none") {
-      options.runtime.from.kind = RestoreFrom::Kind::kNone;
-    } else if (from_ != "latest") {
-      char* end = nullptr;
-      options.runtime.from = {RestoreFrom::Kind::kCheckpoint, std::strtoull(from_.c_str(), &end, 10)};
-      if (end == from_.c_str() || *end != '\0' || options.runtime.from.checkpoint == 0) {
-        return report({.code = ErrorCode::kUsage,
-                       .message = "--from takes latest, none or the number of a checkpoint, not \"" + from_ + "\"",
-                       .fix = "see `checkpoints ls`"});
-      }
-    }
+    options.runtime.from = from;
+    options.runtime.fork_lineage = fork_lineage_;
+    options.runtime.allow_drained = allow_drained_;
     return run_job(std::move(graph), std::move(options));
   }
 
@@ -331,15 +341,22 @@ class CommandLine {
   CLI::App* verify_ = nullptr;
   CLI::App* diff_ = nullptr;
   CLI::App* gc_ = nullptr;
+  CLI::App* savepoint_ = nullptr;
+  CLI::App* stop_ = nullptr;
+  CLI::App* status_ = nullptr;
   std::vector<std::pair<CLI::App*, StateVerb>> state_verbs_;
   CLI::App* version_ = nullptr;
   std::string state_;
-  std::string from_ = "latest";
+  std::string which_ = "latest";
+  std::string to_ = "latest";
+  bool fork_lineage_ = false;
+  bool allow_drained_ = false;
   std::uint32_t parallelism_ = 1;
   std::uint32_t workers_ = 0;
   std::size_t memory_ = 0;
   std::string verify_ = "lazy";
-  std::uint32_t max_batch_ = RuntimeOptions{}.max_batch;
+  const RuntimeOptions defaults_;
+  std::uint32_t max_batch_ = defaults_.max_batch;
   std::chrono::milliseconds checkpoint_every_{1000};
   std::vector<std::string> drop_state_;
   bool deterministic_ = false;
@@ -347,9 +364,9 @@ class CommandLine {
   bool verbose_ = false;
   bool json_ = false;
   std::string format_ = "text";
-  std::uint64_t id_ = 0;
-  std::uint64_t to_ = 0;
   bool dry_run_ = false;
+  std::string label_;
+  bool drain_ = false;
   StateQuery query_;
 };
 

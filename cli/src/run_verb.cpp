@@ -4,9 +4,11 @@
 #include <cstdio>
 
 #include <atomic>
+#include <memory>
 
 #include <fmt/format.h>
 
+#include "src/job_server.hpp"
 #include "src/progress.hpp"
 
 namespace tidemark {
@@ -54,33 +56,48 @@ void say_how_it_starts(const StartReport& report, const RuntimeOptions& options)
     fmt::print(stderr, "{}: a fresh start, {}\n", options.job_name, where);
     return;   // everything is new
   }
-  fmt::print(stderr, "{}: goes on from checkpoint {}, {}\n", options.job_name, report.restored_checkpoint, where);
+  fmt::print(stderr, "{}: {} checkpoint {}, {}\n", options.job_name, options.fork_lineage ? "forks" : "goes on from",
+             report.restored_checkpoint, where);
   if (!report.restored.empty()) fmt::print(stderr, "  matched : {}\n", fmt::join(report.restored, ", "));
   if (!report.added.empty()) fmt::print(stderr, "  new     : {}\n", fmt::join(report.added, ", "));
   if (!report.dropped.empty()) fmt::print(stderr, "  dropped : {}\n", fmt::join(report.dropped, ", "));
+}
+
+// The job matters more than that it can be talked to.
+std::unique_ptr<JobServer> listen(const RuntimeOptions& options) {
+  if (options.state_directory.empty()) return nullptr;
+  auto server = JobServer::open(options);
+  if (server.ok()) return *std::move(server);
+  fmt::print(stderr, "{}: `savepoint`, `stop` and `status` will not reach this job: {}\n", options.job_name, server.error().message);
+  return nullptr;
 }
 
 int exit_code_of_signal() { return last_signal.load() == SIGTERM ? 143 : 130; }
 
 }  // namespace
 
-int report(const Error& error) {
-  fmt::print(stderr, "{}\n", error.describe());
-  switch (static_cast<int>(error.code) / 100) {
+int exit_code_of(ErrorCode code) {
+  switch (static_cast<int>(code) / 100) {
     case 1: return kExitUsage;
     case 2: return kExitRefused;
     default: break;
   }
-  switch (error.code) {
+  switch (code) {
     case ErrorCode::kDirectoryInUse:
     case ErrorCode::kSinkEpochMismatch: return kExitRefused;
     default: return kExitFailed;
   }
 }
 
+int report(const Error& error) {
+  fmt::print(stderr, "{}\n", error.describe());
+  return exit_code_of(error.code);
+}
+
 int run_job(Graph graph, RunOptions options) {
   const SignalWatch watch;
   const std::string job = options.runtime.job_name;
+  std::unique_ptr<JobServer> server;   // outlives the runtime: see JobServer::finish
   auto started = Runtime::start(std::move(graph), options.runtime);
   if (!started.ok()) return report(started.error());
   Runtime& runtime = **started;
@@ -88,9 +105,13 @@ int run_job(Graph graph, RunOptions options) {
   ProgressDisplay display;
   int handled = 0;
   std::optional<JobResult> result = runtime.wait_for(std::chrono::milliseconds{0});
-  if (!result) say_how_it_starts(start, options.runtime);
+  if (!result) {
+    say_how_it_starts(start, options.runtime);
+    server = listen(options.runtime);
+  }
   while (!result) {
     result = runtime.wait_for(std::chrono::milliseconds{50});
+    if (server) server->serve(runtime);
     if (!options.quiet && !result) display.update(runtime.snapshot());
     for (const int seen = signals_seen.load(); handled < seen && !result; ++handled) {
       if (handled == 0) {
@@ -101,6 +122,7 @@ int run_job(Graph graph, RunOptions options) {
       }
     }
   }
+  if (server) server->finish(runtime);
   if (!options.quiet && result->state != JobState::kAlreadyFinished) display.finish(runtime.snapshot());
   switch (result->state) {
     case JobState::kFinished: fmt::print(stderr, "{}: finished; all output is committed\n", job); return kExitDone;

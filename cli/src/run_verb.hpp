@@ -25,6 +25,7 @@ inline constexpr int kExitRefused = 3;
 
 int run_job(Graph graph, RunOptions options);
 
+int exit_code_of(ErrorCode code);
 // Prints the error to standard error; the exit code that belongs to it.
 int report(const Error& error);
 

@@ -33,23 +33,22 @@ using Align = Table::Align;
 using Visit = std::function<Status(ByteView key, ByteView value)>;
 
 struct OpenedCheckpoint {
-  std::string directory;
+  std::string path;
   Manifest manifest;
   std::unique_ptr<StoredRows> rows;
 
   Status scan(ByteView prefix, const Visit& visit) const {
     const Status status = rows->scan(prefix, visit);
-    return status.ok() ? status : reason_or_removal(directory, manifest.checkpoint, status.error());
+    return status.ok() ? status : reason_or_removal(path, status.error());
   }
 };
 
 Result<OpenedCheckpoint> open_checkpoint(const StateQuery& query) {
-  OpenedCheckpoint opened{.directory = query.directory, .manifest = {}, .rows = {}};
-  TIDEMARK_ASSIGN(opened.manifest, find_checkpoint(query.directory, query.checkpoint));
+  TIDEMARK_ASSIGN(ChosenCheckpoint chosen, find_checkpoint(query.directory, query.checkpoint));
+  OpenedCheckpoint opened{.path = std::move(chosen.path), .manifest = std::move(chosen.manifest), .rows = {}};
   const Manifest& manifest = opened.manifest;
-  auto rows = open_stored_rows(posix_file_system(), checkpoint_store_path(query.directory, manifest.checkpoint), manifest.files,
-                               dropped_through(manifest), {});
-  if (!rows.ok()) return reason_or_removal(query.directory, manifest.checkpoint, rows.error());
+  auto rows = open_stored_rows(posix_file_system(), store_in(opened.path), manifest.files, dropped_through(manifest), {});
+  if (!rows.ok()) return reason_or_removal(opened.path, rows.error());
   opened.rows = *std::move(rows);
   return opened;
 }

@@ -3,10 +3,9 @@
 // job, and needs no job.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
-#include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/runtime/runtime.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -14,7 +13,7 @@ namespace cli_internal {
 
 struct StateQuery {
   std::string directory;
-  std::optional<CheckpointId> checkpoint;   // none: the newest usable one
+  RestoreFrom checkpoint;
   std::string operator_name;
   std::string state;
   std::string key;                          // as Schema::from_text takes it

@@ -105,6 +105,11 @@ Status copy_file(FileSystem& files, const std::string& from, const std::string& 
   return {};
 }
 
+Status link_or_copy(FileSystem& files, const std::string& from, const std::string& to) {
+  if (files.link(from, to).ok()) return {};
+  return copy_file(files, from, to);
+}
+
 Status remove_tree(FileSystem& files, const std::string& path) {
   TIDEMARK_ASSIGN(const FileKind kind, files.kind(path));
   if (kind == FileKind::kAbsent) return {};

@@ -130,9 +130,15 @@ Status EventTimeStageBase::load_rescaled(std::span<const ByteView> saved) {
     TIDEMARK_TRY(take_saved(one, output, sent_end));
     if (!sent_end) promised = std::min(promised, output);
   }
-  if (promised == kPlusInfinity) {   // all had ended, and will say so again
-    promised = kMinusInfinity;
-    for (std::size_t i = 0; i < merger_.size(); ++i) promised = std::max(promised, merger_.input(i).watermark);
+  if (promised == kPlusInfinity) {
+    // All had sent their end. Those whose splits had ended will do so again; after a drain the splits go on from where they stood.
+    EventTime greatest = kMinusInfinity;
+    for (std::size_t i = 0; i < merger_.size(); ++i) {
+      const WatermarkMerger::Input& input = merger_.input(i);
+      greatest = std::max(greatest, input.watermark);
+      if (!input.finished && !input.idle) promised = std::min(promised, input.watermark);
+    }
+    if (promised == kPlusInfinity) promised = greatest;
   }
   merger_.restore_output(promised);
   return {};

@@ -49,6 +49,12 @@ void merge_buckets(std::vector<OperatorEntry>& operators, const std::vector<std:
 
 }  // namespace
 
+Error ended_before_it() {
+  return Error{.code = ErrorCode::kJobNotRunning,
+               .message = "the job ended before it had done what it was asked for",
+               .fix = "see how it ended; its newest checkpoint is where the next start goes on"};
+}
+
 Control::Control(const RuntimeOptions& options, ControlFacts facts, BuiltJob& job, OnEnd on_end)
     : options_(options),
       facts_(std::move(facts)),
@@ -71,9 +77,15 @@ void Control::join() {
 }
 
 void Control::post(std::function<void()> message) {
-  const std::lock_guard lock(mutex_);
-  messages_.push(std::move(message));
-  condition_.notify_one();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!over_) {
+      messages_.push(std::move(message));
+      condition_.notify_one();
+      return;
+    }
+  }
+  message();   // the job has ended, and so the message changes nothing
 }
 
 void Control::run() {
@@ -98,6 +110,17 @@ void Control::run() {
     } else {
       carry_out(coordinator_.on_time(now()));
     }
+  }
+  // What came too late is answered, too.
+  for (bool more = true; more;) {
+    std::queue<std::function<void()>> late;
+    {
+      const std::lock_guard lock(mutex_);
+      late.swap(messages_);
+      more = !late.empty();
+      over_ = !more;
+    }
+    for (; !late.empty(); late.pop()) late.front()();
   }
 }
 
@@ -149,10 +172,27 @@ void Control::on_checked(Status status) {
   });
 }
 
-void Control::request_stop() {
-  post([this] {
-    if (!ended_) carry_out(coordinator_.on_stop_requested(false, now()));
+CheckpointAnswer Control::ask(std::string label, bool keeps, std::function<CoordinatorActions()> act) {
+  auto request = std::make_shared<Request>();
+  request->label = std::move(label);
+  CheckpointAnswer answer = request->answer.get_future();
+  post([this, request, keeps, act = std::move(act)] {
+    if (ended_) return request->answer.set_value(ended_before_it());
+    const Status allowed = keeps ? check_label(request->label) : Status{};
+    if (!allowed.ok()) return request->answer.set_value(allowed);
+    requests_.push_back(std::move(*request));
+    carry_out(act());
   });
+  return answer;
+}
+
+CheckpointAnswer Control::request_savepoint(std::string label) {
+  return ask(label, true, [this, label] { return coordinator_.on_savepoint_requested(label, now()); });
+}
+
+CheckpointAnswer Control::request_stop(StopOptions options) {
+  return ask(options.label, !options.label.empty(),
+             [this, options] { return coordinator_.on_stop_requested(options.drain, options.label, now()); });
 }
 
 void Control::request_cancel() {
@@ -171,8 +211,10 @@ void Control::carry_out(CoordinatorActions actions) {
       case Kind::kBegin: begin(action); break;
       case Kind::kPublish: publish(action); break;
       case Kind::kCommit: commit(action); break;
+      case Kind::kKeep: keep(action); break;
       case Kind::kCollectGarbage: collect_garbage(action.id); break;
       case Kind::kAbort: abort(action); break;
+      case Kind::kDrain: drain(); break;
       case Kind::kFailAttempt: end({JobState::kFailed, std::move(action.error)}); break;
       case Kind::kFinished: end({JobState::kFinished, std::nullopt}); break;
       case Kind::kStopped: end({cancelled_ ? JobState::kCancelled : JobState::kStopped, std::nullopt}); break;
@@ -185,6 +227,12 @@ void Control::begin(const CoordinatorAction& action) {
   std::fill(snapshots_.begin(), snapshots_.end(), std::nullopt);
   for (auto& task : job_.tasks) {
     if (task->source != nullptr) task->inject_barrier(action.id, action.checkpoint_kind == CheckpointKind::kStop);
+  }
+}
+
+void Control::drain() {
+  for (auto& task : job_.tasks) {
+    if (task->source != nullptr) task->drain();
   }
 }
 
@@ -269,6 +317,37 @@ void Control::commit(const CoordinatorAction& action) {
   carry_out(coordinator_.on_committed(action.id, now()));
 }
 
+Status Control::check_label(const std::string& label) const {
+  if (facts_.checkpoints == nullptr) {
+    return Error{.code = ErrorCode::kBadConfiguration,
+                 .message = "this job keeps no savepoints",
+                 .why = "it runs without a state directory",
+                 .fix = "start it with one"};
+  }
+  if (std::any_of(requests_.begin(), requests_.end(), [&](const Request& request) { return request.label == label; })) {
+    return Error{.code = ErrorCode::kBadName,
+                 .message = "savepoint \"" + label + "\" is being taken already",
+                 .fix = "wait for it, or choose another label"};
+  }
+  return facts_.checkpoints->check_label(label);
+}
+
+void Control::keep(const CoordinatorAction& action) {
+  for (const std::string& label : action.labels) {
+    const Status kept = facts_.checkpoints->keep(action.id, label);
+    if (!kept.ok()) options_.logger.warning("savepoint " + label + " failed: " + kept.error().message);
+    answer({label}, kept.ok() ? Result<CheckpointId>{action.id} : Result<CheckpointId>{kept});
+  }
+}
+
+void Control::answer(const std::vector<std::string>& labels, const Result<CheckpointId>& answer) {
+  std::erase_if(requests_, [&](Request& request) {
+    if (std::find(labels.begin(), labels.end(), request.label) == labels.end()) return false;
+    request.answer.set_value(answer);
+    return true;
+  });
+}
+
 void Control::collect_garbage(CheckpointId committed) {
   if (facts_.checkpoints == nullptr) return;
   const auto directory = facts_.checkpoints->read();
@@ -301,11 +380,21 @@ void Control::abort(const CoordinatorAction& action) {
     const std::lock_guard lock(mutex_);
     ++figures_.failed_checkpoints;
   }
+  if (action.error) answer(action.labels, *action.error);
   carry_out(coordinator_.on_abort_settled(action.id, now()));
 }
 
 void Control::end(JobResult result) {
   ended_ = true;
+  const bool at_a_checkpoint = result.state == JobState::kStopped || result.state == JobState::kFinished;
+  for (Request& request : requests_) {
+    if (request.label.empty() && at_a_checkpoint) {
+      request.answer.set_value(coordinator_.last_completed());
+    } else {
+      request.answer.set_value(result.error ? *result.error : ended_before_it());
+    }
+  }
+  requests_.clear();
   on_end_(std::move(result));
 }
 

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,9 @@ struct ControlFacts {
   CheckpointId being_checked = 0;          // restored and not yet verified to its last byte (R3); kept until then. 0: none
 };
 
+// The answer to a request that came too late.
+Error ended_before_it();
+
 class Control {
  public:
   // `on_end` is called once, on the control thread, when nothing more will be written or committed; it stops the workers.
@@ -58,17 +62,30 @@ class Control {
   void on_memory_spent();
   // How the background check of the restored checkpoint ended.
   void on_checked(Status status);
-  void request_stop();
+  CheckpointAnswer request_savepoint(std::string label);
+  CheckpointAnswer request_stop(StopOptions options);
   void request_cancel();
 
   // The checkpoint part of a snapshot of the job's figures.
   void fill(JobSnapshot& snapshot) const;
 
  private:
+  // What somebody waits to hear of.
+  struct Request {
+    std::string label;                                       // empty: a stop that keeps nothing
+    std::promise<Result<CheckpointId>> answer;
+  };
+
   void post(std::function<void()> message);
+  // Takes a request down if its label, when it `keeps` a checkpoint, is allowed, and acts on it.
+  CheckpointAnswer ask(std::string label, bool keeps, std::function<CoordinatorActions()> act);
+  Status check_label(const std::string& label) const;
+  void keep(const CoordinatorAction& action);
+  void answer(const std::vector<std::string>& labels, const Result<CheckpointId>& answer);
   void run();
   void carry_out(CoordinatorActions actions);
   void begin(const CoordinatorAction& action);
+  void drain();
   void publish(const CoordinatorAction& action);
   Status store_checkpoint(const CoordinatorAction& action, bool& maybe_published);
   Manifest manifest_of(const CoordinatorAction& action) const;
@@ -85,6 +102,7 @@ class Control {
   Coordinator coordinator_;
   std::vector<std::optional<TaskSnapshot>> snapshots_;       // of the pending checkpoint, by task
   std::vector<CommittableEntry> prepared_;                   // not known to be committed, oldest first
+  std::vector<Request> requests_;                            // not answered yet
   bool cancelled_ = false;
   bool ended_ = false;
   std::atomic<bool> poisoned_{false};                        // a broken invariant: nothing more is written
@@ -92,6 +110,7 @@ class Control {
   mutable std::mutex mutex_;
   std::condition_variable condition_;
   std::queue<std::function<void()>> messages_;
+  bool over_ = false;                                        // under mutex_: nobody takes messages any more
   JobSnapshot figures_;                                      // under mutex_
   SteadyTime begun_{};
   SteadyTime completed_at_{};                                // under mutex_

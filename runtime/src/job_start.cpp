@@ -37,12 +37,16 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
   if (options.checkpoint_every.count() < 0) return refuse("checkpoint_every must not be negative", "zero means: only the final checkpoint");
   if (options.memory != 0 && options.state_directory.empty())
     return refuse("memory is bounded, but there is no state directory for what leaves it", "set state_directory, or memory to 0");
+  const bool restores = options.from.kind != RestoreFrom::Kind::kLatest && options.from.kind != RestoreFrom::Kind::kNone;
+  if (options.state_directory.empty() && (restores || options.fork_lineage)) {
+    return refuse("a start from a checkpoint needs a state directory for the checkpoints that follow", "give one; it may be empty");
+  }
   if (options.queue_bytes == 0) return refuse("queue_bytes must be positive", "leave it at its default of 256 KiB");
   return {};
 }
 
 Status commit_again(const RecoveryPlan& plan, std::vector<CommittingSink>& sinks) {
-  if (plan.manifest == nullptr) return {};
+  if (plan.completed == 0) return {};   // a new lineage
   for (CommittingSink& sink : sinks) {
     if (std::find(plan.manifest->sinks.begin(), plan.manifest->sinks.end(), sink.name) == plan.manifest->sinks.end())
       continue;  // new in the job
@@ -170,8 +174,7 @@ bool is_rescaled(const Manifest& manifest, std::uint32_t parallelism) {
                      [&](const OperatorEntry& entry) { return entry.parallelism != parallelism; });
 }
 
-// Whole key groups have moved with their rows; what operators save besides is dealt anew (K5).
-Status restore_rescaled_tasks(BuiltJob& job, const Manifest& manifest) {
+Task::SavedOperators saved_operators(const Manifest& manifest) {
   std::vector<const TaskEntry*> entries;
   for (const TaskEntry& entry : manifest.tasks) entries.push_back(&entry);
   std::stable_sort(entries.begin(), entries.end(), [](const TaskEntry* a, const TaskEntry* b) { return a->subtask < b->subtask; });
@@ -179,12 +182,26 @@ Status restore_rescaled_tasks(BuiltJob& job, const Manifest& manifest) {
   for (const TaskEntry* entry : entries) {
     for (const OperatorMeta& meta : entry->operators) saved[meta.operator_name].push_back(&meta);
   }
+  return saved;
+}
+
+// After a drain all watermarks but those of the splits themselves are +infinity: the rest of the job begins as at a fresh start.
+Status restore_drained_sources(BuiltJob& job, const Manifest& manifest) {
+  const Task::SavedOperators saved = saved_operators(manifest);
+  for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_drained(saved));
+  return {};
+}
+
+// Whole key groups have moved with their rows; what operators save besides is dealt anew (K5).
+Status restore_rescaled_tasks(BuiltJob& job, const Manifest& manifest) {
+  const Task::SavedOperators saved = saved_operators(manifest);
   for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_rescaled(saved));
   for (auto& task : job.tasks) task->derive_inputs();
   return {};
 }
 
 Status restore_tasks(BuiltJob& job, const Manifest& manifest, std::uint32_t parallelism) {
+  if (manifest.drained) return restore_drained_sources(job, manifest);
   if (is_rescaled(manifest, parallelism)) return restore_rescaled_tasks(job, manifest);
   for (auto& task : job.tasks) {
     const auto entry = std::find_if(manifest.tasks.begin(), manifest.tasks.end(),
@@ -211,12 +228,19 @@ Status open_committers(const GraphData& graph, const BuildOptions& options, std:
   return {};
 }
 
-RecoveryOptions recovery_options(const RuntimeOptions& options) {
+Result<RecoveryOptions> recovery_options(const RuntimeOptions& options, const std::string& named) {
   RecoveryOptions made;
-  made.from = options.from.kind == RestoreFrom::Kind::kLatest ? RecoveryOptions::From::kLatest
-              : options.from.kind == RestoreFrom::Kind::kNone ? RecoveryOptions::From::kNone
-                                                              : RecoveryOptions::From::kId;
+  made.from = options.from.kind == RestoreFrom::Kind::kLatest       ? RecoveryOptions::From::kLatest
+              : options.from.kind == RestoreFrom::Kind::kNone       ? RecoveryOptions::From::kNone
+              : options.from.kind == RestoreFrom::Kind::kCheckpoint ? RecoveryOptions::From::kId
+                                                                    : RecoveryOptions::From::kNamed;
   made.id = options.from.checkpoint;
+  if (!named.empty()) {
+    TIDEMARK_ASSIGN(Manifest manifest, load_manifest_in(*options.files, named));
+    made.named = std::make_shared<const Manifest>(std::move(manifest));
+  }
+  made.allow_drained = options.allow_drained;
+  made.fork_lineage = options.fork_lineage;
   made.drop_state = options.drop_state;
   return made;
 }
@@ -243,14 +267,19 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
 
   // What the directory holds, and what the sinks' targets hold.
   RecoveryPlan plan;
+  std::string restored;   // the directory of the checkpoint to restore
   if (prepared.checkpoints) {
     TIDEMARK_TRY(make_directories(*options.files, options.state_directory));
     TIDEMARK_ASSIGN(prepared.facts.checkpoints, CheckpointStore::open(*options.files, options.state_directory));
     TIDEMARK_ASSIGN(const DirectoryFacts directory, prepared.facts.checkpoints->read());
-    const RecoveryOptions recovery = recovery_options(options);
+    if (options.from.kind == RestoreFrom::Kind::kDirectory) restored = options.from.name;
+    if (options.from.kind == RestoreFrom::Kind::kSavepoint) {
+      TIDEMARK_ASSIGN(restored, find_savepoint(*options.files, options.state_directory, options.from.name));
+    }
+    TIDEMARK_ASSIGN(const RecoveryOptions recovery, recovery_options(options, restored));
     const std::string lineage = lineage_to_ask(directory, recovery);
     build.lineage = lineage.empty() ? draw_lineage(*options.random) : lineage;
-    build.attempt = next_attempt(directory);
+    build.attempt = next_attempt(directory, recovery);
     TIDEMARK_TRY(open_committers(graph.data(), build, prepared.facts.sinks));
     std::vector<SinkPosition> positions;
     for (CommittingSink& sink : prepared.facts.sinks) {
@@ -259,6 +288,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
       if (!lineage.empty()) positions.push_back({sink.name, committed});
     }
     TIDEMARK_ASSIGN(plan, plan_recovery(directory, job, recovery, positions));
+    if (restored.empty() && plan.manifest != nullptr) restored = checkpoint_path(options.state_directory, plan.manifest->checkpoint);
   } else {
     build.lineage = draw_lineage(*options.random);
     plan.seed = job.seed;
@@ -273,10 +303,12 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
                      .restored = plan.restored,
                      .added = plan.added,
                      .dropped = plan.dropped};
+  // What this lineage wrote in place is read to its end while the job runs, all else before.
+  const bool check_later = manifest != nullptr && options.verify == RuntimeOptions::Verify::kLazily && manifest->lineage == build.lineage &&
+                           restored == checkpoint_path(options.state_directory, manifest->checkpoint);
   if (manifest != nullptr) {
-    TIDEMARK_TRY(options.verify == RuntimeOptions::Verify::kFull
-                     ? verify_checkpoint_files(*options.files, options.state_directory, *manifest)
-                     : check_checkpoint_files(*options.files, options.state_directory, *manifest));
+    TIDEMARK_TRY(check_later ? check_checkpoint_in(*options.files, restored, *manifest)
+                             : verify_checkpoint_in(*options.files, restored, *manifest));
   }
   if (plan.answer == RecoveryPlan::Answer::kAlreadyFinished) {
     TIDEMARK_TRY(commit_again(plan, prepared.facts.sinks));
@@ -296,12 +328,12 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     const std::string live = live_store_path(options.state_directory, build.attempt);
     const StoreOptions store_options{.block_cache_bytes = memory.blocks, .logger = options.logger};
     if (manifest != nullptr) {
-      const std::string stored = checkpoint_store_path(options.state_directory, manifest->checkpoint);
-      TIDEMARK_ASSIGN(prepared.facts.store, restore_store(*options.files, stored, manifest->files, live, store_options));
+      TIDEMARK_ASSIGN(prepared.facts.store,
+                      restore_store(*options.files, store_in(restored), manifest->files, live, store_options));
       prepared.facts.store->set_dropped_through(dropped_through(*manifest));
-      if (options.verify == RuntimeOptions::Verify::kLazily) {
+      if (check_later) {
         prepared.facts.being_checked = manifest->checkpoint;
-        prepared.unchecked_directory = stored;
+        prepared.unchecked_directory = store_in(restored);
         prepared.unchecked = manifest->files;
       }
     } else {
@@ -339,7 +371,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     constant.sources.push_back({name, {}});
   }
   prepared.facts.next_checkpoint = plan.next_checkpoint;
-  prepared.facts.completed = manifest == nullptr ? 0 : manifest->checkpoint;
+  prepared.facts.completed = plan.completed;
   return prepared;
 }
 

@@ -100,7 +100,7 @@ class Runtime::Job {
                    .why = "it would wait for itself",
                    .fix = "call request_stop() from functions of the job"};
     }
-    request_stop();
+    request_stop({});
     if (wait_for(deadline)) return {};
     std::string busy;
     for (const auto& worker : workers_) {
@@ -114,9 +114,10 @@ class Runtime::Job {
         .fix = "look at the function of that stage; the job was cancelled and goes on from its last checkpoint when it is started again"};
   }
 
-  void request_stop() {
-    if (control_) control_->request_stop();
+  CheckpointAnswer request_savepoint(std::string label) {
+    return control_ ? control_->request_savepoint(std::move(label)) : had_finished();
   }
+  CheckpointAnswer request_stop(StopOptions options) { return control_ ? control_->request_stop(std::move(options)) : had_finished(); }
   void request_cancel() {
     if (control_) control_->request_cancel();
   }
@@ -198,6 +199,12 @@ class Runtime::Job {
     ended_.notify_all();
   }
 
+  static CheckpointAnswer had_finished() {
+    std::promise<Result<CheckpointId>> answer;
+    answer.set_value(ended_before_it());
+    return answer.get_future();
+  }
+
   bool own_thread() const {
     return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->is_current_thread(); });
   }
@@ -234,7 +241,8 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Graph graph, RuntimeOptions opti
 
 JobResult Runtime::wait() { return job_->wait(); }
 std::optional<JobResult> Runtime::wait_for(std::chrono::milliseconds deadline) { return job_->wait_for(deadline); }
-void Runtime::request_stop() { job_->request_stop(); }
+CheckpointAnswer Runtime::request_savepoint(std::string label) { return job_->request_savepoint(std::move(label)); }
+CheckpointAnswer Runtime::request_stop(StopOptions options) { return job_->request_stop(std::move(options)); }
 void Runtime::request_cancel() { job_->request_cancel(); }
 Status Runtime::stop(std::chrono::milliseconds deadline) { return job_->stop(deadline); }
 JobSnapshot Runtime::snapshot() const { return job_->snapshot(); }

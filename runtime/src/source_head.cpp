@@ -42,7 +42,7 @@ SourceHead::Found SourceHead::read() {
     for (SplitListener* listener : listeners_) (void)listener->split_waits(split);
     return Found::kSomething;
   }
-  for (std::size_t tried = 0; tried < splits_.size(); ++tried) {
+  for (std::size_t tried = 0; tried < splits_.size() && !draining_; ++tried) {
     OpenSplit& open = splits_[next_];
     next_ = next_ + 1 == splits_.size() ? 0 : next_ + 1;
     if (open.reader == nullptr) continue;
@@ -68,7 +68,8 @@ SourceHead::Found SourceHead::read() {
       return Found::kSomething;
     }
   }
-  if (std::any_of(splits_.begin(), splits_.end(), [](const OpenSplit& open) { return open.reader != nullptr; })) return Found::kNothingNow;
+  const bool more = std::any_of(splits_.begin(), splits_.end(), [](const OpenSplit& open) { return open.reader != nullptr; });
+  if (more && !draining_) return Found::kNothingNow;
   if (!std::exchange(infinity_sent_, true)) {
     (void)on_watermark(kPlusInfinity);
   } else {

@@ -34,6 +34,8 @@ class SourceHead final : public Operator {
   Status open_splits(std::vector<Split> splits, std::vector<SplitListener*> listeners);
   // One bounded slice of reading. Precondition: nobody below is pending. kEnded: all splits are, and +infinity and the end were sent.
   Found read();
+  // From now on read() polls no split: what was read before is told to its end, then +infinity and the end are sent.
+  void drain() { draining_ = true; }
   // With kNothingNow: how long until a poll may find something.
   std::chrono::milliseconds poll_again_after() const;
   // Where each split stands.
@@ -63,6 +65,7 @@ class SourceHead final : public Operator {
   std::size_t next_ = 0;
   std::vector<std::uint32_t> ended_splits_;    // to be told, when those below have taken their last batches; more than one after a rescale
   std::optional<std::uint32_t> waiting_split_;
+  bool draining_ = false;
   bool infinity_sent_ = false;
   bool end_sent_ = false;
 };

@@ -79,6 +79,19 @@ Status Task::restore_rescaled(const SavedOperators& saved) {
   return {};
 }
 
+Status Task::restore_drained(const SavedOperators& saved) {
+  if (source == nullptr) return {};
+  for (Link& link : links) {
+    const bool of_splits = link.op.get() == source || dynamic_cast<const SplitListener*>(link.op.get()) != nullptr;
+    const auto found = saved.find(link.context->name);
+    if (!of_splits || found == saved.end()) continue;
+    std::vector<ByteView> states;
+    for (const OperatorMeta* meta : found->second) states.push_back(meta->state);
+    TIDEMARK_TRY(link.op->load_rescaled(states));
+  }
+  return {};
+}
+
 // An input's watermark is what the task above it has passed on.
 void Task::derive_inputs() {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -97,23 +110,18 @@ EventTime Task::forwarded_watermark(std::size_t link) const {
   }
 }
 
-void Task::inject_barrier(CheckpointId id, bool then_pause) {
+void Task::send(Mail letter) {
   {
     const std::lock_guard lock(mail_mutex_);
-    mail_.push_back({Mail::Kind::kBarrier, id, then_pause});
+    mail_.push_back(letter);
     has_mail_.store(true, std::memory_order_release);
   }
   worker->wake_if_asleep();
 }
 
-void Task::settle(CheckpointId id, bool completed) {
-  {
-    const std::lock_guard lock(mail_mutex_);
-    mail_.push_back({Mail::Kind::kSettle, id, completed});
-    has_mail_.store(true, std::memory_order_release);
-  }
-  worker->wake_if_asleep();
-}
+void Task::inject_barrier(CheckpointId id, bool then_pause) { send({Mail::Kind::kBarrier, id, then_pause}); }
+void Task::drain() { send({.kind = Mail::Kind::kDrain}); }
+void Task::settle(CheckpointId id, bool completed) { send({Mail::Kind::kSettle, id, completed}); }
 
 void Task::take_mail() {
   if (!has_mail_.load(std::memory_order_acquire)) return;
@@ -128,6 +136,10 @@ void Task::take_mail() {
       TIDEMARK_CHECK(source != nullptr && barrier_ == 0, "a barrier is injected at sources, one at a time");
       barrier_ = letter.id;
       pause_after_barrier_ = letter.flag;
+      continue;
+    }
+    if (letter.kind == Mail::Kind::kDrain) {
+      source->drain();   // a barrier that came before is taken before anything more is read
       continue;
     }
     if (letter.id != snapshot_) continue;   // this task never froze for it

@@ -85,10 +85,14 @@ class Task final : public Stepped {
   // Instead of restore(), at another parallelism than that of the checkpoint (K5): first in all tasks, then derive_inputs() in all.
   Status restore_rescaled(const SavedOperators& saved);
   void derive_inputs();
+  // Instead of restore(), from a checkpoint after a drain: splits go on with their own watermarks, all else begins anew.
+  Status restore_drained(const SavedOperators& saved);
 
   // --- messages, from any thread ---
   // Sources: put barrier `id` into the stream; with `then_pause` read nothing more after it.
   void inject_barrier(CheckpointId id, bool then_pause);
+  // Sources: end as if the input had ended here, behind the barriers injected so far. Where each split stands is kept.
+  void drain();
   // The end of checkpoint `id` for this task's state.
   void settle(CheckpointId id, bool completed);
 
@@ -103,7 +107,7 @@ class Task final : public Stepped {
 
  private:
   struct Mail {
-    enum class Kind : std::uint8_t { kBarrier, kSettle } kind{};
+    enum class Kind : std::uint8_t { kBarrier, kDrain, kSettle } kind{};
     CheckpointId id = 0;
     bool flag = false;
   };
@@ -114,6 +118,7 @@ class Task final : public Stepped {
     bool end = false;
   };
 
+  void send(Mail letter);
   EventTime forwarded_watermark(std::size_t link) const;
   void take_mail();
   bool writers_blocked();

@@ -50,12 +50,6 @@ Result<StoredFile> write_copy(FileSystem& files, const std::string& directory, c
   return StoredFile{name, contents.size(), checksum.value()};
 }
 
-// A hard link, or a synced copy where links are not possible (EXDEV, EPERM, EMLINK).
-Status link_or_copy(FileSystem& files, const std::string& from, const std::string& to) {
-  if (files.link(from, to).ok()) return {};
-  return copy_file(files, from, to);
-}
-
 bool is_row_file(const std::string& name) { return name.size() > 4 && name.compare(name.size() - 4, 4, ".sst") == 0; }
 
 // Visits the live rows from `first` on, until visit() answers false; tells how reading ended.

@@ -106,9 +106,9 @@ TEST_F(CheckpointStoreTest, FindsWhatItPublished) {
   EXPECT_THAT(found.live, ElementsAre(1));
   EXPECT_THAT(found.unknown, IsEmpty());
   EXPECT_TRUE(*found.checkpoints[1].manifest == manifest_of(2));
-  ASSERT_OK(check_checkpoint_files(files, state, manifest_of(2)));
-  ASSERT_OK(verify_checkpoint_files(files, state, manifest_of(2)));
-  EXPECT_FALSE(check_checkpoint_files(files, state, manifest_of(3)).ok());
+  ASSERT_OK(check_checkpoint_in(files, checkpoint_path(state, 2), manifest_of(2)));
+  ASSERT_OK(verify_checkpoint_in(files, checkpoint_path(state, 2), manifest_of(2)));
+  EXPECT_FALSE(check_checkpoint_in(files, checkpoint_path(state, 3), manifest_of(3)).ok());
 }
 
 // R1: the exact steps of a publish.
@@ -230,6 +230,92 @@ TEST_F(CheckpointStoreTest, DoesNotDiscardACheckpointThatHasAManifest) {
   EXPECT_EQ(facts().checkpoints.size(), 1U);
 }
 
+// C10: a directory of its own that stays when the checkpoint goes.
+TEST_F(CheckpointStoreTest, KeepsACheckpointUnderANameWhateverIsDeleted) {
+  const auto store = opened(files, state);
+  ASSERT_OK(store->make_live(1));
+  for (const CheckpointId id : {1U, 2U}) ASSERT_EQ(take(files, *store, id).published, Published::kYes);
+  ASSERT_OK(store->keep(1, "before-upgrade"));
+  ASSERT_OK(store->keep(1, "again"));
+  ASSERT_OK(store->remove_all({.checkpoints = {1}, .live = {1}}));
+  EXPECT_THAT(facts().savepoints, ElementsAre("again", "before-upgrade"));
+  EXPECT_THAT(facts().unknown, IsEmpty());
+  for (const std::string& path : {savepoint_path(state, "again"), directory / "elsewhere"}) {
+    if (path == directory / "elsewhere") ASSERT_OK(files.rename(savepoint_path(state, "before-upgrade"), path));
+    const Result<Manifest> manifest = load_manifest_in(files, path);
+    ASSERT_TRUE(manifest.ok()) << manifest.error().describe();
+    EXPECT_TRUE(*manifest == manifest_of(1));
+    EXPECT_TRUE(verify_checkpoint_in(files, path, *manifest).ok());
+  }
+  EXPECT_EQ(load_manifest_in(files, state).error().code, ErrorCode::kRestoreRefused);
+}
+
+// R1, for a directory.
+TEST_F(CheckpointStoreTest, PublishesASavepointWhole) {
+  RecordingFileSystem recording{files};
+  const auto store = opened(recording, state);
+  ASSERT_OK(store->make_live(1));
+  ASSERT_EQ(take(files, *store, 1).published, Published::kYes);
+  ASSERT_OK(store->keep(1, "first"));
+  const std::size_t before = recording.changes().size();
+  ASSERT_OK(store->keep(1, "second"));
+  std::vector<std::string> steps = recording.changes();
+  steps.erase(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(before));
+  const std::string unfinished = savepoint_path(state, "~");
+  EXPECT_THAT(steps, ElementsAre("sync_directory " + state, "make_directory " + unfinished, "make_directory " + store_in(unfinished),
+                                 "link " + join_path(checkpoint_store_path(state, 1), "000001.sst") + " " +
+                                     join_path(store_in(unfinished), "000001.sst"),
+                                 "sync_directory " + store_in(unfinished),
+                                 "link " + manifest_path(state, 1) + " " + manifest_in(unfinished),
+                                 "sync_directory " + unfinished, "rename " + unfinished + " " + savepoint_path(state, "second"),
+                                 "sync_directory " + savepoints_path(state)));
+}
+
+TEST_F(CheckpointStoreTest, NeverReplacesASavepoint) {
+  const auto store = opened(files, state);
+  ASSERT_OK(store->make_live(1));
+  for (const CheckpointId id : {1U, 2U}) ASSERT_EQ(take(files, *store, id).published, Published::kYes);
+  ASSERT_OK(store->keep(1, "x"));
+  const Status refused = store->keep(2, "x");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kBadName);
+  EXPECT_THAT(refused.error().describe(), HasSubstr(savepoint_path(state, "x")));
+  EXPECT_TRUE(*load_manifest_in(files, savepoint_path(state, "x")) == manifest_of(1));
+  for (const std::string& label : {std::string{}, std::string{"."}, std::string{".."}, std::string{"a/b"}, std::string{"~"},
+                                   std::string("a\0b", 3), std::string(65, 'a')}) {
+    EXPECT_EQ(store->check_label(label).error().code, ErrorCode::kBadName) << label;
+  }
+  EXPECT_TRUE(store->check_label(std::string(64, 'a')).ok());
+}
+
+// Faults F11, F12, F20: a savepoint that fails leaves no half of one, and the next one works.
+TEST_F(CheckpointStoreTest, LeavesNoHalfSavepointBehindWhateverStepFails) {
+  test_support::UnsyncedFileSystem unsynced{files};
+  for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway, Failure::kCrash}) {
+    for (std::size_t i = 0;; ++i) {
+      const std::string fresh = directory / ("state-" + std::to_string(static_cast<int>(failure)) + "-" + std::to_string(i));
+      RecordingFileSystem failing{unsynced};
+      auto store = opened(failing, fresh);
+      ASSERT_OK(store->make_live(1));
+      ASSERT_EQ(take(unsynced, *store, 1).published, Published::kYes);
+      failing.fail_at(failing.steps().size() + i, failure);
+      const bool kept = store->keep(1, "x").ok();
+      store.reset();
+      const Result<DirectoryFacts> found = read_state_directory(files, fresh);
+      ASSERT_TRUE(found.ok());
+      EXPECT_THAT(found->unknown, IsEmpty());
+      if (kept) {
+        EXPECT_THAT(found->savepoints, ElementsAre("x"));
+      }
+      if (!found->savepoints.empty()) {
+        ASSERT_OK(verify_checkpoint_in(files, savepoint_path(fresh, "x"), *load_manifest_in(files, savepoint_path(fresh, "x"))));
+      }
+      ASSERT_OK(opened(unsynced, fresh)->keep(1, "y"));
+      if (!failing.fired()) break;
+    }
+  }
+}
+
 // Lesson D07: an error after the rename is neither success nor failure.
 TEST_F(CheckpointStoreTest, DoesNotClaimToKnowWhenTheRenameHappenedAndAnErrorCameBack) {
   std::size_t doubtful = 0;
@@ -279,9 +365,9 @@ class Life {
     const CheckpointId newest = complete.empty() ? 0 : complete.back();
     EXPECT_GE(newest, told) << "a checkpoint that was told complete is gone";
     if (newest != 0 && check_files_) {
-      EXPECT_TRUE(verify_checkpoint_files(files_, state_, manifest_of(newest)).ok());
+      EXPECT_TRUE(verify_checkpoint_in(files_, checkpoint_path(state_, newest), manifest_of(newest)).ok());
     }
-    const AttemptId attempt = next_attempt(*facts);
+    const AttemptId attempt = next_attempt(*facts, {});
     if (!collect(**store, attempt, newest) || !(*store)->make_live(attempt).ok()) return;
     CheckpointId id = facts->checkpoints.empty() ? 1 : facts->checkpoints.back().id + 1;
     for (std::size_t i = 0; i < count; ++i, ++id) {

@@ -32,6 +32,7 @@ std::string text(const CoordinatorActions& actions) {
     if (action.kind == Kind::kBegin && action.checkpoint_kind == CheckpointKind::kFinal) out << " (final)";
     if (action.kind == Kind::kBegin && action.checkpoint_kind == CheckpointKind::kStop) out << " (stop)";
     if (action.drained) out << " (drained)";
+    for (const std::string& label : action.labels) out << " \"" << label << "\"";
   }
   return out.str();
 }
@@ -198,7 +199,7 @@ TEST(Coordinator, DoesNothingMoreOnceATaskHasFailed) {
   EXPECT_EQ(text(c.on_published(5)), "");
   EXPECT_EQ(text(c.on_committed(5, kStart)), "");
   EXPECT_EQ(text(c.on_abort_settled(5, kStart)), "");
-  EXPECT_EQ(text(c.on_stop_requested(false, kStart)), "");
+  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart)), "");
   EXPECT_EQ(text(c.on_cancelled()), "");
   EXPECT_EQ(text(c.on_time(kStart + 100s)), "");
 }
@@ -240,8 +241,8 @@ TEST(Coordinator, TriesTheFinalCheckpointAgainAndThenFails) {
 // C9.
 TEST(Coordinator, StopsAfterACheckpointThatBeginsAtOnce) {
   Coordinator c = coordinator();
-  EXPECT_EQ(text(c.on_stop_requested(false, kStart + 1s)), "begin 5 (stop)");
-  EXPECT_EQ(text(c.on_stop_requested(false, kStart + 2s)), "");
+  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 1s)), "begin 5 (stop)");
+  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 2s)), "");
   EXPECT_EQ(text(acknowledge_all(c, 5)), "publish 5 after 4");
   (void)c.on_published(5);
   EXPECT_EQ(text(c.on_committed(5, kStart + 3s)), "collect garbage 5, stopped 5");
@@ -250,7 +251,7 @@ TEST(Coordinator, StopsAfterACheckpointThatBeginsAtOnce) {
 TEST(Coordinator, StopsAfterThePendingCheckpointAndOneMore) {
   Coordinator c = coordinator();
   (void)c.on_time(kStart + 10s);
-  EXPECT_EQ(text(c.on_stop_requested(false, kStart + 11s)), "");
+  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 11s)), "");
   acknowledge_all(c, 5);
   (void)c.on_published(5);
   EXPECT_EQ(text(c.on_committed(5, kStart + 12s)), "collect garbage 5, begin 6 (stop)");
@@ -258,7 +259,7 @@ TEST(Coordinator, StopsAfterThePendingCheckpointAndOneMore) {
 
 TEST(Coordinator, TriesTheLastCheckpointOfAStopAgain) {
   Coordinator c = coordinator();
-  (void)c.on_stop_requested(false, kStart + 1s);
+  (void)c.on_stop_requested(false, "", kStart + 1s);
   (void)c.on_declined(0, 5, failure("disk full"));
   EXPECT_EQ(text(c.on_abort_settled(5, kStart + 2s)), "");
   EXPECT_EQ(c.next_wakeup(), kStart + 11s);
@@ -267,7 +268,8 @@ TEST(Coordinator, TriesTheLastCheckpointOfAStopAgain) {
 
 TEST(Coordinator, MarksTheLastCheckpointOfADrain) {
   Coordinator c = coordinator();
-  EXPECT_EQ(text(c.on_stop_requested(true, kStart)), "");
+  EXPECT_EQ(text(c.on_stop_requested(true, "", kStart)), "drain 0");
+  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart)), "");   // the first request decided
   EXPECT_EQ(text(c.on_time(kStart + 10s)), "");   // the end is near: no periodic ones any more
   for (const std::size_t task : {0U, 1U}) (void)c.on_task_ended(task, kStart + 11s);
   EXPECT_EQ(text(c.on_task_ended(2, kStart + 11s)), "begin 5 (final)");
@@ -279,10 +281,89 @@ TEST(Coordinator, MarksTheLastCheckpointOfADrain) {
 TEST(Coordinator, FinishesAJobThatIsToldToDrainAtItsEnd) {
   Coordinator c = coordinator();
   for (const std::size_t task : {0U, 1U, 2U}) (void)c.on_task_ended(task, kStart);
-  (void)c.on_stop_requested(true, kStart);
+  (void)c.on_stop_requested(true, "", kStart);
   EXPECT_EQ(text(acknowledge_all(c, 5)), "publish 5 after 4");   // not drained: its input did end
   (void)c.on_published(5);
   EXPECT_EQ(text(c.on_committed(5, kStart)), "collect garbage 5, finished 5");
+}
+
+// C10.
+TEST(Coordinator, TakesASavepointAtOnceAndTheJobGoesOn) {
+  Coordinator c = coordinator();
+  EXPECT_EQ(text(c.on_savepoint_requested("a", kStart + 1s)), "begin 5");
+  EXPECT_EQ(text(acknowledge_all(c, 5)), "publish 5 after 4");
+  EXPECT_EQ(text(c.on_published(5)), "commit 5 after 4");   // its epoch is committed like any other
+  EXPECT_EQ(text(c.on_committed(5, kStart + 2s)), "keep 5 \"a\", collect garbage 5");
+  EXPECT_EQ(c.phase(), Phase::kIdle);
+  EXPECT_EQ(c.next_wakeup(), kStart + 11s);
+  EXPECT_EQ(text(c.on_time(kStart + 11s)), "begin 6");
+  complete(c, 6, kStart + 12s);
+}
+
+TEST(Coordinator, TakesASavepointThoughThereAreNoPeriodicCheckpoints) {
+  Coordinator c = coordinator({.interval = 0s, .min_pause = 0s, .timeout = 60s, .tolerated_failures = 0});
+  EXPECT_EQ(text(c.on_savepoint_requested("a", kStart)), "begin 5");
+  complete(c, 5, kStart);
+  EXPECT_EQ(c.next_wakeup(), std::nullopt);
+}
+
+// What was read between the barrier and the request would be missing in the pending one.
+TEST(Coordinator, TakesASavepointThatIsAskedForDuringACheckpointWithTheNextOne) {
+  Coordinator c = coordinator();
+  (void)c.on_time(kStart + 10s);
+  EXPECT_EQ(text(c.on_savepoint_requested("a", kStart + 11s)), "");
+  EXPECT_EQ(text(c.on_savepoint_requested("b", kStart + 11s)), "");
+  acknowledge_all(c, 5);
+  (void)c.on_published(5);
+  EXPECT_EQ(text(c.on_committed(5, kStart + 12s)), "collect garbage 5, begin 6");
+  acknowledge_all(c, 6);
+  (void)c.on_published(6);
+  EXPECT_EQ(text(c.on_committed(6, kStart + 13s)), "keep 6 \"a\" \"b\", collect garbage 6");
+}
+
+TEST(Coordinator, GivesASavepointUpWithItsCheckpoint) {
+  Coordinator c = coordinator();
+  (void)c.on_savepoint_requested("a", kStart + 1s);
+  EXPECT_EQ(text(c.on_declined(0, 5, failure("disk full"))), "abort 5 \"a\"");
+  EXPECT_EQ(text(c.on_abort_settled(5, kStart + 2s)), "");
+  EXPECT_EQ(text(c.on_time(kStart + 11s)), "begin 6");
+  acknowledge_all(c, 6);
+  (void)c.on_published(6);
+  EXPECT_EQ(text(c.on_committed(6, kStart + 12s)), "collect garbage 6");
+}
+
+TEST(Coordinator, KeepsTheLastCheckpointOfAStopHoweverOftenItIsTried) {
+  Coordinator c = coordinator();
+  EXPECT_EQ(text(c.on_stop_requested(false, "a", kStart + 1s)), "begin 5 (stop)");
+  EXPECT_EQ(text(c.on_stop_requested(false, "b", kStart + 2s)), "");
+  EXPECT_EQ(text(c.on_savepoint_requested("c", kStart + 2s)), "");
+  EXPECT_EQ(text(c.on_declined(0, 5, failure("disk full"))), "abort 5");
+  (void)c.on_abort_settled(5, kStart + 2s);
+  EXPECT_EQ(text(c.on_time(kStart + 11s)), "begin 6 (stop)");
+  acknowledge_all(c, 6);
+  (void)c.on_published(6);
+  EXPECT_EQ(text(c.on_committed(6, kStart + 12s)), "keep 6 \"a\" \"b\" \"c\", collect garbage 6, stopped 6");
+}
+
+TEST(Coordinator, KeepsTheLastCheckpointOfADrainAndOfAFinishedJob) {
+  for (const bool drain : {true, false}) {
+    Coordinator c = coordinator();
+    if (drain) {
+      EXPECT_EQ(text(c.on_stop_requested(true, "a", kStart)), "drain 0");
+    } else {
+      (void)c.on_task_ended(0, kStart);
+      (void)c.on_task_ended(1, kStart);
+    }
+    for (const std::size_t task : {0U, 1U, 2U}) {
+      if (drain || task == 2) (void)c.on_task_ended(task, kStart);
+    }
+    if (!drain) {
+      EXPECT_EQ(text(c.on_savepoint_requested("a", kStart)), "");
+    }
+    acknowledge_all(c, 5);
+    (void)c.on_published(5);
+    EXPECT_EQ(text(c.on_committed(5, kStart)), std::string{"keep 5 \"a\", collect garbage 5, "} + (drain ? "stopped 5" : "finished 5"));
+  }
 }
 
 // Fault F06: a second stop ends now, in whatever phase the first one is.
@@ -291,12 +372,12 @@ TEST(Coordinator, IsCancelledInEveryPhaseWithoutTakingBackWhatIsDurable) {
   EXPECT_EQ(text(idle.on_cancelled()), "stopped 4");
 
   Coordinator collecting = coordinator();
-  (void)collecting.on_stop_requested(false, kStart);
+  (void)collecting.on_stop_requested(false, "", kStart);
   EXPECT_EQ(text(collecting.on_cancelled()), "abort 5");
   EXPECT_EQ(text(collecting.on_abort_settled(5, kStart)), "stopped 4");
 
   Coordinator publishing = coordinator();
-  (void)publishing.on_stop_requested(false, kStart);
+  (void)publishing.on_stop_requested(false, "", kStart);
   acknowledge_all(publishing, 5);
   EXPECT_EQ(text(publishing.on_cancelled()), "");
   Coordinator not_published = publishing;
@@ -305,7 +386,7 @@ TEST(Coordinator, IsCancelledInEveryPhaseWithoutTakingBackWhatIsDurable) {
   EXPECT_EQ(text(not_published.on_abort_settled(5, kStart)), "stopped 4");
 
   Coordinator committing = coordinator();
-  (void)committing.on_stop_requested(false, kStart);
+  (void)committing.on_stop_requested(false, "", kStart);
   acknowledge_all(committing, 5);
   (void)committing.on_published(5);
   EXPECT_EQ(text(committing.on_cancelled()), "stopped 4");
@@ -315,7 +396,7 @@ TEST(Coordinator, IsCancelledInEveryPhaseWithoutTakingBackWhatIsDurable) {
 TEST(Coordinator, TakesNoCheckpointOfItsOwnAccordWhenTheIntervalIsZero) {
   Coordinator c = coordinator({.interval = 0s, .min_pause = 0s, .timeout = 60s, .tolerated_failures = 0});
   EXPECT_EQ(text(c.on_time(kStart + 1000h)), "");
-  EXPECT_EQ(text(c.on_stop_requested(false, kStart)), "begin 5 (stop)");
+  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart)), "begin 5 (stop)");
 }
 
 // Fault F48: two checkpoints x three tasks x abort, in every order that can happen.

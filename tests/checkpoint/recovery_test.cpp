@@ -73,6 +73,24 @@ RecoveryOptions from_id(CheckpointId id) {
   return options;
 }
 
+RecoveryOptions named(Manifest manifest) {
+  RecoveryOptions options;
+  options.from = From::kNamed;
+  options.named = std::make_shared<const Manifest>(std::move(manifest));
+  return options;
+}
+
+RecoveryOptions fork(RecoveryOptions options) {
+  options.fork_lineage = true;
+  return options;
+}
+
+Manifest of_another_lineage(CheckpointId id) {
+  Manifest manifest = sample_manifest(id);
+  manifest.lineage = "fedcba9876543210fedcba9876543210";
+  return manifest;
+}
+
 // Which checkpoint is chosen: a table.
 TEST(Recovery, ChoosesTheCheckpointByTheTable) {
   struct Case {
@@ -87,6 +105,7 @@ TEST(Recovery, ChoosesTheCheckpointByTheTable) {
   RecoveryOptions none;
   none.from = From::kNone;
   const DirectoryFacts absent;
+  const DirectoryFacts only_savepoints{.ever_completed = false, .checkpoints = {}, .savepoints = {"a"}, .live = {}, .unknown = {}};
   const DirectoryFacts foreign{.ever_completed = false, .checkpoints = {}, .live = {}, .unknown = {"thesis.doc"}};
   const DirectoryFacts killed_before_the_first{.ever_completed = false, .checkpoints = {incomplete(1)}, .live = {1}, .unknown = {}};
   const DirectoryFacts manifests_gone{.ever_completed = true, .checkpoints = {incomplete(6), incomplete(7)}, .live = {1}, .unknown = {}};
@@ -136,6 +155,33 @@ TEST(Recovery, ChoosesTheCheckpointByTheTable) {
        ErrorCode::kSinkEpochMismatch},
       {"a bad one by wish", holding({complete(6), damaged(7)}), from_id(7), {}, std::nullopt, corrupt},
       {"an incomplete one by wish", holding({complete(6), incomplete(7)}), from_id(7), {}, std::nullopt, ErrorCode::kRestoreRefused},
+      {"savepoints and nothing else (F19)", only_savepoints, latest, {}, std::nullopt, ErrorCode::kRestoreRefused},
+      {"... with consent", only_savepoints, none, {}, 0, {}},
+      {"a savepoint in a directory without checkpoints", absent, named(sample_manifest(7)), {{"out", 7}}, 7, {}},
+      {"a savepoint beside newer checkpoints that no sink has committed",
+       holding({complete(7), complete(8)}),
+       named(sample_manifest(7)),
+       {{"out", 7}},
+       7,
+       {}},
+      {"a savepoint that a sink is past (F10)",
+       absent,
+       named(sample_manifest(7)),
+       {{"out", 8}},
+       std::nullopt,
+       ErrorCode::kSinkEpochMismatch},
+      {"a savepoint in a directory of another lineage", holding({complete(of_another_lineage(3))}), named(sample_manifest(7)), {},
+       std::nullopt, ErrorCode::kForeignLineage},
+      {"... though it is to be forked", holding({complete(of_another_lineage(3))}), fork(named(sample_manifest(7))), {}, std::nullopt,
+       ErrorCode::kForeignLineage},
+      {"a savepoint in a directory that holds its lineage too",
+       holding({complete(6), complete(of_another_lineage(9))}),
+       named(sample_manifest(7)),
+       {{"out", 7}},
+       7,
+       {}},
+      {"nothing to fork", absent, fork(latest), {}, std::nullopt, ErrorCode::kRestoreRefused},
+      {"a fresh start that is to fork", holding({complete(7)}), fork(none), {}, std::nullopt, ErrorCode::kRestoreRefused},
       {"a fresh start onto a target that holds the output",
        holding({complete(7)}),
        none,
@@ -162,6 +208,7 @@ TEST(Recovery, GoesOnWithEverythingThatTheCheckpointSays) {
   EXPECT_EQ(plan.seed, sample_manifest().seed);
   EXPECT_EQ(plan.attempt, 4U);            // above the manifests' and the live directories'
   EXPECT_EQ(plan.next_checkpoint, 10U);   // above the incomplete one (C5)
+  EXPECT_EQ(plan.completed, 7U);
   EXPECT_EQ(plan.recommit, sample_manifest().committables);
   EXPECT_EQ(plan.operators, sample_manifest().operators);
   EXPECT_EQ(plan.next_state_id, 5);
@@ -187,9 +234,9 @@ TEST(Recovery, AsksTheSinksInTheNameOfTheLineageThatIsRestored) {
   EXPECT_EQ(lineage_to_ask(holding({damaged(7)}), {}), "");
   EXPECT_EQ(lineage_to_ask({}, {}), "");
   EXPECT_EQ(lineage_to_ask(holding({complete(7)}), from_id(6)), "");
-  RecoveryOptions fork;
-  fork.fork_lineage = true;
-  EXPECT_EQ(lineage_to_ask(holding({complete(7)}), fork), "");
+  EXPECT_EQ(lineage_to_ask(holding({complete(7)}), fork({})), "");
+  EXPECT_EQ(lineage_to_ask({}, named(sample_manifest())), ours);
+  EXPECT_EQ(lineage_to_ask({}, fork(named(sample_manifest()))), "");
 }
 
 TEST(Recovery, NumbersEveryStateAtAFreshStart) {
@@ -232,6 +279,36 @@ TEST(Recovery, GoesOnAtAnotherParallelism) {   // K5
   for (const OperatorEntry& entry : plan.operators) EXPECT_EQ(entry.parallelism, 5U);   // what the next manifest says
 }
 
+// A savepoint in an empty directory, on another machine say.
+TEST(Recovery, CountsOnFromASavepointAndVerifiesEveryByteOfIt) {   // R3, C5
+  const RecoveryPlan plan = planned({}, sample_job(), named(sample_manifest(7)), {{"out", 7}});
+  EXPECT_EQ(plan.lineage, sample_manifest().lineage);
+  EXPECT_EQ(plan.next_checkpoint, 8U);
+  EXPECT_EQ(plan.attempt, 4U);   // the manifest's is 3
+  EXPECT_EQ(plan.completed, 7U);
+  EXPECT_EQ(plan.recommit, sample_manifest().committables);
+  EXPECT_TRUE(plan.verify_all);
+  EXPECT_EQ(planned(holding({complete(7), incomplete(11)}), sample_job(), named(sample_manifest(7))).next_checkpoint, 12U);
+}
+
+TEST(Recovery, BeginsWhatWaitsOnTimeAnewAfterADrain) {   // C9
+  Manifest manifest = sample_manifest();
+  manifest.drained = true;
+  RecoveryOptions allowed;
+  allowed.allow_drained = true;
+  JobFacts job = sample_job();
+  const RecoveryPlan plan = planned(holding({complete(manifest)}), job, allowed);
+  EXPECT_EQ(plan.operators[1].states[0].id, 5);   // the slices; their old number is never used again
+  EXPECT_EQ(plan.operators[1].states[0].dropped_through, kMinusInfinity);
+  EXPECT_THAT(plan.operators[1].states[0].live_buckets, IsEmpty());
+  EXPECT_EQ(plan.operators[1].states[1].id, 4);   // what is kept for a key whatever the time
+  EXPECT_THAT(plan.discarded_states, ElementsAre(2, 1));
+  EXPECT_EQ(plan.next_state_id, 6);
+  // Nothing is lost with a timed state that the job no longer has.
+  job.operators[1].states.erase(job.operators[1].states.begin());
+  EXPECT_THAT(planned(holding({complete(manifest)}), job, allowed).discarded_states, ElementsAre(2, 1));
+}
+
 TEST(Recovery, RefusesADrainedCheckpointUnlessAsked) {   // C9
   Manifest manifest = sample_manifest();
   manifest.drained = true;
@@ -242,15 +319,15 @@ TEST(Recovery, RefusesADrainedCheckpointUnlessAsked) {   // C9
 }
 
 TEST(Recovery, ForksIntoANewLineageAndLeavesPendingOutputToTheOriginal) {
-  RecoveryOptions fork;
-  fork.fork_lineage = true;
-  const RecoveryPlan plan = planned(holding({complete(7)}), sample_job(), fork);
+  const RecoveryPlan plan = planned(holding({complete(7)}), sample_job(), fork({}));
   EXPECT_EQ(plan.answer, Answer::kRestore);
   EXPECT_EQ(plan.lineage, "");
+  EXPECT_EQ(plan.completed, 0U);          // its targets hold nothing yet (R8)
+  EXPECT_EQ(plan.next_checkpoint, 8U);
   EXPECT_EQ(plan.seed, sample_manifest().seed);   // K1
   EXPECT_THAT(plan.recommit, IsEmpty());
   EXPECT_TRUE(plan.verify_all);
-  EXPECT_EQ(refused(holding({complete(7)}), sample_job(), fork, {{"out", 3}}).code, ErrorCode::kSinkEpochMismatch);
+  EXPECT_EQ(refused(holding({complete(7)}), sample_job(), fork({}), {{"out", 3}}).code, ErrorCode::kSinkEpochMismatch);
 }
 
 // Refusals name both sides and the remedy.

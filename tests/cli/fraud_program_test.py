@@ -46,7 +46,7 @@ class Usage(JobTest):
             (["plan", *job, "--format", "pdf"], ["pdf", "mermaid"]),
             (["checkpoints"], ["subcommand is required"]),
             (["checkpoints", "shows"], ["did you mean show?"]),
-            (["checkpoints", "show", "newest"], ["id"]),
+            (["checkpoints", "show", "newest"], ["newest", "savepoint:LABEL"]),
         ):
             with self.subTest(arguments):
                 self.assert_error(self.refused(*arguments), "TM0101", 2, *words, "  fix  : ")

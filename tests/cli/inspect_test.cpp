@@ -40,7 +40,7 @@ class StateDirectory : public ::testing::Test {
   }
   std::string diff(bool json) {
     ::testing::internal::CaptureStdout();
-    EXPECT_EQ(diff_checkpoints(directory.path(), 7, 8, json), kExitDone);
+    EXPECT_EQ(diff_checkpoints(directory.path(), *parse_checkpoint("", "7"), *parse_checkpoint("", "8"), json), kExitDone);
     return ::testing::internal::GetCapturedStdout();
   }
 
@@ -83,9 +83,9 @@ TEST_F(StateDirectory, SaysWhatDiffersBetweenTwoCheckpoints) {
 TEST_F(StateDirectory, HasARemovedCheckpointToldFromADamagedOne) {
   publish(sample_manifest(7));
   const Error error{.code = ErrorCode::kCheckpointCorrupt, .message = "a file is missing"};
-  EXPECT_EQ(reason_or_removal(directory.path(), 7, error).message, error.message);
-  EXPECT_EQ(reason_or_removal(directory.path(), 8, error).code, ErrorCode::kRestoreRefused);
-  EXPECT_THAT(reason_or_removal(directory.path(), 8, error).message, HasSubstr("checkpoint 8 was removed"));
+  EXPECT_EQ(reason_or_removal(checkpoint_path(directory.path(), 7), error).message, error.message);
+  EXPECT_EQ(reason_or_removal(checkpoint_path(directory.path(), 8), error).code, ErrorCode::kRestoreRefused);
+  EXPECT_THAT(reason_or_removal(checkpoint_path(directory.path(), 8), error).message, HasSubstr("was removed"));
 }
 
 // Output that is not known to be committed may have to be committed again from a manifest that lists it.

@@ -76,7 +76,12 @@ SEAMS = (
             _global_calls("open", "creat", "read", "write", "rename", "link", "mkdir", "rmdir", "remove", "stat", "fstat", "lstat",
                           "truncate"),
         ]),
-        ("core/src/posix_file_system.cpp",),
+        ("core/src/posix_file_system.cpp", "cli/src/local_socket.cpp"),
+    ),
+    Seam(
+        "opens a socket",
+        _global_calls("socket", "bind", "listen", "accept4?", "connect", "send", "recv"),
+        ("cli/src/local_socket.cpp",),
     ),
     Seam(
         "ends the process or takes a signal",

@@ -77,6 +77,7 @@ HARMS = [
     ("rand", "outside_a_seam", STATE, "int f() { return rand(); }\n"),
     ("a file stream", "outside_a_seam", STATE, "std::ofstream out;\n"),
     ("a system call on files", "outside_a_seam", STATE, "int f() { return ::open(name, 0); }\n"),
+    ("a socket", "outside_a_seam", STATE, "int f() { return ::socket(1, 1, 0); }\n"),
     ("the standard file system", "outside_a_seam", STATE, "void f() { std::filesystem::remove(name); }\n"),
     ("an end of the process", "outside_a_seam", STATE, "void f() { std::exit(1); }\n"),
     ("a signal handler", "outside_a_seam", STATE, "void f() { ::sigaction(2, &action, nullptr); }\n"),
@@ -99,7 +100,7 @@ def add_modules_and_seams():
         for place in seam.places:
             path = f"{place}seam{number}.cpp" if place.endswith("/") else place
             module = next(module for module in modules if path.startswith(module + "/"))
-            GOOD_TREE[path] = harm_of(seam)
+            GOOD_TREE[path] = GOOD_TREE.get(path, "") + harm_of(seam)
             GOOD_TREE[f"{module}/CMakeLists.txt"] += f"set(seam {path[len(module) + 1:]})\n"
 
 

@@ -24,10 +24,14 @@ inline namespace v0 {
 Result<DirectoryFacts> read_state_directory(FileSystem& files, const std::string& directory);
 // kCheckpointCorrupt also if the manifest is another checkpoint's, or absent.
 Result<Manifest> load_manifest(FileSystem& files, const std::string& directory, CheckpointId id);
+// The directory of the savepoint with that label in a state directory. kRestoreRefused, with those that there are, if it is not there.
+Result<std::string> find_savepoint(FileSystem& files, const std::string& directory, const std::string& label);
+// The manifest of a checkpoint or savepoint whose directory may lie anywhere, copied or not. kRestoreRefused if there is none.
+Result<Manifest> load_manifest_in(FileSystem& files, const std::string& checkpoint_directory);
 // Presence and size of every file: what must hold before the first record. Quick.
-Status check_checkpoint_files(FileSystem& files, const std::string& directory, const Manifest& manifest);
+Status check_checkpoint_in(FileSystem& files, const std::string& checkpoint_directory, const Manifest& manifest);
 // Every byte of every file.
-Status verify_checkpoint_files(FileSystem& files, const std::string& directory, const Manifest& manifest);
+Status verify_checkpoint_in(FileSystem& files, const std::string& checkpoint_directory, const Manifest& manifest);
 
 class CheckpointStore {
  public:
@@ -56,6 +60,13 @@ class CheckpointStore {
   // Publishes the manifest of a begun checkpoint whose files are all durable. kYes: it survives any crash from now on.
   PublishOutcome publish(const Manifest& manifest);
 
+  // Whether a savepoint may get this name: kBadName if it is no name, or taken.
+  Status check_label(const std::string& label) const;
+  // Keeps a complete checkpoint under a name that check_label allows: its files by hard links (copies where there are none), in a directory
+  // of its own that is published whole (R1). After an error there is no such savepoint, or, if only the last step failed, possibly a
+  // complete one.
+  Status keep(CheckpointId id, const std::string& label);
+
   // Removes a checkpoint, manifest first, so that at no instant it looks complete and is not. Absent: success.
   Status remove(CheckpointId id);
   // Removes the directory of a checkpoint that was given up. Refuses (kCheckpointFailed) if it has a manifest.
@@ -66,6 +77,8 @@ class CheckpointStore {
 
  private:
   CheckpointStore(FileSystem& files, std::string directory, std::unique_ptr<DirectoryLock> lock);
+  // The files of a checkpoint in a new directory `to`, durable but for its name.
+  Status link_checkpoint(CheckpointId id, const std::string& to);
 
   FileSystem& files_;
   std::string directory_;

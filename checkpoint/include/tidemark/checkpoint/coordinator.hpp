@@ -29,7 +29,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;   // handed in by the 
 
 enum class CheckpointKind : std::uint8_t {
   kPeriodic,   // the job goes on
-  kFinal,      // all tasks have seen the end of their input (or of a drain)
+  kFinal,      // all tasks have seen the end of their input (or of a drain); nothing follows it
   kStop,       // the last one before a stop; sources have been told to pause, nothing was drained
 };
 
@@ -46,8 +46,11 @@ struct CoordinatorAction {
     kBegin,          // inject barrier `id` (`checkpoint_kind`)
     kPublish,        // link the store, publish the manifest of `id` with `previous`; then on_published or on_publish_failed
     kCommit,         // all sinks commit up to `id`; then on_committed or on_commit_failed
+    kKeep,           // `id` is durable and committed: keep it as a savepoint under each of `labels`. How that ends is not waited for
     kCollectGarbage, // `id` is durable and committed: apply retention
-    kAbort,          // give `id` up: tasks settle(false), I/O of it is cancelled or awaited, its directory removed; then on_abort_settled
+    kAbort,          // give `id` up: tasks settle(false), I/O of it is cancelled or awaited, its directory removed; then on_abort_settled.
+                     // The savepoints `labels` are given up with it
+    kDrain,          // the sources read nothing more, send +infinity and end
     kFailAttempt,    // stop everything, begin no write or commit and await those under way; then recovery decides. `error` says why
     kFinished,       // the job is at its end (kFinal committed)
     kStopped,        // the stop is complete: after a kStop or drained checkpoint, or at once when cancelled
@@ -58,6 +61,7 @@ struct CoordinatorAction {
   CheckpointKind checkpoint_kind{};                 // kBegin, kPublish
   bool drained = false;                             // kPublish: for the manifest
   std::optional<Error> error{};                     // kAbort, kFailAttempt
+  std::vector<std::string> labels{};                // kKeep, kAbort
 };
 using CoordinatorActions = std::vector<CoordinatorAction>;
 std::string_view to_string(CoordinatorAction::Kind kind);
@@ -93,9 +97,13 @@ class Coordinator {
 
   // Memory runs out, and what is dirty can be given up only after a checkpoint: the next periodic one begins now, unless one is under way.
   CoordinatorActions on_checkpoint_wanted(SteadyTime now);
-  // A wish for a checkpoint at once. With drain: the runtime also sends +infinity; the final checkpoint then counts as drained and ends in
-  // kStopped.
-  CoordinatorActions on_stop_requested(bool drain, SteadyTime now);
+  // A wish for a checkpoint at once, after which the job goes on, kept under `label` (C10). A pending periodic one began before the wish,
+  // so the next one is meant. If it is aborted, the wish goes with it.
+  CoordinatorActions on_savepoint_requested(std::string label, SteadyTime now);
+  // A wish for a last checkpoint at once, kept under `label` unless that is empty. With drain: kDrain first; the final checkpoint then
+  // counts as drained and ends in kStopped. The last checkpoint is tried again with its labels if it fails. Of two requests the first
+  // decides whether the job drains.
+  CoordinatorActions on_stop_requested(bool drain, const std::string& label, SteadyTime now);
   // The host will not wait: no new checkpoint. What is being published is awaited, since it cannot be taken back; its commit is left to
   // recovery.
   CoordinatorActions on_cancelled();
@@ -115,6 +123,7 @@ class Coordinator {
 
   void begin_if_due(SteadyTime now, CoordinatorActions& actions);
   void begin(CheckpointKind kind, SteadyTime now, CoordinatorActions& actions);
+  void wish(std::string label);
   void abort(Error error, CoordinatorActions& actions);
   void fail(Error error, CoordinatorActions& actions);
   void finish(CoordinatorAction::Kind kind, CoordinatorActions& actions);
@@ -137,6 +146,8 @@ class Coordinator {
   SteadyTime begun_{};                 // of the pending one, or of the last
   SteadyTime due_{};                   // when the next periodic one may begin
   std::optional<Error> last_failure_;
+  std::vector<std::string> labels_;    // of the pending checkpoint
+  std::vector<std::string> wishes_;    // labels of the next one to begin
 };
 
 }  // namespace v0

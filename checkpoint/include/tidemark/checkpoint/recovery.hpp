@@ -4,7 +4,7 @@
 // remedy, or the user's explicit wish.
 //
 // Use: read_state_directory -> open the sinks' committers in the name of lineage_to_ask and ask their committed epochs -> plan_recovery ->
-// check_checkpoint_files (or verify_checkpoint_files) -> restore_store -> commit plan.recommit -> run.
+// check_checkpoint_in (or verify_checkpoint_in) -> restore_store -> commit plan.recommit -> run.
 
 #include <cstdint>
 #include <memory>
@@ -30,6 +30,7 @@ struct FoundCheckpoint {
 struct DirectoryFacts {
   bool ever_completed = false;                // LINEAGE is there: a checkpoint was completed in this directory
   std::vector<FoundCheckpoint> checkpoints;   // ascending by id
+  std::vector<std::string> savepoints{};      // labels, ascending; what they hold is not looked at
   std::vector<AttemptId> live;                // ascending
   std::vector<std::string> unknown;           // names that are not of the layout
 };
@@ -50,9 +51,10 @@ struct SinkPosition {
 };
 
 struct RecoveryOptions {
-  enum class From : std::uint8_t { kLatest, kNone, kId };
+  enum class From : std::uint8_t { kLatest, kNone, kId, kNamed };
   From from = From::kLatest;
   CheckpointId id = 0;                        // with kId
+  std::shared_ptr<const Manifest> named;      // with kNamed: of a savepoint, or of a checkpoint that lies elsewhere
   bool allow_drained = false;
   bool fork_lineage = false;                  // a new lineage from this state; its sinks need targets of their own (R8)
   std::vector<std::string> drop_state;        // operators, sources and sinks whose stored part is given up (K10)
@@ -66,6 +68,7 @@ struct RecoveryPlan {
   std::optional<std::uint64_t> seed;          // of keys; none: draw one
   AttemptId attempt = 1;                      // number of this start
   CheckpointId next_checkpoint = 1;
+  CheckpointId completed = 0;                 // the checkpoint whose epoch the sinks will hold; 0: a new lineage, they hold nothing
   std::vector<CommittableEntry> recommit;     // before the first record
   std::vector<OperatorEntry> operators;       // the job's, with state ids, and of restored states dropped_through and live buckets
   StateId next_state_id = 1;
@@ -74,7 +77,7 @@ struct RecoveryPlan {
   std::vector<std::string> added;             // starts empty
   std::vector<std::string> dropped;           // given up, as the user said
   std::vector<std::string> warnings;          // sentences for the log
-  bool verify_all = false;                    // not the newest one, or not a plain continuation: verify every byte first
+  bool verify_all = false;                    // not the newest one of its own directory, or of a fork: verify every byte first
 };
 
 // The lineage in whose name the sinks are asked for their positions: of the checkpoint that will be restored or, if that is damaged, of the
@@ -82,7 +85,7 @@ struct RecoveryPlan {
 // new one.
 std::string lineage_to_ask(const DirectoryFacts& directory, const RecoveryOptions& options);
 // The number of this start: above all that left a trace.
-AttemptId next_attempt(const DirectoryFacts& directory);
+AttemptId next_attempt(const DirectoryFacts& directory, const RecoveryOptions& options);
 
 // An error is a refusal with reason and remedy. `sinks`: the positions that are known. Without a sink's position nothing is refused that
 // would not be refused with a good one, but a damaged newest checkpoint: then an older one is used only if every sink's position is known.

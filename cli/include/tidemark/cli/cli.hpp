@@ -1,5 +1,6 @@
 #pragma once
-// The command line of every job: run, plan, checkpoints, version. Only here does Tidemark install signal handlers.
+// The command line of every job: run, plan, savepoint, stop, status, checkpoints, state, version. Only here does Tidemark install signal
+// handlers, and only `run` opens a socket: SOCKET in the state directory, by which the job answers the others.
 //
 //   int main(int argc, char** argv) { return tidemark::cli_main(argc, argv, build_job); }
 //
@@ -9,8 +10,9 @@
 //   cli.option("--transactions", path, "CSV of card transactions").required();
 //   return cli.run(argc, argv, [&] { return build_job(path); });
 //
-// Results go to standard output, talk to standard error. Exit codes: 0 done, 1 the job failed, 2 usage, 3 the restore was refused, 130
-// ended by Ctrl-C, 143 by SIGTERM (both also after the final checkpoint of the first signal; a second one ends the job at once).
+// Results go to standard output, talk to standard error. Exit codes: 0 done or ended by `stop`, 1 the job failed, 2 usage, 3 the restore
+// was refused, 130 ended by Ctrl-C, 143 by SIGTERM (both also after the final checkpoint of the first signal; a second one ends the job at
+// once).
 
 #include <chrono>
 #include <cstdint>

@@ -85,6 +85,8 @@ Status publish_file(FileSystem& files, const std::string& path, ByteView content
 Status make_directories(FileSystem& files, const std::string& path);
 // Copies and syncs; `to` must not exist. Its directory is not synced.
 Status copy_file(FileSystem& files, const std::string& from, const std::string& to);
+// A hard link, or a synced copy where links are not possible (EXDEV, EPERM, EMLINK).
+Status link_or_copy(FileSystem& files, const std::string& from, const std::string& to);
 Status remove_tree(FileSystem& files, const std::string& path);                                    // absent: success; never follows links
 std::string join_path(std::string_view directory, std::string_view name);
 std::string parent_path(std::string_view path);

@@ -35,6 +35,7 @@ enum class ErrorCode : std::uint16_t {
   kUserFunction = 601,        // a function of the user threw
   kBrokenInvariant = 602,     // a defect in Tidemark itself
   kStopTimeout = 603,         // a stop did not end before its deadline
+  kJobNotRunning = 604,       // no job runs that could do what was asked, or it ended before it had done it
 };
 
 // "TM0203".

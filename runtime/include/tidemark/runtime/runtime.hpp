@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,9 +29,12 @@ namespace tidemark {
 inline namespace v0 {
 
 struct RestoreFrom {
-  enum class Kind : std::uint8_t { kLatest, kNone, kCheckpoint };
+  enum class Kind : std::uint8_t { kLatest, kNone, kCheckpoint, kSavepoint, kDirectory };
   Kind kind = Kind::kLatest;
   CheckpointId checkpoint = 0;   // with kCheckpoint
+  // With kSavepoint: its label. With kDirectory: the directory of a savepoint or checkpoint, which may be a copy and lie anywhere; it is
+  // only read. A state directory with checkpoints of another lineage refuses it.
+  std::string name{};
 };
 
 struct RuntimeOptions {
@@ -48,6 +52,12 @@ struct RuntimeOptions {
   std::uint32_t tolerated_checkpoint_failures = 3;
   // What to start from. kNone gives up what the directory holds, on purpose.
   RestoreFrom from{};
+  // Begins a new lineage with what `from` holds and leaves the original as it is (R8). Needs targets of its own for all sinks; output that
+  // the original has prepared and not committed is the original's. Without it the job goes on in the same lineage.
+  bool fork_lineage = false;
+  // Goes on from a checkpoint that was taken after a drain, which is refused otherwise (C9): its windows have fired early, and records that
+  // belong to them open them anew. Keyed state and positions are as they were; what waits on time begins empty.
+  bool allow_drained = false;
   // Operators, sources and sinks whose stored part may be given up because the job no longer has them (K10).
   std::vector<std::string> drop_state{};
   // Bound in bytes for hot tables, rows on their way to disk, queues between tasks and blocks read back; 0: none. Past it the state of keys
@@ -55,7 +65,8 @@ struct RuntimeOptions {
   // windows, timers and waiting records are counted and stay. Needs a state directory.
   std::size_t memory = 0;
   // What a restore reads before the first record. kLazily: the manifest, and presence, size and footer of every file; then every byte of
-  // them in the background, and each block when it is used. kFull: every byte of every file.
+  // them in the background, and each block when it is used. kFull: every byte of every file; so does a restore from anything but the
+  // checkpoints that this lineage took in this directory.
   enum class Verify : std::uint8_t { kLazily, kFull };
   Verify verify = Verify::kLazily;
   // Records in a batch, 1 to 65536. The output does not depend on it.
@@ -108,6 +119,18 @@ struct JobResult {
   std::optional<Error> error;               // with kFailed
 };
 
+struct StopOptions {
+  // Send +infinity first, so that all windows and timers fire, full or not (C9). The checkpoint is then for the record: going on from it is
+  // refused unless allow_drained says otherwise.
+  bool drain = false;
+  // Keep the final checkpoint as a savepoint of this name; empty: do not.
+  std::string label{};
+};
+
+// The number of the checkpoint that a request led to, as soon as it is durable and committed and, if it has a label, kept; or why there is
+// none. May be let go. Waiting for it on a thread of the job would be waiting for oneself.
+using CheckpointAnswer = std::future<Result<CheckpointId>>;
+
 // What a start found in the state directory.
 struct StartReport {
   CheckpointId restored_checkpoint = 0;     // 0: a fresh start
@@ -132,8 +155,13 @@ class Runtime {
   // As wait(), but gives up at the deadline: nothing.
   std::optional<JobResult> wait_for(std::chrono::milliseconds deadline);
 
-  // Take a final checkpoint, commit, and stop (C9). Any thread; does not wait. No window fires for it.
-  void request_stop();
+  // Take a checkpoint now and keep it under `label`, [A-Za-z0-9._-]{1,64} and not taken, in savepoints/ of the state directory; the job
+  // goes on (C10). Any thread; does not wait. The savepoint is a directory that can be copied or moved and started from; nobody deletes it
+  // but the user. Errors: kBadName; kBadConfiguration without a state directory; kCheckpointFailed and what the disk says; kJobNotRunning.
+  CheckpointAnswer request_savepoint(std::string label);
+  // Take a final checkpoint, commit, and stop (C9). Any thread; does not wait. No window fires for it unless it drains. If the label is
+  // refused the job goes on; the errors are those of request_savepoint().
+  CheckpointAnswer request_stop(StopOptions options = {});
   // Stop now, with no further checkpoint. Any thread; does not wait.
   void request_cancel();
   // request_stop(), then waits. At the deadline the job is cancelled, and the error kStopTimeout names the operator that did not return.
