@@ -136,7 +136,7 @@ class CommandLine {
     run_->add_option("--from", from_, "latest, a checkpoint's number, or none")->capture_default_str();
     add_count(*run_, "--parallelism", parallelism_, "Tasks per stage");
     add_count(*run_, "--workers", workers_, "Threads for the tasks; 0: as many as the parallelism, at most the cores");
-    run_->add_option("--drop-state", drop_state_, "Operator, source or sink whose stored part may be given up")->type_name("OPERATOR");
+    run_->add_option("--drop-state", drop_state_, "OPERATOR, OPERATOR/STATE, source or sink to give up")->type_name("NAME");
     add_count(*run_, "--batch", max_batch_, "Records in a batch; results do not depend on it");
     run_->add_flag("--deterministic", deterministic_, "Equal bytes from run to run, at the cost of a sort for each firing");
     run_->add_flag("-q,--quiet", quiet_, "No progress");

@@ -48,7 +48,7 @@ struct RuntimeOptions {
   std::uint32_t tolerated_checkpoint_failures = 3;
   // What to start from. kNone gives up what the directory holds, on purpose.
   RestoreFrom from{};
-  // Operators, sources and sinks whose stored part may be given up because the job no longer has them (K10).
+  // Operators, single states ("operator/state"), sources and sinks whose stored part is given up (K10).
   std::vector<std::string> drop_state{};
   // Records in a batch, 1 to 65536. The output does not depend on it.
   std::uint32_t max_batch = 1000;
@@ -104,9 +104,9 @@ struct StartReport {
   CheckpointId restored_checkpoint = 0;     // 0: a fresh start
   std::string lineage;
   std::uint64_t attempt = 0;
-  std::vector<std::string> restored;        // "operator/state"
-  std::vector<std::string> added;
-  std::vector<std::string> dropped;
+  std::vector<std::string> restored;        // "operator/state" and "source NAME", with "(formerly OLD)" and "(migrated)" behind
+  std::vector<std::string> added;           // starts empty; sinks too
+  std::vector<std::string> dropped;         // given up by drop_state
 };
 
 class Runtime {

@@ -23,7 +23,8 @@ class KeyedTable final : public StateComponent {
                         .kind = "value",
                         .key = Codec<Key>::schema(),
                         .value = Codec<Value>::schema(),
-                        .parameters = std::move(parameters)}),
+                        .parameters = std::move(parameters),
+                        .reads = state_internal::schema_reader<Value>()}),
         map_(context_, blocks_, space, first_group, end_group) {
     core_internal::require_key<Key>();
     core_internal::require_storable<Value>();
