@@ -164,13 +164,15 @@ Status restore_by_name(BuiltJob& job, const Manifest& manifest) {
   for (const TaskEntry& entry : manifest.tasks) entries.push_back(&entry);
   std::stable_sort(entries.begin(), entries.end(), [](const TaskEntry* a, const TaskEntry* b) { return a->subtask < b->subtask; });
   const bool same_stages = has_the_same_stages(job, manifest);
+  const auto is_numbered = [&](const OperatorMeta& meta, std::string_view kind) {   // whatever users call their own stages
+    return meta.operator_name.starts_with(kind) && find_operator(manifest.operators, meta.operator_name) == nullptr;
+  };
   Task::SavedOperators saved;
   for (const TaskEntry* entry : entries) {
     std::size_t stage = 0;
     for (const OperatorMeta& meta : entry->operators) {
-      const bool gives_time = meta.operator_name.starts_with("event_time-");
-      if (!same_stages && meta.operator_name.starts_with("union-")) continue;
-      saved[gives_time ? event_time_name(entry->task, stage++) : meta.operator_name].push_back(&meta);
+      if (!same_stages && is_numbered(meta, "union-")) continue;
+      saved[is_numbered(meta, "event_time-") ? event_time_name(entry->task, stage++) : meta.operator_name].push_back(&meta);
     }
   }
   for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_by_name(saved));

@@ -507,15 +507,19 @@ TEST_F(Releases, MayHaveOtherStagesAndAnotherParallelismAtOnce) {   // K10, K5
               ::testing::UnorderedElementsAre("2: 5", "1: 1", "1: 3", "1: 7", "1: 15", "1: 31", "1: 63", "2: 10", "sum 60", "sum 5"));
 }
 
-// Results of windows of 100 us, and what was late for them.
-Build windows_and_late(const char* source_name, const char* name) {
+// Results of windows of 100 us, and what was late for them. `more`: with one more stage.
+Build windows_and_late(const char* source_name, const char* name, bool more = false) {
   return [=](Source<Deposit> source, Sink<std::string> lines) {
     Graph graph;
     auto windows = keyed_deposits(graph, source, source_name).window(tumbling(100us)).aggregate(name, sum(&Deposit::cents));
     auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
-    windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); })
-        .union_with(late)
-        .to("lines", lines);
+    auto sums = windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); });
+    auto all = sums.union_with(late);
+    if (more) {
+      all.filter([](const std::string& line) { return !line.empty(); }).to("lines", lines);
+    } else {
+      all.to("lines", lines);
+    }
     return graph;
   };
 }
@@ -541,6 +545,14 @@ TEST_F(Releases, JudgeRecordsAsTheirSourceStandsAlsoInAnOperatorThatIsNew) {   /
   expect_runs(windows_and_late("deposits", "per_window"), 4, [](RuntimeOptions& options) { options.drop_state = {"totals"}; });
   EXPECT_THAT(report.added, ElementsAre("per_window/windows"));
   EXPECT_THAT(target.committed(), ElementsAre("1: 1", "1: 3", "late 4", "8"));
+}
+
+TEST_F(Releases, MayCallTheirStagesWhatTheyLike) {   // names that look like those of stages without a name
+  input = {{1, 1, 100}, {1, 2, 210}, {1, 4, 150}, {1, 8, 300}};
+  watermark = event_time(204);
+  expect_runs(windows_and_late("event_time-deposits", "union-totals"), 2);
+  expect_runs(windows_and_late("event_time-deposits", "union-totals", true), 4);
+  EXPECT_THAT(target.committed(), ElementsAre("1", "late 4", "2", "8"));
 }
 
 // Timers are a state of their own, which may go without the rest.
