@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include <tidemark/memory/memory_sink.hpp>
+#include <tidemark/memory/memory_source.hpp>
 #include <tidemark/memory/push_source.hpp>
 #include <tidemark/operators/stream.hpp>
 #include <tidemark/runtime/runtime.hpp>
@@ -537,6 +538,35 @@ TEST_F(Releases, MayReplaceASourceAndKeepTheStateBehindIt) {   // K10
   std::vector<std::string> committed = target.committed();
   EXPECT_EQ(std::erase(committed, "late 4"), 1000U);
   EXPECT_THAT(committed, ElementsAre("1", "late 5", "2", "8", "16"));
+}
+
+TEST_F(Releases, MayUniteAnotherSourceWithOneThatHasComeFar) {   // K7, K10
+  input = {{1, 1, 100}, {1, 2, 210}, {1, 8, 300}};
+  watermark = event_time(204);
+  expect_runs(windows_and_late("deposits", "totals"), 2);
+  std::vector<Deposit> older(1000, {1, 4, 150});   // behind the last of them a watermark is due
+  older.push_back({1, 5, 160});
+  expect_runs(
+      [&](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        const EventTimeOptions options{.out_of_orderness = 5us};
+        auto others = graph.from("others", memory_source(older)).with_event_time(&Deposit::time, options);
+        auto windows = graph.from("deposits", source)
+                           .with_event_time(&Deposit::time, options)
+                           .union_with(others)
+                           .key_by(&Deposit::account)
+                           .window(tumbling(100us))
+                           .aggregate("totals", sum(&Deposit::cents));
+        auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
+        windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); })
+            .union_with(late)
+            .to("lines", lines);
+        return graph;
+      },
+      3);
+  std::vector<std::string> committed = target.committed();
+  EXPECT_EQ(std::erase(committed, "late 4"), 1000U);   // their window has fired
+  EXPECT_THAT(committed, ::testing::UnorderedElementsAre("1", "late 5", "2", "8"));
 }
 
 TEST_F(Releases, JudgeRecordsAsTheirSourceStandsAlsoInAnOperatorThatIsNew) {   // L1, K10
