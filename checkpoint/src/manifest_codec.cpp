@@ -6,6 +6,7 @@
 #include <kj/exception.h>
 
 #include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/core/segment_table.hpp>
 
 #include "src/footer.hpp"
 #include "src/manifest.capnp.h"
@@ -19,7 +20,6 @@ using checkpoint_internal::damaged;
 using checkpoint_internal::Footer;
 using checkpoint_internal::kManifestMagic;
 
-constexpr std::uint32_t kMostSegments = 64;
 constexpr int kDeepest = 32;
 constexpr std::size_t kWord = sizeof(capnp::word);
 
@@ -200,21 +200,6 @@ Manifest read_manifest(wire::Manifest::Reader from) {
   return manifest;
 }
 
-// The segment table, looked at before Cap'n Proto's reader sees it, which has no limit of its own (S08).
-bool segments_are_sound(ByteView payload) {
-  const std::size_t total = payload.size();
-  std::uint32_t last = 0;
-  if (total % kWord != 0 || !take_u32(payload, last) || last >= kMostSegments) return false;
-  const std::size_t segments = std::size_t{last} + 1;
-  std::uint64_t expected = (4 + 4 * segments + kWord - 1) / kWord * kWord;
-  for (std::size_t i = 0; i < segments; ++i) {
-    std::uint32_t words = 0;
-    if (!take_u32(payload, words)) return false;
-    expected += std::uint64_t{words} * kWord;
-  }
-  return expected == total;
-}
-
 Manifest parse(ByteView payload) {
   // Aligned, which bytes of a file need not be.
   kj::Array<capnp::word> words = kj::heapArray<capnp::word>(payload.size() / kWord);
@@ -254,7 +239,7 @@ Result<Manifest> decode_manifest(ByteView bytes, const std::string& origin) {
   if (bytes.size() > kMaxManifestBytes + 4096) return damaged(origin, "it is too large");
   TIDEMARK_ASSIGN(const checkpoint_internal::Framed framed,
                   checkpoint_internal::take_footer(bytes, kManifestMagic, kManifestFormatVersion, origin));
-  if (!segments_are_sound(framed.payload)) return damaged(origin, "its segment table is malformed");
+  if (!segment_table_is_sound(framed.payload)) return damaged(origin, "its segment table is malformed");
   Manifest manifest;
   try {
     manifest = parse(framed.payload);

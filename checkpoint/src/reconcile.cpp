@@ -1,6 +1,8 @@
 #include "src/reconcile.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 namespace tidemark {
@@ -21,6 +23,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// As StateSchema::text().
 std::string schema_text(const StateEntry& state) {
   std::string text = state.kind + " of " + state.key;
   if (!state.value.empty()) text += " to " + state.value;
@@ -28,20 +31,46 @@ std::string schema_text(const StateEntry& state) {
   return text;
 }
 
+std::string states_text(const OperatorEntry& entry) {
+  std::string text;
+  for (const StateEntry& state : entry.states) text += (text.empty() ? "" : "; ") + state.name + ": " + schema_text(state);
+  return text.empty() ? "no state" : text;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "nothing" : text;
+}
+
 std::string address(const OperatorEntry& entry, const StateEntry& state) { return entry.name + "/" + state.name; }
 
-Error orphan(const std::string& what, const std::string& owner, const std::string& why) {
-  return Error{.code = ErrorCode::kStateMismatch,
-               .message = "the checkpoint holds " + what + ", which the job no longer has",
-               .facts = {},
-               .why = why,
-               .fix = "bring it back under its old name, or give it up with --drop-state " + owner};
+// Between states of one kind, time and parameters a migration may change the value.
+bool differ_in_value_alone(const StateEntry& a, const StateEntry& b) {
+  return a.kind == b.kind && a.key == b.key && a.parameters == b.parameters && a.timed == b.timed;
+}
+
+Error another_schema(const std::string& state, const std::string& owner, const StateEntry& stored, const StateEntry& wanted) {
+  std::string why = "the stored bytes would be misread";
+  std::string fix =
+      "change the type back, register what becomes of the old values with migrate(), or give the state up with --drop-state " + owner;
+  if (!differ_in_value_alone(stored, wanted)) {
+    fix = "change it back, or give the operator a new name and add --drop-state " + owner;
+    if (stored.kind != wanted.kind) {
+      why = "the operator keeps another kind of state now";
+    } else if (stored.key != wanted.key) {
+      why = "a key's schema never changes: its bytes decide which key groups its rows are in";
+    } else {
+      why = "the window changed; slices of the old kind cannot be read as the new kind";
+    }
+  }
+  return mismatch("state " + state + " has another schema", schema_text(stored), schema_text(wanted), std::move(why), std::move(fix));
 }
 
 class Reconciler {
  public:
-  Reconciler(const Manifest& manifest, const JobFacts& job, const std::vector<std::string>& drop_state, RecoveryPlan& plan)
-      : manifest_(manifest), job_(job), drop_state_(drop_state), plan_(plan) {}
+  Reconciler(const RenamedManifest& renamed, const JobFacts& job, const std::vector<std::string>& drop_state, RecoveryPlan& plan)
+      : manifest_(*renamed.manifest), former_(renamed.former), job_(job), drop_state_(drop_state), plan_(plan) {}
 
   Status run() {
     plan_.next_state_id = manifest_.next_state_id;
@@ -49,11 +78,12 @@ class Reconciler {
     TIDEMARK_TRY(check_key_space());
     for (const OperatorEntry& entry : job_.operators) TIDEMARK_TRY(match_operator(entry));
     for (const OperatorEntry& entry : manifest_.operators) TIDEMARK_TRY(account_for_operator(entry));
-    TIDEMARK_TRY(match_sources());
-    TIDEMARK_TRY(account_for_sinks());
+    match_sources();
+    account_for_sinks();
+    if (!orphaned_.empty()) return refuse_orphans();
     for (const std::string& name : drop_state_) {
       // Not refused: a service restarts with the flags it was once started with.
-      if (find_operator(manifest_.operators, name) == nullptr) {
+      if (!is_stored(name)) {
         plan_.warnings.push_back("--drop-state names " + name + ", of which the checkpoint holds nothing");
       }
     }
@@ -77,27 +107,34 @@ class Reconciler {
     return {};
   }
 
+  // `name`: of an operator, a source or a sink, or "operator/state".
+  bool is_stored(const std::string& name) const {
+    return std::any_of(manifest_.operators.begin(), manifest_.operators.end(), [&](const OperatorEntry& entry) {
+      return entry.name == name || std::any_of(entry.states.begin(), entry.states.end(),
+                                               [&](const StateEntry& state) { return address(entry, state) == name; });
+    });
+  }
+  // The user gives up what has this name.
+  bool is_dropped(const std::string& name) const { return contains(drop_state_, name); }
+  bool is_dropped(const OperatorEntry& stored, const StateEntry& state) const {
+    return is_dropped(stored.name) || is_dropped(address(stored, state));
+  }
+  std::string with_former_name(std::string text, const std::string& name) const {
+    const auto found = former_.find(name);
+    return found == former_.end() ? text : std::move(text) + " (formerly " + found->second + ")";
+  }
+
   Status match_operator(const OperatorEntry& wanted) {
     const OperatorEntry* stored = find_operator(manifest_.operators, wanted.name);
-    if (stored != nullptr && contains(drop_state_, wanted.name)) stored = nullptr;
     OperatorEntry entry = wanted;
     for (StateEntry& state : entry.states) {
       const StateEntry* old = stored == nullptr ? nullptr : find_state(*stored, state.name);
-      if (old == nullptr || has_fired(*old)) {
+      if (old == nullptr || has_fired(*old) || is_dropped(*stored, *old)) {
         TIDEMARK_TRY(give_number(state));
         plan_.added.push_back(address(entry, state));
         continue;
       }
-      if (old->fingerprint != state.fingerprint) {
-        return mismatch("state " + address(entry, state) + " has another schema", schema_text(*old), schema_text(state),
-                        "the stored bytes would be misread",
-                        "change the type or the parameters back, give the new state a new name, or give the old one up with --drop-state " +
-                            entry.name);
-      }
-      state.id = old->id;
-      state.dropped_through = old->dropped_through;
-      state.live_buckets = old->live_buckets;
-      plan_.restored.push_back(address(entry, state));
+      TIDEMARK_TRY(take_over(*old, entry, state));
     }
     plan_.operators.push_back(std::move(entry));
     return {};
@@ -107,61 +144,106 @@ class Reconciler {
   // to +infinity, counts as dropped.
   bool has_fired(const StateEntry& stored) const { return manifest_.drained && stored.timed; }
 
+  // The state goes on, if its stored values can be read or made readable (K9).
+  Status take_over(const StateEntry& old, const OperatorEntry& entry, StateEntry& state) {
+    const std::string name = address(entry, state);
+    std::string report = with_former_name(name, entry.name);
+    if (old.fingerprint != state.fingerprint && !is_read_as_it_is(old, name, state)) {
+      auto steps = steps_between(old, entry, state);
+      if (!steps) return another_schema(name, entry.name, old, state);
+      plan_.migrations.push_back({name, old.id, *std::move(steps)});
+      report += " (migrated)";
+    }
+    state.id = old.id;
+    state.dropped_through = old.dropped_through;
+    state.live_buckets = old.live_buckets;
+    plan_.restored.push_back(std::move(report));
+    return {};
+  }
+  bool is_read_as_it_is(const StateEntry& old, const std::string& name, const StateEntry& state) const {
+    const auto reads = job_.past.reads.find(name);
+    return reads != job_.past.reads.end() && differ_in_value_alone(old, state) && reads->second(old.value);
+  }
+  std::optional<std::vector<Migration>> steps_between(const StateEntry& old, const OperatorEntry& entry, const StateEntry& state) const {
+    const auto steps = job_.past.migrations.find(entry.name);
+    if (steps == job_.past.migrations.end() || !differ_in_value_alone(old, state)) return std::nullopt;
+    return migration_path(steps->second, old.value, state.value);
+  }
+
   // No state of the checkpoint is left behind unsaid.
   Status account_for_operator(const OperatorEntry& stored) {
-    const bool dropped = contains(drop_state_, stored.name);
     const OperatorEntry* wanted = find_operator(job_.operators, stored.name);
     for (const StateEntry& state : stored.states) {
       if (has_fired(state)) {
         plan_.discarded_states.push_back(state.id);
         continue;
       }
+      const bool dropped = is_dropped(stored, state);
       if (!dropped && wanted != nullptr && find_state(*wanted, state.name) != nullptr) continue;
-      if (!dropped) {
-        return orphan("state " + address(stored, state), stored.name, "what it has counted would be lost");
+      if (dropped) {
+        plan_.discarded_states.push_back(state.id);
+        plan_.dropped.push_back(address(stored, state));
+      } else if (wanted == nullptr) {
+        orphan(address(stored, state), stored.name);
+      } else {
+        return mismatch("operator " + stored.name + " keeps other state than the checkpoint has of it", states_text(stored),
+                        states_text(*wanted), "what state " + address(stored, state) + " has counted would be lost",
+                        "build the operator as it was, give it a new name and add --drop-state " + stored.name +
+                            ", or give this state alone up with --drop-state " + address(stored, state));
       }
-      plan_.discarded_states.push_back(state.id);
-      plan_.dropped.push_back(address(stored, state));
     }
     return {};
   }
 
-  Status match_sources() {
+  void match_sources() {
     for (const SourceEntry& stored : manifest_.sources) {
       const std::string name = "source " + stored.operator_name;
-      const bool dropped = contains(drop_state_, stored.operator_name);
-      if (dropped) {
+      if (is_dropped(stored.operator_name)) {
         plan_.dropped.push_back(name);
       } else if (contains(job_.sources, stored.operator_name)) {
-        plan_.restored.push_back(name);
+        plan_.restored.push_back(with_former_name(name, stored.operator_name));
       } else {
-        return orphan(name, stored.operator_name, "what it has not yet delivered would be lost");
+        orphan(name, stored.operator_name);
       }
     }
     for (const std::string& wanted : job_.sources) {
       const bool stored = std::any_of(manifest_.sources.begin(), manifest_.sources.end(),
                                       [&](const SourceEntry& source) { return source.operator_name == wanted; });
-      if (!stored || contains(drop_state_, wanted)) plan_.added.push_back("source " + wanted);
+      if (!stored || is_dropped(wanted)) plan_.added.push_back("source " + wanted);
     }
-    return {};
   }
 
-  Status account_for_sinks() {
+  void account_for_sinks() {
     for (const std::string& stored : manifest_.sinks) {
       if (contains(job_.sinks, stored)) continue;
       const bool pending = std::any_of(plan_.recommit.begin(), plan_.recommit.end(),
                                        [&](const CommittableEntry& committable) { return committable.sink == stored; });
-      if (pending && !contains(drop_state_, stored)) {
-        return orphan("output of sink " + stored + " that is not yet committed", stored, "that output would be lost");
+      if (!is_dropped(stored) && pending) {
+        orphan("output of sink " + stored + " that is not yet committed", stored);
+        continue;
       }
       plan_.dropped.push_back("sink " + stored);
     }
-    const auto is_dropped = [&](const CommittableEntry& committable) { return !contains(job_.sinks, committable.sink); };
-    plan_.recommit.erase(std::remove_if(plan_.recommit.begin(), plan_.recommit.end(), is_dropped), plan_.recommit.end());
+    const auto is_orphan = [&](const CommittableEntry& committable) { return !contains(job_.sinks, committable.sink); };
+    plan_.recommit.erase(std::remove_if(plan_.recommit.begin(), plan_.recommit.end(), is_orphan), plan_.recommit.end());
     for (const std::string& wanted : job_.sinks) {
       if (!contains(manifest_.sinks, wanted)) plan_.added.push_back("sink " + wanted);
     }
-    return {};
+  }
+
+  void orphan(std::string what, const std::string& owner) {
+    orphaned_.push_back(std::move(what));
+    const std::string flag = "--drop-state " + owner;
+    if (!contains(flags_, flag)) flags_.push_back(flag);
+  }
+  Status refuse_orphans() const {
+    std::string flags;
+    for (const std::string& flag : flags_) flags += (flags.empty() ? "" : " ") + flag;
+    return Error{.code = ErrorCode::kStateMismatch,
+                 .message = "the checkpoint holds what the job no longer has: " + joined(orphaned_),
+                 .facts = {{"matched", joined(plan_.restored)}, {"new", joined(plan_.added)}, {"orphaned", joined(orphaned_)}},
+                 .why = "what it has counted, or not yet delivered, would be lost",
+                 .fix = "bring it back under its old name, say what it is called now with formerly(), or give it up with " + flags};
   }
 
   Status give_number(StateEntry& state) {
@@ -174,22 +256,25 @@ class Reconciler {
   }
 
   const Manifest& manifest_;
+  const std::map<std::string, std::string>& former_;
   const JobFacts& job_;
   const std::vector<std::string>& drop_state_;
   RecoveryPlan& plan_;
+  std::vector<std::string> orphaned_;
+  std::vector<std::string> flags_;        // that would give them up
 };
 
 }  // namespace
 
-Status reconcile(const Manifest& manifest, const JobFacts& job, const std::vector<std::string>& drop_state, RecoveryPlan& plan) {
-  return Reconciler{manifest, job, drop_state, plan}.run();
+Status reconcile(const RenamedManifest& renamed, const JobFacts& job, const std::vector<std::string>& drop_state, RecoveryPlan& plan) {
+  return Reconciler{renamed, job, drop_state, plan}.run();
 }
 
 Status start_empty(const JobFacts& job, RecoveryPlan& plan) {
   Manifest nothing;
   nothing.key_groups = job.key_groups;
   nothing.seed = job.seed.value_or(0);
-  return reconcile(nothing, job, {}, plan);
+  return reconcile({std::make_shared<const Manifest>(std::move(nothing)), {}}, job, {}, plan);
 }
 
 }  // namespace checkpoint_internal

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <tidemark/checkpoint/recovery.hpp>
+#include "src/former_names.hpp"
 
 namespace tidemark {
 inline namespace v0 {
@@ -13,7 +13,7 @@ namespace checkpoint_internal {
 // Gives every state of the job a number.
 Status start_empty(const JobFacts& job, RecoveryPlan& plan);
 // Fills in what of the checkpoint goes on, begins and ends, or refuses.
-Status reconcile(const Manifest& manifest, const JobFacts& job, const std::vector<std::string>& drop_state, RecoveryPlan& plan);
+Status reconcile(const RenamedManifest& renamed, const JobFacts& job, const std::vector<std::string>& drop_state, RecoveryPlan& plan);
 
 }  // namespace checkpoint_internal
 }  // namespace v0

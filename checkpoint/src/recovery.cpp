@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/former_names.hpp"
 #include "src/reconcile.hpp"
 
 namespace tidemark {
@@ -220,8 +221,10 @@ Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFac
   if (!chosen.ok()) return chosen.status();
   if (chosen->manifest == nullptr) return fresh_start(directory, job, options, sinks);
 
-  const std::shared_ptr<const Manifest>& manifest = chosen->manifest;
-  TIDEMARK_TRY(check_choice(*manifest, job, options, sinks));
+  TIDEMARK_TRY(check_choice(*chosen->manifest, job, options, sinks));
+  TIDEMARK_ASSIGN(const checkpoint_internal::RenamedManifest renamed,
+                  checkpoint_internal::under_present_names(chosen->manifest, job, options.drop_state));
+  const std::shared_ptr<const Manifest>& manifest = renamed.manifest;
   RecoveryPlan plan;
   plan.answer = manifest->finished && !options.fork_lineage ? RecoveryPlan::Answer::kAlreadyFinished : RecoveryPlan::Answer::kRestore;
   plan.manifest = manifest;
@@ -236,7 +239,7 @@ Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFac
     plan.completed = manifest->checkpoint;
     plan.recommit = manifest->committables;
   }
-  TIDEMARK_TRY(checkpoint_internal::reconcile(*manifest, job, options.drop_state, plan));
+  TIDEMARK_TRY(checkpoint_internal::reconcile(renamed, job, options.drop_state, plan));
   return plan;
 }
 

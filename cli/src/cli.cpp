@@ -141,11 +141,11 @@ class CommandLine {
     run_->add_flag("--allow-drained", allow_drained_, "Go on even after `stop --drain`, though its windows have fired early");
     add_count(*run_, "--parallelism", parallelism_, "Tasks per stage");
     add_count(*run_, "--workers", workers_, "Threads for the tasks; 0: as many as the parallelism, at most the cores");
-    run_->add_option("--drop-state", drop_state_, "Operator, source or sink whose stored part may be given up")->type_name("OPERATOR");
+    run_->add_option("--drop-state", drop_state_, "OPERATOR, OPERATOR/STATE, source or sink to give up")->type_name("NAME");
     run_->add_option("--memory", memory_, "Bound for state, queues and caches, such as 512MiB; 0: none")
         ->transform(CLI::AsSizeValue(false))
         ->type_name("BYTES");
-    run_->add_option("--verify", verify_, "What a restore reads before the first record: lazy, or full for every byte")
+    run_->add_option("--verify", how_verified_, "What a restore reads before the first record: lazy, or full for every byte")
         ->check(CLI::IsMember({"lazy", "full"}))
         ->capture_default_str();
     add_count(*run_, "--batch", max_batch_, "Records in a batch; results do not depend on it");
@@ -320,7 +320,7 @@ class CommandLine {
     options.runtime.checkpoint_every = checkpoint_every_;
     options.runtime.drop_state = drop_state_;
     options.runtime.memory = memory_;
-    options.runtime.verify = verify_ == "full" ? RuntimeOptions::Verify::kFull : RuntimeOptions::Verify::kLazily;
+    options.runtime.verify = how_verified_ == "full" ? RuntimeOptions::Verify::kFull : RuntimeOptions::Verify::kLazily;
     options.runtime.max_batch = max_batch_;
     options.runtime.deterministic = deterministic_;
     options.runtime.logger = Logger::to_stderr(verbose_ ? LogLevel::kInfo : LogLevel::kWarning);
@@ -354,7 +354,7 @@ class CommandLine {
   std::uint32_t parallelism_ = 1;
   std::uint32_t workers_ = 0;
   std::size_t memory_ = 0;
-  std::string verify_ = "lazy";
+  std::string how_verified_ = "lazy";
   const RuntimeOptions defaults_;
   std::uint32_t max_batch_ = defaults_.max_batch;
   std::chrono::milliseconds checkpoint_every_{1000};

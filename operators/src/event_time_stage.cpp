@@ -115,7 +115,9 @@ void EventTimeStageBase::save(Bytes& out) const {
 
 Status EventTimeStageBase::load(ByteView saved) {
   EventTime output;
-  TIDEMARK_TRY(take_saved(saved, output, sent_end_));
+  std::size_t others = 0;
+  TIDEMARK_TRY(take_saved(saved, output, sent_end_, others));
+  TIDEMARK_CHECK(others == 0, "stage " + context().name + " was given splits of another task");
   merger_.restore_output(output);
   return {};
 }
@@ -127,7 +129,8 @@ Status EventTimeStageBase::load_rescaled(std::span<const ByteView> saved) {
   for (const ByteView one : saved) {
     EventTime output;
     bool sent_end = false;
-    TIDEMARK_TRY(take_saved(one, output, sent_end));
+    std::size_t others = 0;   // of the instances that have them now
+    TIDEMARK_TRY(take_saved(one, output, sent_end, others));
     if (!sent_end) promised = std::min(promised, output);
   }
   if (promised == kPlusInfinity) {
@@ -144,8 +147,8 @@ Status EventTimeStageBase::load_rescaled(std::span<const ByteView> saved) {
   return {};
 }
 
-// Takes the splits of this instance from what one instance had saved.
-Status EventTimeStageBase::take_saved(ByteView saved, EventTime& output, bool& sent_end) {
+// Takes the splits of this instance from what one instance had saved, and counts the others.
+Status EventTimeStageBase::take_saved(ByteView saved, EventTime& output, bool& sent_end, std::size_t& others) {
   const Error damaged{.code = ErrorCode::kCheckpointCorrupt,
                       .message = "the saved watermarks of \"" + context().name + "\" cannot be read"};
   std::uint64_t count = 0;
@@ -159,7 +162,10 @@ Status EventTimeStageBase::take_saved(ByteView saved, EventTime& output, bool& s
     input.idle = flags & 1;
     input.finished = flags & 2;
     const auto mine = std::find_if(splits_.begin(), splits_.end(), [&](const SplitState& split) { return split.number == number; });
-    if (mine == splits_.end()) continue;
+    if (mine == splits_.end()) {
+      ++others;
+      continue;
+    }
     mine->generator = generator;
     merger_.restore(static_cast<std::size_t>(mine - splits_.begin()), input);
   }

@@ -1,6 +1,7 @@
 #include <tidemark/operators/graph.hpp>
 
 #include <set>
+#include <utility>
 
 #include <tidemark/core/names.hpp>
 #include <tidemark/operators/detail/place.hpp>
@@ -42,6 +43,7 @@ Graph& Graph::quarantine_to(std::string name, Sink<Quarantined> sink, Quarantine
 Status Graph::check() const {
   if (!data_->errors.empty()) return data_->errors.front();
   std::set<std::string> names;
+  std::vector<std::pair<std::string, const std::string*>> former_names;
   bool any_sink = false;
   for (const Node& node : data_->nodes) {
     const char* what = node.kind == NodeKind::kSource ? "source" : node.kind == NodeKind::kSink ? "sink" : "operator";
@@ -60,7 +62,18 @@ Status Graph::check() const {
                    .why = "only stages that decide lateness have late records: windows, and process() in event-time order",
                    .fix = "read its results, or give process() event_time_order()"};
     }
+    for (const std::string& former : node.formerly) {
+      TIDEMARK_TRY(check_name(what, former));
+      former_names.emplace_back(former, &node.name);
+    }
     any_sink = any_sink || node.kind == NodeKind::kSink;
+  }
+  for (const auto& [former, name] : former_names) {
+    if (names.insert(former).second) continue;
+    return Error{.code = ErrorCode::kBadName,
+                 .message = "\"" + *name + "\" was formerly \"" + former + "\", and so is another stage, or it still is",
+                 .why = "two stages would claim one state",
+                 .fix = "leave all but one of the claims out"};
   }
   if (!any_sink) {
     return Error{.code = ErrorCode::kBadGraph,
@@ -87,6 +100,15 @@ namespace operators_internal {
 Place add_stage(const Place& place, Node node) {
   node.inputs.insert(node.inputs.begin(), place.edge);
   return {place.graph, {place.graph->add(std::move(node)), kMainOutlet}};
+}
+
+void add_former_name(const Place& place, std::string name) {
+  Node& node = place.graph->nodes[place.edge.from];
+  if (node.kind == NodeKind::kSource || node.stateful) return node.formerly.push_back(std::move(name));
+  place.graph->errors.push_back({.code = ErrorCode::kBadGraph,
+                                 .message = "formerly(\"" + name + "\") stands behind \"" + node.name + "\"",
+                                 .why = "only sources and stateful operators have something in checkpoints that a name leads to",
+                                 .fix = "put formerly() right behind the stage that was renamed"});
 }
 
 // Stages without a name of the user's are numbered by kind; they hold no state that would be looked up by name.

@@ -251,6 +251,7 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
   for (const Node& node : graph.data().nodes) {
     if (node.kind == NodeKind::kSource) facts.sources.push_back(node.name);
     if (node.kind == NodeKind::kSink) facts.sinks.push_back(node.name);
+    if (!node.formerly.empty()) facts.past.formerly[node.name] = node.formerly;
     if (node.kind == NodeKind::kSource || node.kind == NodeKind::kSink) {
       facts.operators.push_back({.name = node.name,
                                  .kind = node.kind == NodeKind::kSource ? "source" : "sink",
@@ -269,8 +270,11 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
                             .policy = graph.data().policy};
     auto op = node.make();
     TIDEMARK_TRY(op->open(context));
+    std::vector<std::string> values;
     for (const auto& component : backend.components()) {
       const StateSchema& schema = component->schema();
+      values.push_back(schema.value);
+      if (schema.reads != nullptr) facts.past.reads[node.name + "/" + schema.name] = schema.reads;
       entry.states.push_back({.id = 0,
                               .name = schema.name,
                               .kind = schema.kind,
@@ -282,6 +286,12 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
                               .dropped_through = kMinusInfinity,
                               .live_buckets = {}});
     }
+    if (const Status sound = check_migrations(node.migrations, values); !sound.ok()) {
+      Error error = sound.error();
+      error.facts.insert(error.facts.begin(), {"operator", node.name});
+      return error;
+    }
+    if (!node.migrations.empty()) facts.past.migrations[node.name] = node.migrations;
     facts.operators.push_back(std::move(entry));
   }
   return facts;
@@ -291,7 +301,10 @@ Result<BuiltJob> build_job(const Graph& graph, const BuildOptions& options, std:
                            const std::vector<OperatorEntry>& states) {
   BuiltJob job;
   job.splits = std::move(splits);
-  for (const JobSplit& split : job.splits) job.split_names->push_back(graph.data().nodes[split.source].name + "/" + split.name);
+  for (const JobSplit& split : job.splits) {
+    const bool dropped = split.source == graph.data().nodes.size();   // its source is gone, its number stays taken
+    job.split_names->push_back(dropped ? split.name : graph.data().nodes[split.source].name + "/" + split.name);
+  }
   for (const Node& node : graph.data().nodes) {
     for (std::size_t outlet = 0; outlet < node.outlets.size(); ++outlet) {
       if (node.outlets[outlet] == nullptr || node.outlets[outlet]->copy != nullptr) continue;

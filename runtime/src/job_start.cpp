@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
 
 #include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/check.hpp>
@@ -133,6 +134,18 @@ void attach_states(PreparedJob& prepared, const MemoryPlan& plan) {
   }
 }
 
+// Rewrites the rows of the states whose schema has changed, before anybody reads them.
+Status migrate_states(const RuntimeOptions& options, const RecoveryPlan& plan, const std::string& stored, const std::string& rows_directory,
+                      StateStore& store) {
+  if (plan.migrations.empty()) return {};
+  TIDEMARK_ASSIGN(const std::unique_ptr<StoredRows> rows, open_stored_rows(*options.files, stored, plan.manifest->files,
+                                                                           dropped_through(*plan.manifest), {.logger = options.logger}));
+  for (const StateMigration& state : plan.migrations) {
+    TIDEMARK_TRY(migrate_rows(*options.files, *rows, store, state.id, state.name, state.steps, rows_directory));
+  }
+  return {};
+}
+
 // States that read their rows when they need them are told so; of the others every row goes to the task that owns its key group.
 Status restore_states(StateStore& store, BuiltJob& job, const KeySpace& space, std::uint32_t parallelism) {
   struct Owner {
@@ -169,51 +182,71 @@ Status restore_states(StateStore& store, BuiltJob& job, const KeySpace& space, s
   return {};
 }
 
-bool is_rescaled(const Manifest& manifest, std::uint32_t parallelism) {
-  return std::any_of(manifest.operators.begin(), manifest.operators.end(),
-                     [&](const OperatorEntry& entry) { return entry.parallelism != parallelism; });
+// The entry of each task, in their order; empty if the job has other tasks than the checkpoint.
+std::vector<const TaskEntry*> entries_of(const BuiltJob& job, const Manifest& manifest) {
+  std::vector<const TaskEntry*> entries;
+  for (const auto& task : job.tasks) {
+    const auto entry = std::find_if(manifest.tasks.begin(), manifest.tasks.end(),
+                                    [&](const TaskEntry& each) { return each.task == task->stage() && each.subtask == task->subtask(); });
+    if (entry == manifest.tasks.end() || !task->is_as_in(*entry)) return {};
+    entries.push_back(&*entry);
+  }
+  return entries.size() == manifest.tasks.size() ? entries : std::vector<const TaskEntry*>{};
 }
 
-Task::SavedOperators saved_operators(const Manifest& manifest) {
+// Stages without a name of the user's are numbered by kind, so a number means the same stage only in a job of the same stages. Nothing of
+// them is saved but what unions have passed on, and the watermarks of event-time stages: these are found by their source.
+bool has_the_same_stages(const BuiltJob& job, const Manifest& manifest) {
+  std::set<std::string> now, then;
+  for (const auto& task : job.tasks) {
+    for (const Task::Link& link : task->links) now.insert(link.context->name);
+  }
+  for (const TaskEntry& entry : manifest.tasks) {
+    for (const OperatorMeta& meta : entry.operators) then.insert(meta.operator_name);
+  }
+  return now == then;
+}
+
+// What all tasks had saved of each operator, as Task::SavedOperators says.
+Task::SavedOperators saved_operators(const BuiltJob& job, const Manifest& manifest) {
   std::vector<const TaskEntry*> entries;
   for (const TaskEntry& entry : manifest.tasks) entries.push_back(&entry);
   std::stable_sort(entries.begin(), entries.end(), [](const TaskEntry* a, const TaskEntry* b) { return a->subtask < b->subtask; });
+  const bool same_stages = has_the_same_stages(job, manifest);
+  const auto is_numbered = [&](const OperatorMeta& meta, std::string_view kind) {   // whatever users call their own stages
+    return meta.operator_name.starts_with(kind) && find_operator(manifest.operators, meta.operator_name) == nullptr;
+  };
   Task::SavedOperators saved;
   for (const TaskEntry* entry : entries) {
-    for (const OperatorMeta& meta : entry->operators) saved[meta.operator_name].push_back(&meta);
+    std::size_t stage = 0;
+    for (const OperatorMeta& meta : entry->operators) {
+      if (!same_stages && is_numbered(meta, "union-")) continue;
+      saved[is_numbered(meta, "event_time-") ? event_time_name(entry->task, stage++) : meta.operator_name].push_back(&meta);
+    }
   }
   return saved;
 }
 
 // After a drain all watermarks but those of the splits themselves are +infinity: the rest of the job begins as at a fresh start.
 Status restore_drained_sources(BuiltJob& job, const Manifest& manifest) {
-  const Task::SavedOperators saved = saved_operators(manifest);
+  const Task::SavedOperators saved = saved_operators(job, manifest);
   for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_drained(saved));
   return {};
 }
 
 // Whole key groups have moved with their rows; what operators save besides is dealt anew (K5).
-Status restore_rescaled_tasks(BuiltJob& job, const Manifest& manifest) {
-  const Task::SavedOperators saved = saved_operators(manifest);
-  for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_rescaled(saved));
+Status restore_by_name(BuiltJob& job, const Manifest& manifest) {
+  const Task::SavedOperators saved = saved_operators(job, manifest);
+  for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_by_name(saved));
   for (auto& task : job.tasks) task->derive_inputs();
   return {};
 }
 
-Status restore_tasks(BuiltJob& job, const Manifest& manifest, std::uint32_t parallelism) {
+Status restore_tasks(BuiltJob& job, const Manifest& manifest) {
   if (manifest.drained) return restore_drained_sources(job, manifest);
-  if (is_rescaled(manifest, parallelism)) return restore_rescaled_tasks(job, manifest);
-  for (auto& task : job.tasks) {
-    const auto entry = std::find_if(manifest.tasks.begin(), manifest.tasks.end(),
-                                    [&](const TaskEntry& each) { return each.task == task->stage() && each.subtask == task->subtask(); });
-    if (entry == manifest.tasks.end()) {
-      return Error{.code = ErrorCode::kStateMismatch,
-                   .message = "checkpoint " + std::to_string(manifest.checkpoint) + " knows no task " + task->describe(),
-                   .why = "the job was built differently when the checkpoint was taken",
-                   .fix = "start the job as it was, or with --from none"};
-    }
-    TIDEMARK_TRY(task->restore(*entry));
-  }
+  const std::vector<const TaskEntry*> entries = entries_of(job, manifest);
+  if (entries.empty()) return restore_by_name(job, manifest);
+  for (std::size_t i = 0; i < entries.size(); ++i) TIDEMARK_TRY(job.tasks[i]->restore(*entries[i]));
   return {};
 }
 
@@ -304,7 +337,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
                      .added = plan.added,
                      .dropped = plan.dropped};
   // What this lineage wrote in place is read to its end while the job runs, all else before.
-  const bool check_later = manifest != nullptr && options.verify == RuntimeOptions::Verify::kLazily && manifest->lineage == build.lineage &&
+  const bool check_later = manifest != nullptr && options.verify == RuntimeOptions::Verify::kLazily && !plan.verify_all &&
                            restored == checkpoint_path(options.state_directory, manifest->checkpoint);
   if (manifest != nullptr) {
     TIDEMARK_TRY(check_later ? check_checkpoint_in(*options.files, restored, *manifest)
@@ -340,10 +373,13 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
       TIDEMARK_ASSIGN(prepared.facts.store, create_store(*options.files, live, store_options));
     }
     prepared.rows_directory = live_rows_path(options.state_directory, build.attempt);
+    if (manifest != nullptr) {
+      TIDEMARK_TRY(migrate_states(options, plan, store_in(restored), prepared.rows_directory, *prepared.facts.store));
+    }
     attach_states(prepared, memory);
   }
   if (manifest != nullptr) {
-    TIDEMARK_TRY(restore_tasks(prepared.job, *manifest, options.parallelism));
+    TIDEMARK_TRY(restore_tasks(prepared.job, *manifest));
     TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, build.key_space, options.parallelism));
   }
   for (auto& task : prepared.job.tasks) {

@@ -26,71 +26,70 @@ void Task::begin(Reports reports, IoPool* io, FileSystem* files, std::string row
   if (merger_.size() != inputs.size()) merger_ = WatermarkMerger{inputs.size()};
 }
 
+bool Task::is_as_in(const TaskEntry& entry) const {
+  return std::equal(inputs.begin(), inputs.end(), entry.inputs.begin(), entry.inputs.end(),
+                    [](const Input& input, const InputEntry& saved) { return input.name == saved.channel; }) &&
+         std::equal(links.begin(), links.end(), entry.operators.begin(), entry.operators.end(),
+                    [](const Link& link, const OperatorMeta& saved) { return link.context->name == saved.operator_name; });
+}
+
 Status Task::restore(const TaskEntry& entry) {
-  const auto differs = [&](const std::string& what) {
-    return Error{.code = ErrorCode::kStateMismatch,
-                 .message = "task " + describe() + " differs from the checkpoint's: " + what,
-                 .why = "the job was built differently when the checkpoint was taken",
-                 .fix = "start the job as it was, or with --from none"};
-  };
+  TIDEMARK_CHECK(is_as_in(entry), "task " + describe());
   merger_ = WatermarkMerger{inputs.size()};
-  if (entry.inputs.size() != inputs.size())
-    return differs(std::to_string(entry.inputs.size()) + " inputs then, " + std::to_string(inputs.size()) + " now");
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const InputEntry& saved = entry.inputs[i];
-    if (saved.channel != inputs[i].name) return differs("input \"" + saved.channel + "\" then, \"" + inputs[i].name + "\" now");
     merger_.restore(i, {.watermark = saved.watermark, .idle = saved.idle, .finished = saved.finished});
   }
-  if (entry.operators.size() != links.size())
-    return differs(std::to_string(entry.operators.size()) + " operators then, " + std::to_string(links.size()) + " now");
-  for (std::size_t i = 0; i < links.size(); ++i) {
-    const OperatorMeta& saved = entry.operators[i];
-    if (saved.operator_name != links[i].context->name)
-      return differs("operator \"" + saved.operator_name + "\" then, \"" + links[i].context->name + "\" now");
-    TIDEMARK_TRY(links[i].op->load(saved.state));
-    if (i == 0) merger_.restore_output(saved.watermark);
-  }
+  for (std::size_t i = 0; i < links.size(); ++i) TIDEMARK_TRY(links[i].op->load(entry.operators[i].state));
+  merger_.restore_output(entry.operators.front().watermark);
   told_idle_ = merger_.idle();
   ended_ = source != nullptr ? source->ended() : merger_.output() == kPlusInfinity;
   return {};
 }
 
-Status Task::restore_rescaled(const SavedOperators& saved) {
-  EventTime least = kPlusInfinity;   // of what the instances of the head had been given
-  for (std::size_t i = 0; i < links.size(); ++i) {
-    const auto found = saved.find(links[i].context->name);
-    if (found == saved.end()) {
-      return Error{.code = ErrorCode::kStateMismatch,
-                   .message = "the checkpoint does not know \"" + links[i].context->name + "\"",
-                   .why = "a job can change its parallelism or its stages, but not both at once",
-                   .fix = "start the job as it was with the new parallelism, or the new job with the old parallelism"};
-    }
+Status Task::restore_by_name(const SavedOperators& saved) {
+  // A keyed operator had one watermark in all its tasks. A union had one in each: what all of them had passed on is the least.
+  std::optional<EventTime> passed_on;
+  EventTime below = kMinusInfinity;   // what the operators of this task have had
+  std::size_t stage = 0;
+  for (const Link& link : links) {
+    const bool gives_time = dynamic_cast<const SplitListener*>(link.op.get()) != nullptr;
+    const auto found = saved.find(gives_time ? event_time_name(stage_, stage++) : link.context->name);
+    if (found == saved.end()) continue;   // new in the job: it starts empty
     std::vector<ByteView> states;
     for (const OperatorMeta* meta : found->second) {
       states.push_back(meta->state);
-      if (i == 0) least = std::min(least, meta->watermark);
+      if (&link == &links.front()) passed_on = std::min(passed_on.value_or(kPlusInfinity), meta->watermark);
     }
-    TIDEMARK_TRY(links[i].op->load_rescaled(states));
+    TIDEMARK_TRY(link.op->load_rescaled(states));
+    below = std::max(below, link.op->watermark());
   }
-  // A keyed operator had one watermark in all its tasks. A union had one in each: what all of them had passed on is the least.
-  const EventTime of_head = links.front().op->watermark();
   merger_ = WatermarkMerger{inputs.size()};
-  merger_.restore_output(of_head == kMinusInfinity ? least : of_head);
+  const bool keyed_head = links.front().op->watermark() != kMinusInfinity;
+  merger_.restore_output(keyed_head ? below : std::max(below, passed_on.value_or(kMinusInfinity)));
+  // A new source above an operator that is not new begins where that one stands. An end is sent again.
+  for (const Link& link : links) {
+    auto* listener = dynamic_cast<SplitListener*>(link.op.get());
+    if (listener != nullptr && below != kPlusInfinity) listener->send_above(below);
+  }
   return {};
 }
 
 Status Task::restore_drained(const SavedOperators& saved) {
   if (source == nullptr) return {};
+  std::size_t stage = 0;
   for (Link& link : links) {
-    const bool of_splits = link.op.get() == source || dynamic_cast<const SplitListener*>(link.op.get()) != nullptr;
-    const auto found = saved.find(link.context->name);
-    if (!of_splits || found == saved.end()) continue;
+    const bool gives_time = dynamic_cast<const SplitListener*>(link.op.get()) != nullptr;
+    const auto found = saved.find(gives_time ? event_time_name(stage_, stage++) : link.context->name);
+    if ((!gives_time && link.op.get() != source) || found == saved.end()) continue;
     std::vector<ByteView> states;
     for (const OperatorMeta* meta : found->second) states.push_back(meta->state);
     TIDEMARK_TRY(link.op->load_rescaled(states));
   }
   return {};
 }
+
+std::string event_time_name(const std::string& source, std::size_t index) { return source + "/event_time-" + std::to_string(index); }
 
 // An input's watermark is what the task above it has passed on.
 void Task::derive_inputs() {

@@ -37,6 +37,10 @@ struct TaskGauges {
   std::atomic<std::int64_t> watermark{kMinusInfinity.time_since_epoch().count()};
 };
 
+// What tells a stage that gives event time from all others, whatever stages a job has besides: the source whose chain it is in, and its
+// place among those there.
+std::string event_time_name(const std::string& source, std::size_t index);
+
 class Task final : public Stepped {
  public:
   // An operator of the chain, with what the runtime knows of it.
@@ -79,11 +83,16 @@ class Task final : public Stepped {
   StepBudget& budget() { return budget_; }
   // Row files are written in pieces of `row_file_bytes`. `memory`: of all tasks; null: no bound.
   void begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory, std::size_t row_file_bytes, MemoryBudget* memory);
+  // The same inputs and operators in the same order.
+  bool is_as_in(const TaskEntry& entry) const;
+  // Precondition: is_as_in(entry).
   Status restore(const TaskEntry& entry);
-  // What all tasks of the job had saved of each operator, in the order of their subtasks.
+  // What all tasks of the job had saved of each operator, in the order of their subtasks. Stages that give event time are here as
+  // event_time_name() says.
   using SavedOperators = std::map<std::string, std::vector<const OperatorMeta*>>;
-  // Instead of restore(), at another parallelism than that of the checkpoint (K5): first in all tasks, then derive_inputs() in all.
-  Status restore_rescaled(const SavedOperators& saved);
+  // Instead of restore(), where the job has another parallelism or other stages than the checkpoint (K5, K10): first in all tasks, then
+  // derive_inputs() in all. An operator that is not in `saved` starts empty.
+  Status restore_by_name(const SavedOperators& saved);
   void derive_inputs();
   // Instead of restore(), from a checkpoint after a drain: splits go on with their own watermarks, all else begins anew.
   Status restore_drained(const SavedOperators& saved);

@@ -89,6 +89,7 @@ rocksdb::Options common_options(rocksdb::Env* environment) {
   options.file_checksum_gen_factory = std::make_shared<RowFileChecksumFactory>();
   options.allow_mmap_reads = false;
   options.allow_mmap_writes = false;
+  options.db_host_id = "";   // else the name of the machine is in every file
   return options;
 }
 

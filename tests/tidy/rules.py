@@ -189,7 +189,8 @@ def _leaves_its_part(repo, file, include_path):
 
 
 def _is_module_path(repo, path):
-    return any(path.startswith(folder + "/") for folder in repo.module_folders)
+    # <capnp/message.h> is Cap'n Proto's own, though there is a module of that name.
+    return any(path.startswith((folder + "/include/", folder + "/src/")) for folder in repo.module_folders)
 
 
 def detail_in_example(repo):

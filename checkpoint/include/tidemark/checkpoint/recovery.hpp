@@ -7,6 +7,7 @@
 // check_checkpoint_in (or verify_checkpoint_in) -> restore_store -> commit plan.recommit -> run.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@
 
 #include <tidemark/checkpoint/manifest.hpp>
 #include <tidemark/core/status.hpp>
+#include <tidemark/state/component.hpp>
+#include <tidemark/state/migration.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -35,6 +38,14 @@ struct DirectoryFacts {
   std::vector<std::string> unknown;           // names that are not of the layout
 };
 
+// What a job says about its own past. By the name that the operator or source has now.
+struct JobPast {
+  std::map<std::string, std::vector<std::string>> formerly;    // names under which older checkpoints have it (K10)
+  std::map<std::string, std::vector<Migration>> migrations;    // from what it stored in earlier releases (K9)
+  // Of the states whose codec reads other schemas too, by "operator/state": StateSchema::reads.
+  std::map<std::string, bool (*)(std::string_view)> reads;
+};
+
 // The job as it was built. State ids are 0: the plan gives them.
 struct JobFacts {
   std::string job;
@@ -43,6 +54,7 @@ struct JobFacts {
   std::vector<OperatorEntry> operators;       // sources and sinks too, with their kinds
   std::vector<std::string> sources;
   std::vector<std::string> sinks;
+  JobPast past;
 };
 
 struct SinkPosition {
@@ -57,13 +69,22 @@ struct RecoveryOptions {
   std::shared_ptr<const Manifest> named;      // with kNamed: of a savepoint, or of a checkpoint that lies elsewhere
   bool allow_drained = false;
   bool fork_lineage = false;                  // a new lineage from this state; its sinks need targets of their own (R8)
-  std::vector<std::string> drop_state;        // operators, sources and sinks whose stored part is given up (K10)
+  std::vector<std::string> drop_state;        // operators, "operator/state", sources and sinks whose stored part is given up (K10)
+};
+
+// A state whose rows are to be rewritten before they are read (migrate_rows).
+struct StateMigration {
+  std::string name;                           // "operator/state"
+  StateId id = 0;
+  std::vector<Migration> steps;
 };
 
 struct RecoveryPlan {
   enum class Answer : std::uint8_t { kFreshStart, kRestore, kAlreadyFinished };
   Answer answer{};
-  std::shared_ptr<const Manifest> manifest;   // to restore (kRestore) or to commit again (kAlreadyFinished); null at a fresh start
+  // To restore (kRestore) or to commit again (kAlreadyFinished); null at a fresh start. Renamed operators and sources have the names that
+  // the job gives them, whatever the checkpoint on disk says.
+  std::shared_ptr<const Manifest> manifest;
   std::string lineage;                        // to go on with; empty: draw a new one
   std::optional<std::uint64_t> seed;          // of keys; none: draw one
   AttemptId attempt = 1;                      // number of this start
@@ -73,7 +94,9 @@ struct RecoveryPlan {
   std::vector<OperatorEntry> operators;       // the job's, with state ids, and of restored states dropped_through and live buckets
   StateId next_state_id = 1;
   std::vector<StateId> discarded_states;      // for the next manifests and for StateStore::set_dropped_through
-  std::vector<std::string> restored;          // "operator/state", for the report of the start; also "source NAME"
+  std::vector<StateMigration> migrations;
+  // For the report of the start: "operator/state" and "source NAME", with "(formerly OLD)" and "(migrated)" behind.
+  std::vector<std::string> restored;
   std::vector<std::string> added;             // starts empty
   std::vector<std::string> dropped;           // given up, as the user said
   std::vector<std::string> warnings;          // sentences for the log

@@ -30,6 +30,8 @@ inline namespace v0 {
 //   [[nodiscard]] static bool decode(ByteView& in, T& value);          removes from the front of `in` what encode() wrote, and no more
 //   static std::string schema();                                       readable, the same in every build; changes when the bytes change
 //   static constexpr bool kCanonical = true;                           optional promise: equal values have equal bytes; then T can be a key
+//   static bool reads(std::string_view schema);                        optional promise: decode() also takes what this codec wrote when its
+//                                                                      schema() was this other one; then stored values need no migration
 //
 // decode() gets arbitrary bytes: it returns false where encode() cannot have written them, never reads past the end, checks a length before
 // it allocates, and throws nothing but std::bad_alloc. After false, `in` and `value` are valid but unspecified.

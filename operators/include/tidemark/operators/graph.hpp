@@ -16,6 +16,7 @@
 #include <tidemark/operators/record_type.hpp>
 #include <tidemark/operators/sink.hpp>
 #include <tidemark/operators/source.hpp>
+#include <tidemark/state/migration.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -34,6 +35,8 @@ struct Node {
   NodeKind kind = NodeKind::kOperator;
   std::string name{};         // the user's for sources, stateful operators and sinks; "map-3" for others
   std::string description{};  // for `plan`: "tumbling window 60s"
+  std::vector<std::string> formerly{};            // sources and stateful operators: names under which older checkpoints have it (K10)
+  std::vector<Migration> migrations{};            // stateful operators: from what they stored in earlier releases (K9)
   bool stateful = false;
   bool decides_lateness = false;                  // L9
   bool by_key = false;                            // each key's records must meet in one task: its input is exchanged by key group

@@ -181,6 +181,8 @@ class SplitListener {
   virtual Progress split_waits(std::uint32_t split) = 0;
   // The last watermark that was handed on.
   virtual EventTime sent_watermark() const = 0;
+  // At a restore, last: an operator below has had this watermark, so only greater ones are handed on.
+  virtual void send_above(EventTime watermark) = 0;
   // The split is finished (W13, W14).
   virtual Progress split_ended(std::uint32_t split) = 0;
 };

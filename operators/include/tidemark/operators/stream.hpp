@@ -14,6 +14,7 @@
 #include <tidemark/operators/aggregates.hpp>
 #include <tidemark/operators/detail/event_time_stage.hpp>
 #include <tidemark/operators/detail/key_stage.hpp>
+#include <tidemark/operators/detail/migration_function.hpp>
 #include <tidemark/operators/detail/place.hpp>
 #include <tidemark/operators/detail/sink_stage.hpp>
 #include <tidemark/operators/detail/stateless_stages.hpp>
@@ -53,6 +54,16 @@ class BasicStream {
  public:
   using Record = T;
   explicit BasicStream(operators_internal::Place place) : place_(std::move(place)) {}
+
+  // A name that the source had in an earlier release: its positions go on from a checkpoint that has them under that name (K10). Right
+  // behind from(). May be called once for each former name.
+  BasicStream formerly(std::string name) const {
+    static_assert(kTiming == Timing::kSource,
+                  "Tidemark: formerly() stands right behind from(), process(), aggregate() or reduce(): other stages have no name that a "
+                  "checkpoint knows");
+    operators_internal::add_former_name(place_, std::move(name));
+    return *this;
+  }
 
   // One record for each record: f(T) -> U.
   template <class F>
@@ -164,6 +175,22 @@ class ResultStream : public BasicStream<Out, kTiming> {
   TimedStream<Late<In>> late() const {
     static_assert(kTiming == Timing::kTimed, "late() needs event time: without it no record is late");
     return TimedStream<Late<In>>{{this->place().graph, {this->place().edge.from, kLateOutlet}}};
+  }
+  // A name that this stage had in an earlier release: its state goes on from a checkpoint that has it under that name (K10). Once the job
+  // has taken a checkpoint the call may go. May be called once for each former name.
+  ResultStream formerly(std::string name) const {
+    operators_internal::add_former_name(this->place(), std::move(name));
+    return *this;
+  }
+  // How what an earlier release stored under Old's schema becomes what is stored now: f(const Old&) -> New. Steps are put together: with
+  // Total(const TotalV2&) and TotalV2(const TotalV1&) a checkpoint may hold any of the three. Applied to the state struct of process(), to
+  // the records that wait in event-time order, and to the accumulator of a tumbling window with one aggregate, before the first record; `f`
+  // is called on one thread, once for each stored value, and what it throws refuses the start. Without one, state of another schema is
+  // refused. The schema of a key never changes, nor do the parameters of a window (K9, K11).
+  template <class F>
+  ResultStream migrate(F f) const {
+    this->place().graph->nodes[this->place().edge.from].migrations.push_back(operators_internal::migration(std::move(f)));
+    return *this;
   }
   // What the function emitted to a side output. The tag must be one of those given to process().
   template <class S>

@@ -58,7 +58,7 @@ struct RuntimeOptions {
   // Goes on from a checkpoint that was taken after a drain, which is refused otherwise (C9): its windows have fired early, and records that
   // belong to them open them anew. Keyed state and positions are as they were; what waits on time begins empty.
   bool allow_drained = false;
-  // Operators, sources and sinks whose stored part may be given up because the job no longer has them (K10).
+  // Operators, single states ("operator/state"), sources and sinks whose stored part is given up (K10).
   std::vector<std::string> drop_state{};
   // Bound in bytes for hot tables, rows on their way to disk, queues between tasks and blocks read back; 0: none. Past it the state of keys
   // that were not seen lately is in the store alone, and is read when they are seen again. Only `process` state leaves memory so far:
@@ -136,9 +136,9 @@ struct StartReport {
   CheckpointId restored_checkpoint = 0;     // 0: a fresh start
   std::string lineage;
   std::uint64_t attempt = 0;
-  std::vector<std::string> restored;        // "operator/state"
-  std::vector<std::string> added;
-  std::vector<std::string> dropped;
+  std::vector<std::string> restored;        // "operator/state" and "source NAME", with "(formerly OLD)" and "(migrated)" behind
+  std::vector<std::string> added;           // starts empty; sinks too
+  std::vector<std::string> dropped;         // given up by drop_state
 };
 
 class Runtime {

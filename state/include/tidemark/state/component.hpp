@@ -6,9 +6,11 @@
 // encoded first, so a checkpoint holds the state as of freeze(). An erased key stays as a marker with the same life until its tombstone is
 // in the store. Nothing here is thread-safe: a component belongs to its task.
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <tidemark/core/status.hpp>
@@ -29,12 +31,24 @@ struct StateSchema {
   std::string value;         // Codec<Value>::schema(); empty for timers
   std::string parameters;    // what gives stored rows their meaning, e.g. "tumbling(60s,0s)"
   bool timed = false;        // its row keys have a bucket
+  bool (*reads)(std::string_view value) = nullptr;   // Codec<Value>::reads(), if it has that
 
   // All but the name, for a person: "slices of i64 to struct{i64,f64}, tumbling(60s,0s)".
   std::string text() const;
   // Of text(). A renamed state keeps its fingerprint.
   std::uint64_t fingerprint() const;
 };
+
+namespace state_internal {
+
+// For StateSchema::reads.
+template <class Value>
+constexpr auto schema_reader() -> bool (*)(std::string_view) {
+  if constexpr (requires(std::string_view schema) { { Codec<Value>::reads(schema) } -> std::same_as<bool>; }) return &Codec<Value>::reads;
+  return nullptr;
+}
+
+}  // namespace state_internal
 
 class StateComponent {
  public:

@@ -29,7 +29,8 @@ class KeyedTable final : public StateComponent {
                         .kind = "value",
                         .key = Codec<Key>::schema(),
                         .value = Codec<Value>::schema(),
-                        .parameters = std::move(parameters)}),
+                        .parameters = std::move(parameters),
+                        .reads = state_internal::schema_reader<Value>()}),
         residency_(residency),
         map_(context_, blocks_, space, first_group, end_group) {
     core_internal::require_key<Key>();

@@ -29,7 +29,8 @@ class SliceTable final : public StateComponent {
                         .key = Codec<Key>::schema(),
                         .value = Codec<Value>::schema(),
                         .parameters = std::move(parameters),
-                        .timed = true}),
+                        .timed = true,
+                        .reads = state_internal::schema_reader<Value>()}),
         space_(space),
         first_group_(first_group),
         end_group_(end_group) {

@@ -38,6 +38,7 @@ class EventTimeStageBase : public Operator, public SplitListener {
   void splits_assigned(const std::vector<std::uint32_t>& splits) override;
   std::uint32_t records_until_watermark(std::uint32_t split) const override;
   EventTime sent_watermark() const override { return merger_.output(); }
+  void send_above(EventTime watermark) override { merger_.restore_output(std::max(merger_.output(), watermark)); }
   Progress split_waits(std::uint32_t split) override;
   Progress split_ended(std::uint32_t split) override;
   Progress on_watermark(EventTime watermark) override;
@@ -51,7 +52,7 @@ class EventTimeStageBase : public Operator, public SplitListener {
     std::uint32_t number = 0;
     WatermarkGenerator generator;
   };
-  Status take_saved(ByteView saved, EventTime& output, bool& sent_end);
+  Status take_saved(ByteView saved, EventTime& output, bool& sent_end, std::size_t& others);
   SplitState& state_of(std::uint32_t split);
   std::size_t index_of(std::uint32_t split) const;
   // Steps the generator over the times from `begin` up to the next watermark that is due, and lists the records behind (indices count from

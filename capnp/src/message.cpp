@@ -1,0 +1,88 @@
+#include <tidemark/capnp/message.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+#include <kj/exception.h>
+
+#include <tidemark/core/segment_table.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace capnp_internal {
+
+namespace {
+
+constexpr std::size_t kWord = sizeof(capnp::word);
+constexpr int kDeepest = 32;
+
+Error refused(std::string why) {
+  return Error{.code = ErrorCode::kDecodeFailed,
+               .message = "these bytes are not a Cap'n Proto message that can be taken",
+               .facts = {},
+               .why = std::move(why),
+               .fix = ""};
+}
+
+}  // namespace
+
+capnp::ReaderOptions limits(std::size_t words) {
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = std::min(4 * words + 1024, 4 * kLargestCapnpMessage / kWord);
+  options.nestingLimit = kDeepest;
+  return options;
+}
+
+bool take_canonical(ByteView& in, Words& words) {
+  std::uint32_t last_segment = 0;
+  std::uint32_t size = 0;
+  if (!take_u32(in, last_segment) || last_segment != 0 || !take_u32(in, size) || size == 0) return false;
+  const std::size_t bytes = std::size_t{size} * kWord;
+  if (bytes > kLargestCapnpMessage || bytes > in.size()) return false;
+  words.resize(size);
+  std::memcpy(words.data(), in.data(), bytes);
+  in.remove_prefix(bytes);
+  try {
+    const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(words.data()), words.size()};
+    capnp::SegmentArrayMessageReader reader{kj::arrayPtr(&segment, 1), limits(words.size())};
+    return reader.isCanonical();
+  } catch (const kj::Exception&) {
+    return false;
+  }
+}
+
+void append_message(const Words& words, Bytes& out) {
+  append_u32(out, 0);   // the number of the last segment
+  append_u32(out, static_cast<std::uint32_t>(words.size()));
+  out.append(reinterpret_cast<const char*>(words.data()), words.size() * kWord);
+}
+
+Status read_foreign(ByteView framed, void (*visit)(capnp::MessageReader& reader, Words& canonical), Words& canonical) {
+  if (framed.size() > kLargestCapnpMessage) return refused("there are " + std::to_string(framed.size()) + " of them");
+  if (!segment_table_is_sound(framed)) return refused("the segment table is malformed, or has more than 64 segments");
+  // Aligned, which bytes from elsewhere need not be.
+  Words words(framed.size() / kWord);
+  std::memcpy(words.data(), framed.data(), framed.size());
+  try {
+    capnp::FlatArrayMessageReader reader{{reinterpret_cast<const capnp::word*>(words.data()), words.size()}, limits(words.size())};
+    visit(reader, canonical);
+  } catch (const kj::Exception& thrown) {
+    return refused(thrown.getDescription().cStr());
+  }
+  return {};
+}
+
+Status take_words(kj::ArrayPtr<const capnp::word> canonical, Words& words) {
+  if (canonical.size() * kWord > kLargestCapnpMessage) {
+    return Error{.code = ErrorCode::kRecordRefused,
+                 .message = "a Cap'n Proto message has become too large",
+                 .facts = {{"bytes", std::to_string(canonical.size() * kWord)}, {"limit", std::to_string(kLargestCapnpMessage)}}};
+  }
+  const auto* begin = reinterpret_cast<const std::uint64_t*>(canonical.begin());
+  words.assign(begin, begin + canonical.size());
+  return {};
+}
+
+}  // namespace capnp_internal
+}  // namespace v0
+}  // namespace tidemark

@@ -1,0 +1,174 @@
+// A schema as a text: "capnp:ROOT{TYPE{0:text@0;1:f64@0=5a1e..};TYPE{0:air;1:water}}". For each struct that the root leads to its fields by
+// ordinal, with type, place and default, those of groups and unions among them; for each enum its enumerants. Two texts can be compared
+// field by field, which is what decides whether a stored message can be read.
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <set>
+
+#include <capnp/any.h>
+#include <capnp/dynamic.h>
+#include <kj/string.h>
+
+#include <tidemark/capnp/message.hpp>
+#include <tidemark/core/hash.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace capnp_internal {
+
+namespace {
+
+using Fields = std::map<std::uint32_t, std::string>;   // by ordinal
+using Types = std::map<std::string, Fields>;           // by id
+
+std::string hex(std::uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+class Writer {
+ public:
+  void add(capnp::StructSchema schema) {
+    const std::string id = hex(schema.getProto().getId());
+    if (types_.contains(id)) return;
+    types_[id];   // a type may lead back to itself
+    Fields fields;
+    add_fields(schema, "", fields);
+    types_[id] = std::move(fields);
+  }
+  std::string text(capnp::StructSchema root) const {
+    std::string text = "capnp:" + hex(root.getProto().getId()) + "{";
+    const char* between_types = "";
+    for (const auto& [id, fields] : types_) {
+      text += between_types + id + "{";
+      const char* between = "";
+      for (const auto& [ordinal, field] : fields) {
+        text += between + std::to_string(ordinal) + ":" + field;
+        between = ";";
+      }
+      text += "}";
+      between_types = ";";
+    }
+    return text + "}";
+  }
+
+ private:
+  // `member`: of which unions the fields are members, and which.
+  void add_fields(capnp::StructSchema schema, const std::string& member, Fields& fields) {
+    for (const capnp::StructSchema::Field field : schema.getFields()) {
+      const auto proto = field.getProto();
+      std::string within = member;
+      if (proto.getDiscriminantValue() != capnp::schema::Field::NO_DISCRIMINANT) {
+        within += "|" + std::to_string(proto.getDiscriminantValue()) + "@" +
+                  std::to_string(schema.getProto().getStruct().getDiscriminantOffset());
+      }
+      if (proto.isGroup()) {
+        add_fields(field.getType().asStruct(), within, fields);
+        continue;
+      }
+      const auto slot = proto.getSlot();
+      std::string text = type_text(field.getType()) + "@" + std::to_string(slot.getOffset()) + within;
+      if (slot.getHadExplicitDefault()) {
+        const kj::String value = kj::str(slot.getDefaultValue());
+        text += "=" + hex(hash_bytes(ByteView{value.cStr(), value.size()}, 0));
+      }
+      fields[proto.getOrdinal().getExplicit()] = std::move(text);
+    }
+  }
+  void add(capnp::EnumSchema schema) {
+    Fields& names = types_[hex(schema.getProto().getId())];
+    for (const capnp::EnumSchema::Enumerant enumerant : schema.getEnumerants()) {
+      names[enumerant.getOrdinal()] = enumerant.getProto().getName().cStr();
+    }
+  }
+
+  std::string type_text(capnp::Type type) {
+    using capnp::schema::Type;
+    switch (type.which()) {
+      case Type::VOID: return "void";
+      case Type::BOOL: return "bool";
+      case Type::INT8: return "i8";
+      case Type::INT16: return "i16";
+      case Type::INT32: return "i32";
+      case Type::INT64: return "i64";
+      case Type::UINT8: return "u8";
+      case Type::UINT16: return "u16";
+      case Type::UINT32: return "u32";
+      case Type::UINT64: return "u64";
+      case Type::FLOAT32: return "f32";
+      case Type::FLOAT64: return "f64";
+      case Type::TEXT: return "text";
+      case Type::DATA: return "data";
+      case Type::LIST: return "list<" + type_text(type.asList().getElementType()) + ">";
+      case Type::ENUM: add(type.asEnum()); return "enum<" + hex(type.asEnum().getProto().getId()) + ">";
+      case Type::STRUCT: add(type.asStruct()); return "struct<" + hex(type.asStruct().getProto().getId()) + ">";
+      case Type::INTERFACE: return "interface";
+      case Type::ANY_POINTER: break;
+    }
+    return "any";
+  }
+
+  Types types_;
+};
+
+// Removes what stands before `end`, and `end`.
+std::optional<std::string_view> take_until(std::string_view& text, char end) {
+  const std::size_t at = text.find(end);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view taken = text.substr(0, at);
+  text.remove_prefix(at + 1);
+  return taken;
+}
+
+struct Parsed {
+  std::string root;
+  std::set<std::string> entries;   // "TYPE/0:text@0"
+};
+
+// The other way round; nothing for any other text.
+std::optional<Parsed> parse(std::string_view text) {
+  constexpr std::string_view kBegin = "capnp:";
+  if (!text.starts_with(kBegin) || !text.ends_with("}}")) return std::nullopt;
+  text.remove_prefix(kBegin.size());
+  text.remove_suffix(1);
+  const auto root = take_until(text, '{');
+  if (!root) return std::nullopt;
+  Parsed parsed{std::string{*root}, {}};
+  while (!text.empty()) {
+    const auto type = take_until(text, '{');
+    auto fields = take_until(text, '}');
+    if (!type || !fields) return std::nullopt;
+    while (!fields->empty()) {
+      const std::string_view field = fields->substr(0, fields->find(';'));
+      parsed.entries.insert(std::string{*type} + "/" + std::string{field});
+      fields->remove_prefix(std::min(fields->size(), field.size() + 1));
+    }
+    if (text.empty()) break;
+    if (text.front() != ';') return std::nullopt;
+    text.remove_prefix(1);
+  }
+  return parsed;
+}
+
+}  // namespace
+
+std::string schema_text(capnp::StructSchema schema) {
+  Writer writer;
+  writer.add(schema);
+  return writer.text(schema);
+}
+
+bool reads(std::string_view ours, std::string_view stored) {
+  const auto now = parse(ours);
+  const auto then = parse(stored);
+  return now && then && now->root == then->root &&
+         std::includes(now->entries.begin(), now->entries.end(), then->entries.begin(), then->entries.end());
+}
+
+}  // namespace capnp_internal
+}  // namespace v0
+}  // namespace tidemark

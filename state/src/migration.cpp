@@ -1,0 +1,138 @@
+#include <tidemark/state/migration.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <tidemark/core/file_system.hpp>
+#include <tidemark/state/store.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+
+namespace {
+
+// Rows of one file; what is sorted is written as it comes.
+constexpr std::size_t kRowFileBytes = std::size_t{32} << 20;
+
+Error unsound(std::string message, const Migration& step, std::string why, std::string fix) {
+  return Error{.code = ErrorCode::kBadGraph,
+               .message = std::move(message),
+               .facts = {{"from", step.from}, {"to", step.to}},
+               .why = std::move(why),
+               .fix = std::move(fix)};
+}
+
+// The value after all steps, in `value`. false: it is not of the first step's schema.
+bool take_through(std::span<const Migration> steps, ByteView old, Bytes& value) {
+  Bytes made;
+  value.assign(old);
+  for (const Migration& step : steps) {
+    made.clear();
+    if (!step.convert(value, made)) return false;
+    value.swap(made);
+  }
+  return true;
+}
+
+Status take_row_through(std::span<const Migration> steps, const std::string& state, ByteView old, Bytes& value) {
+  const auto threw = [&](const char* what) {
+    return Error{.code = ErrorCode::kUserFunction,
+                 .message = "the migration of state " + state + " threw an exception",
+                 .facts = {{"exception", what}},
+                 .why = "without it the stored values cannot be read",
+                 .fix = "correct the function given to migrate(); the checkpoint is as it was"};
+  };
+  try {
+    if (take_through(steps, old, value)) return {};
+  } catch (const std::exception& thrown) {
+    return threw(thrown.what());
+  } catch (...) {
+    return threw("an exception that is no std::exception");
+  }
+  return Error{.code = ErrorCode::kCheckpointCorrupt,
+               .message = "a row of state " + state + " cannot be decoded",
+               .facts = {{"schema", steps.front().from}},
+               .why = "its bytes are not what this schema writes",
+               .fix = "restore an older checkpoint"};
+}
+
+}  // namespace
+
+std::optional<std::vector<Migration>> migration_path(std::span<const Migration> steps, std::string_view from, std::string_view to) {
+  // Breadth first; a reached step knows the one before it.
+  constexpr std::size_t kNone = ~std::size_t{0};
+  std::vector<std::pair<std::size_t, std::size_t>> reached;   // step, and where its predecessor is in this list
+  std::vector<bool> seen(steps.size(), false);
+  const auto reach = [&](std::string_view schema, std::size_t before) {
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (seen[i] || steps[i].from != schema) continue;
+      seen[i] = true;
+      reached.emplace_back(i, before);
+    }
+  };
+  reach(from, kNone);
+  for (std::size_t at = 0; at < reached.size(); ++at) {
+    if (steps[reached[at].first].to != to) {
+      reach(steps[reached[at].first].to, at);
+      continue;
+    }
+    std::vector<Migration> path;
+    for (std::size_t back = at; back != kNone; back = reached[back].second) path.push_back(steps[reached[back].first]);
+    std::reverse(path.begin(), path.end());
+    return path;
+  }
+  return std::nullopt;
+}
+
+Status check_migrations(std::span<const Migration> steps, std::span<const std::string> schemas) {
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Migration& step = steps[i];
+    if (step.from == step.to) {
+      return unsound("a migration leads from a schema to itself", step,
+                     "values of both types have the same bytes, so nobody could tell which of them are to be changed",
+                     "change the structure as well, for example by one more field");
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (steps[j].from == step.from && steps[j].to == step.to) {
+        return unsound("two migrations lead from one schema to the same other one", step, "it cannot be known which of them is meant",
+                       "leave one out");
+      }
+    }
+    const bool leads = std::any_of(schemas.begin(), schemas.end(), [&](const std::string& schema) {
+      return step.to == schema || migration_path(steps, step.to, schema).has_value();
+    });
+    if (leads) continue;
+    Error error = unsound("a migration leads to no state of its operator", step, "it would never be applied",
+                          "let it return a type that the operator stores, or one that another migration takes");
+    for (const std::string& schema : schemas) error.facts.emplace_back("stored", schema);
+    return error;
+  }
+  return {};
+}
+
+Status migrate_rows(FileSystem& files, StoredRows& rows, StateStore& store, StateId id, const std::string& state,
+                    std::span<const Migration> steps, const std::string& directory) {
+  std::vector<std::string> paths;
+  RowRun run;
+  const auto write_run = [&]() -> Status {
+    std::string path = join_path(directory, "migration-" + std::to_string(id) + "-" + std::to_string(paths.size()) + ".sst");
+    TIDEMARK_TRY(write_row_file(files, path, std::exchange(run, RowRun{})).status());
+    paths.push_back(std::move(path));
+    return {};
+  };
+  Bytes prefix;
+  append_u16_big_endian(prefix, id);
+  Bytes value;
+  const Status scanned = rows.scan(prefix, [&](ByteView key, ByteView old) -> Status {
+    TIDEMARK_TRY(take_row_through(steps, state, old, value));
+    run.put(key, value);
+    return run.bytes() < kRowFileBytes ? Status{} : write_run();
+  });
+  TIDEMARK_TRY(scanned);
+  if (run.rows() > 0) TIDEMARK_TRY(write_run());
+  return store.ingest(paths);
+}
+
+}  // namespace v0
+}  // namespace tidemark

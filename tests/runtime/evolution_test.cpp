@@ -1,0 +1,615 @@
+// Releases of one job on one state directory: state that changed its type, stages that changed their names (K9, K10, K11).
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include <tidemark/memory/memory_sink.hpp>
+#include <tidemark/memory/memory_source.hpp>
+#include <tidemark/memory/push_source.hpp>
+#include <tidemark/operators/stream.hpp>
+#include <tidemark/runtime/runtime.hpp>
+
+#include "../support/temporary_directory.hpp"
+
+namespace tidemark {
+
+// A type of the user's own codec, whose second release also reads what the first one wrote.
+template <int kRelease>
+struct Tally {
+  std::int64_t cents = 0;
+};
+template <int kRelease>
+struct Codec<Tally<kRelease>> {
+  static void encode(const Tally<kRelease>& value, Bytes& out) { append_i64(out, value.cents); }
+  [[nodiscard]] static bool decode(ByteView& in, Tally<kRelease>& value) { return take_little_endian(in, value.cents); }
+  static std::string schema() { return "tally-" + std::to_string(kRelease); }
+  static bool reads(std::string_view stored) { return kRelease == 2 && stored == "tally-1"; }
+};
+
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Context = ProcessContext<std::int64_t>;
+
+struct Deposit {
+  std::int64_t account = 0;
+  std::int64_t cents = 0;
+  std::int64_t at = 0;
+  EventTime time() const { return event_time(at); }
+};
+
+// What three releases store for each account.
+struct TotalV1 {
+  std::int64_t cents = 0;
+  void add(const Deposit& deposit) { cents += deposit.cents; }
+  std::string text() const { return std::to_string(cents); }
+};
+struct TotalV2 {
+  std::int64_t cents = 0;
+  std::int64_t count = 0;
+  void add(const Deposit& deposit) { cents += deposit.cents, ++count; }
+  std::string text() const { return std::to_string(cents) + " in " + std::to_string(count); }
+};
+struct TotalV3 {
+  std::string unit = "EUR";
+  TotalV2 total;
+  void add(const Deposit& deposit) { total.add(deposit); }
+  std::string text() const { return unit + " " + total.text(); }
+};
+// What was not counted before counts as 100, so that a second migration would be seen.
+TotalV2 counted(const TotalV1& old) { return {old.cents, old.cents == 0 ? 0 : 100}; }
+TotalV3 with_unit(const TotalV2& old) { return {"old EUR", old}; }
+
+template <class Total>
+void add_up(const Deposit& deposit, Total& total, Context&, Collector<std::string>& out) {
+  total.add(deposit);
+  out(std::to_string(deposit.account) + ": " + total.text());
+}
+
+auto keyed_deposits(Graph& graph, const Source<Deposit>& source, const char* name = "deposits") {
+  return graph.from(name, source).with_event_time(&Deposit::time, {.out_of_orderness = 5us}).key_by(&Deposit::account);
+}
+
+using Build = std::function<Graph(Source<Deposit>, Sink<std::string>)>;
+
+// A release without migrations.
+template <class Total>
+Build release() {
+  return [](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    keyed_deposits(graph, source).process<std::string>("totals", &add_up<Total>).to("lines", lines);
+    return graph;
+  };
+}
+Build release_2_with_migration() {
+  return [](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    keyed_deposits(graph, source).process<std::string>("totals", &add_up<TotalV2>).migrate(&counted).to("lines", lines);
+    return graph;
+  };
+}
+
+// One job over its releases. Account 1 has every record; account 2 only the first and the last.
+class Releases : public ::testing::Test {
+ protected:
+  // Runs until `records` of the input are read, then stops with a checkpoint; all of them: until it has finished. The error that refused
+  // the start, if there was one.
+  Status run(const Build& build, std::size_t records, const std::function<void(RuntimeOptions&)>& change = {}) {
+    RuntimeOptions options;
+    options.state_directory = directory / "state";
+    options.checkpoint_every = 0ms;
+    options.logger = Logger::silent();
+    if (change) change(options);
+    PushSource<Deposit> deposits;
+    for (std::size_t i = read; i < records; ++i) deposits.push(input[i]);
+    auto started = Runtime::start(build(deposits.source(), target.sink()), options);
+    if (!started.ok()) return started.status();
+    Runtime& runtime = **started;
+    report = runtime.start_report();
+    if (records == input.size()) {
+      deposits.close();
+    } else {
+      const auto there = [&](const JobSnapshot& now) { return now.records_in == records - read && now.watermark >= watermark; };
+      while (!there(runtime.snapshot()) && !runtime.wait_for(0ms)) std::this_thread::sleep_for(1ms);
+      if (cut_off) {
+        runtime.request_cancel();
+      } else {
+        runtime.request_stop();
+      }
+    }
+    const JobResult result = runtime.wait();
+    if (result.error) return *result.error;
+    if (!cut_off) read = records;
+    return {};
+  }
+  Error refused(const Build& build, const std::function<void(RuntimeOptions&)>& change = {}) {
+    const Status status = run(build, input.size(), change);
+    EXPECT_FALSE(status.ok()) << "it started";
+    return status.ok() ? Error{} : status.error();
+  }
+  void expect_runs(const Build& build, std::size_t records, const std::function<void(RuntimeOptions&)>& change = {}) {
+    const Status status = run(build, records, change);
+    ASSERT_TRUE(status.ok()) << status.error().describe();
+  }
+
+  test_support::TemporaryDirectory directory;
+  MemorySink<std::string> target;
+  std::vector<Deposit> input{{2, 5, 0}, {1, 1, 1}, {1, 2, 12}, {1, 4, 23}, {1, 8, 34}, {1, 16, 45}, {1, 32, 56}, {2, 5, 67}};
+  std::size_t read = 0;
+  EventTime watermark = kMinusInfinity;   // a run is stopped when it has come so far
+  bool cut_off = false;                   // instead of stopped
+  StartReport report;
+};
+
+TEST_F(Releases, ReadWhatAnEarlierOneHasStoredThroughAMigration) {   // K9
+  expect_runs(release<TotalV1>(), 3);
+  expect_runs(release_2_with_migration(), 5);
+  EXPECT_THAT(report.restored, ElementsAre("totals/state (migrated)", "source deposits"));
+  EXPECT_THAT(target.committed(), ElementsAre("2: 5", "1: 1", "1: 3", "1: 7 in 101", "1: 15 in 102"));
+}
+
+TEST_F(Releases, NeedAMigrationNoMoreOnceACheckpointHasBeenTaken) {   // account 2 was not touched between
+  expect_runs(release<TotalV1>(), 3);
+  expect_runs(release_2_with_migration(), 5);
+  expect_runs(release<TotalV2>(), 8);
+  EXPECT_THAT(report.restored, ElementsAre("totals/state", "source deposits"));
+  EXPECT_EQ(target.committed().back(), "2: 10 in 101");
+}
+
+TEST_F(Releases, MigrateOnceThoughTheMigrationStaysInTheCode) {
+  expect_runs(release<TotalV1>(), 3);
+  expect_runs(release_2_with_migration(), 5);
+  expect_runs(release_2_with_migration(), 8);
+  EXPECT_THAT(report.restored, ElementsAre("totals/state", "source deposits"));
+  EXPECT_THAT(target.committed(), Contains("1: 63 in 104"));
+  EXPECT_EQ(target.committed().back(), "2: 10 in 101");
+}
+
+TEST_F(Releases, MigrateAnewIfTheFirstRunAfterwardsWasCutOff) {
+  expect_runs(release<TotalV1>(), 3);
+  cut_off = true;
+  expect_runs(release_2_with_migration(), 5);
+  expect_runs(release_2_with_migration(), 5);
+  cut_off = false;
+  expect_runs(release_2_with_migration(), 8);
+  EXPECT_THAT(target.committed(), ElementsAre("2: 5", "1: 1", "1: 3", "1: 7 in 101", "1: 15 in 102", "1: 31 in 103", "1: 63 in 104",
+                                             "2: 10 in 101"));
+}
+
+TEST_F(Releases, MaySkipOne) {   // a chain of two migrations
+  expect_runs(release<TotalV1>(), 3);
+  expect_runs(
+      [](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        keyed_deposits(graph, source)
+            .process<std::string>("totals", &add_up<TotalV3>)
+            .migrate(&with_unit)
+            .migrate([](const TotalV1& old) { return counted(old); })
+            .to("lines", lines);
+        return graph;
+      },
+      5);
+  EXPECT_THAT(target.committed(), ElementsAre("2: 5", "1: 1", "1: 3", "1: old EUR 7 in 101", "1: old EUR 15 in 102"));
+}
+
+TEST_F(Releases, MigrateAtAnotherParallelism) {   // K5
+  for (std::int64_t account = 3; account < 200; ++account) input.insert(input.begin(), {account, account, -1});
+  for (std::int64_t account = 3; account < 200; ++account) input.push_back({account, 1000, 100});
+  expect_runs(release<TotalV1>(), 203);
+  expect_runs(release_2_with_migration(), input.size(), [](RuntimeOptions& options) { options.parallelism = 3; });
+  const std::vector<std::string> all = target.committed();
+  for (std::int64_t account = 3; account < 200; ++account) {
+    EXPECT_THAT(all, Contains(std::to_string(account) + ": " + std::to_string(account + 1000) + " in 101"));
+  }
+}
+
+TEST_F(Releases, AreRefusedWithBothSchemasIfTheStateChangedAndNoMigrationIsRegistered) {   // K9
+  expect_runs(release<TotalV1>(), 3);
+  const Error error = refused(release<TotalV2>());
+  EXPECT_EQ(error.describe(),
+            "error[TM0203]: state totals/state has another schema\n"
+            "  checkpoint : value of i64 to struct{i64}\n"
+            "  job        : value of i64 to struct{i64,i64}\n"
+            "  why  : the stored bytes would be misread\n"
+            "  fix  : change the type back, register what becomes of the old values with migrate(), or give the state up with "
+            "--drop-state totals\n"
+            "  help : tidemark explain TM0203");
+  EXPECT_THAT(target.committed(), ElementsAre("2: 5", "1: 1", "1: 3"));
+  expect_runs(release<TotalV1>(), 5);   // nothing was harmed
+  EXPECT_EQ(target.committed().back(), "1: 15");
+}
+
+template <int kTally>
+Build tally() {
+  return [](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    const auto count = [](const Deposit& deposit, Tally<kTally>& tally, Context&, Collector<std::string>& out) {
+      tally.cents += deposit.cents;
+      out(std::to_string(deposit.account) + ": " + std::to_string(tally.cents));
+    };
+    keyed_deposits(graph, source).process<std::string>("tally", count).to("lines", lines);
+    return graph;
+  };
+}
+
+TEST_F(Releases, GoOnFromValuesThatTheirCodecReadsAsTheyAre) {   // K9
+  expect_runs(tally<1>(), 3);
+  expect_runs(tally<2>(), 5);
+  EXPECT_THAT(report.restored, ElementsAre("tally/state", "source deposits"));
+  EXPECT_EQ(target.committed().back(), "1: 15");
+  EXPECT_THAT(refused(tally<1>()).describe(), AllOf(HasSubstr("tally-1"), HasSubstr("tally-2")));
+  expect_runs(tally<2>(), 8);
+  EXPECT_EQ(target.committed().back(), "2: 10");   // a row of the first release
+}
+
+TEST_F(Releases, AreRefusedIfTheMigrationThrowsAndLeaveTheCheckpointAsItWas) {
+  expect_runs(release<TotalV1>(), 3);
+  const Error error = refused([](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    keyed_deposits(graph, source)
+        .process<std::string>("totals", &add_up<TotalV2>)
+        .migrate([](const TotalV1& old) -> TotalV2 { throw std::runtime_error("what is " + old.text() + "?"); })
+        .to("lines", lines);
+    return graph;
+  });
+  EXPECT_EQ(error.code, ErrorCode::kUserFunction);
+  EXPECT_THAT(error.describe(), AllOf(HasSubstr("totals/state"), HasSubstr("what is ")));
+  expect_runs(release_2_with_migration(), 5);
+  EXPECT_EQ(target.committed().back(), "1: 15 in 102");
+}
+
+TEST_F(Releases, AreRefusedAsAGraphIfAMigrationLeadsToNoStateOfItsOperator) {
+  const Error error = refused([](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    keyed_deposits(graph, source).process<std::string>("totals", &add_up<TotalV1>).migrate(&with_unit).to("lines", lines);
+    return graph;
+  });
+  EXPECT_EQ(error.code, ErrorCode::kBadGraph);
+  EXPECT_THAT(error.describe(), AllOf(HasSubstr("operator : totals"), HasSubstr("struct{string,struct{i64,i64}}")));
+}
+
+// Its release 1 has no cents.
+struct Event {
+  std::int64_t account = 0;
+  std::int64_t at = 0;
+  EventTime time() const { return event_time(at); }
+};
+
+TEST_F(Releases, MigrateRecordsThatWaitInEventTimeOrder) {
+  const auto build = [](auto stream) {
+    using Record = typename decltype(stream)::Record;
+    return stream.with_event_time(&Record::time, {.out_of_orderness = 20us})
+        .key_by(&Record::account)
+        .template process<std::string>(
+            "totals",
+            [](const Record& record, Context&, Collector<std::string>& out) {
+              if constexpr (std::is_same_v<Record, Deposit>) {
+                out(std::to_string(record.at) + ": " + std::to_string(record.cents));
+              } else {
+                out(std::to_string(record.at));
+              }
+            },
+            event_time_order());
+  };
+  expect_runs(
+      [&](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        build(graph.from("deposits", source).map([](Deposit&& deposit) { return Event{deposit.account, deposit.at}; })).to("lines", lines);
+        return graph;
+      },
+      4);
+  EXPECT_THAT(target.committed(), ElementsAre("0", "1"));   // 12 and 23 wait
+  expect_runs(
+      [&](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        build(graph.from("deposits", source).map([](Deposit&& deposit) { return deposit; }))
+            .migrate([](const Event& old) { return Deposit{old.account, -1, old.at}; })
+            .to("lines", lines);
+        return graph;
+      },
+      8);
+  EXPECT_THAT(report.restored, Contains("totals/records (migrated)"));
+  EXPECT_THAT(target.committed(), ElementsAre("0", "1", "12: -1", "23: -1", "34: 8", "45: 16", "56: 32", "67: 5"));
+}
+
+template <class Total>
+auto windowed_totals(Graph& graph, const Source<Deposit>& source, Duration size) {
+  return keyed_deposits(graph, source)
+      .window(tumbling(size))
+      .aggregate("totals", aggregate<Total>([](Total& total, const Deposit& deposit) { total.add(deposit); },
+                                            [](Total& into, const Total&) { into = {}; },   // tumbling windows never merge
+                                            [](const Total& total) { return total.text(); }));
+}
+std::string line_of(const WindowResult<std::int64_t, std::string>& result) { return std::to_string(result.key) + ": " + result.value; }
+
+Build windows(Duration size) {
+  return [size](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    windowed_totals<TotalV1>(graph, source, size).map(&line_of).to("lines", lines);
+    return graph;
+  };
+}
+
+TEST_F(Releases, MigrateTheAccumulatorsOfTumblingWindows) {
+  expect_runs(windows(40us), 4);
+  expect_runs(
+      [](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        windowed_totals<TotalV2>(graph, source, 40us).migrate(&counted).map(&line_of).to("lines", lines);
+        return graph;
+      },
+      8);
+  EXPECT_THAT(report.restored, Contains("totals/windows (migrated)"));
+  EXPECT_THAT(target.committed(), ::testing::UnorderedElementsAre("2: 5 in 100", "1: 15 in 101", "1: 48 in 2", "2: 5 in 1"));
+}
+
+TEST_F(Releases, AreRefusedWithBothSchemasIfAWindowChanged) {   // K11
+  expect_runs(windows(40us), 4);
+  const auto slide = [](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    keyed_deposits(graph, source)
+        .window(sliding(40us, 10us))
+        .aggregate("totals", count())
+        .map([](const WindowResult<std::int64_t, std::uint64_t>& result) { return std::to_string(result.key); })
+        .to("lines", lines);
+    return graph;
+  };
+  const Error size = refused(windows(50us));
+  EXPECT_THAT(size.describe(), AllOf(HasSubstr("tumbling(40us,0s)"), HasSubstr("tumbling(50us,0s)"), HasSubstr("the window changed")));
+  const Error kind = refused(slide);
+  EXPECT_THAT(kind.describe(), AllOf(HasSubstr("tumbling(40us,0s)"), HasSubstr("sliding(40us,10us,0s)"), HasSubstr("--drop-state totals")));
+  expect_runs(slide, 8, [](RuntimeOptions& options) { options.drop_state = {"totals"}; });
+  EXPECT_THAT(report.dropped, ElementsAre("totals/windows"));
+}
+
+TEST_F(Releases, MayChangeHowLongTheyWaitForLateRecordsFromTheRestoreOn) {   // K11
+  const auto build = [](Duration out_of_orderness) -> Build {
+    return [out_of_orderness](Source<Deposit> source, Sink<std::string> lines) {
+      Graph graph;
+      auto totals = graph.from("deposits", source)
+                        .with_event_time(&Deposit::time, {.out_of_orderness = out_of_orderness})
+                        .key_by(&Deposit::account)
+                        .window(tumbling(10us))
+                        .aggregate("totals", sum(&Deposit::cents));
+      auto late = totals.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
+      totals.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); })
+          .union_with(late)
+          .to("lines", lines);
+      return graph;
+    };
+  };
+  input = {{1, 1, 0}, {1, 2, 25}, {1, 4, 5}, {1, 8, 45}, {1, 16, 35}, {1, 32, 99}};
+  expect_runs(build(0us), 3);
+  EXPECT_THAT(target.committed(), Contains("late 4"));   // 5 is behind 24, the watermark of 25
+  expect_runs(build(30us), 6);
+  EXPECT_THAT(target.committed(), ::testing::Not(Contains("late 16")));
+  EXPECT_THAT(target.committed(), Contains("16"));
+}
+
+TEST_F(Releases, FindWhatIsStoredUnderFormerNames) {   // K10
+  expect_runs(release<TotalV1>(), 3);
+  const auto renamed = [](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    graph.from("payments", source)
+        .formerly("deposits")
+        .with_event_time(&Deposit::time, {.out_of_orderness = 5us})
+        .key_by(&Deposit::account)
+        .process<std::string>("sums", &add_up<TotalV2>)
+        .formerly("totals")
+        .formerly("amounts")
+        .migrate(&counted)
+        .to("lines", lines);
+    return graph;
+  };
+  expect_runs(renamed, 5);
+  EXPECT_THAT(report.restored, ElementsAre("sums/state (formerly totals) (migrated)", "source payments (formerly deposits)"));
+  expect_runs(renamed, 8, [](RuntimeOptions& options) { options.parallelism = 2; });
+  EXPECT_THAT(report.restored, ElementsAre("sums/state", "source payments"));
+  EXPECT_THAT(target.committed(), ::testing::UnorderedElementsAre("2: 5", "1: 1", "1: 3", "1: 7 in 101", "1: 15 in 102", "1: 31 in 103",
+                                                                 "1: 63 in 104", "2: 10 in 101"));
+}
+
+TEST_F(Releases, FindAtAnotherParallelismWhatIsStoredUnderFormerNames) {   // K10, K5
+  expect_runs(release<TotalV1>(), 3, [](RuntimeOptions& options) { options.parallelism = 2; });
+  expect_runs(
+      [](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        keyed_deposits(graph, source, "payments").process<std::string>("sums", &add_up<TotalV1>).formerly("totals").to("lines", lines);
+        return graph;
+      },
+      8, [](RuntimeOptions& options) { options.drop_state = {"deposits"}; });
+  EXPECT_THAT(report.restored, ElementsAre("sums/state (formerly totals)"));
+  EXPECT_THAT(report.dropped, ElementsAre("source deposits"));
+  EXPECT_EQ(target.committed().back(), "2: 10");
+}
+
+TEST_F(Releases, AreRefusedWithEveryNameIfSomethingIsOrphaned) {   // K10
+  expect_runs(release<TotalV1>(), 3);
+  const auto renamed = [](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    keyed_deposits(graph, source).process<std::string>("sums", &add_up<TotalV1>).to("lines", lines);
+    return graph;
+  };
+  EXPECT_EQ(refused(renamed).describe(),
+            "error[TM0203]: the checkpoint holds what the job no longer has: totals/state\n"
+            "  matched  : source deposits\n"
+            "  new      : sums/state\n"
+            "  orphaned : totals/state\n"
+            "  why  : what it has counted, or not yet delivered, would be lost\n"
+            "  fix  : bring it back under its old name, say what it is called now with formerly(), or give it up with "
+            "--drop-state totals\n"
+            "  help : tidemark explain TM0203");
+  expect_runs(renamed, 5, [](RuntimeOptions& options) { options.drop_state = {"totals"}; });
+  EXPECT_THAT(report.dropped, ElementsAre("totals/state"));
+  EXPECT_THAT(report.added, ElementsAre("sums/state"));
+  expect_runs(renamed, 8);   // what was given up stays away
+  EXPECT_THAT(report.restored, ElementsAre("sums/state", "source deposits"));
+  EXPECT_EQ(target.committed().back(), "2: 5");
+}
+
+TEST_F(Releases, AreRefusedAsAGraphIfTwoStagesClaimOneState) {   // K10
+  const auto claims = [](const char* second_name, const char* second_former) -> Build {
+    return [=](Source<Deposit> source, Sink<std::string> lines) {
+      Graph graph;
+      auto keyed = keyed_deposits(graph, source);
+      auto first = keyed.process<std::string>("sums", &add_up<TotalV1>).formerly("totals");
+      auto second = keyed.process<std::string>(second_name, &add_up<TotalV1>);
+      if (*second_former != '\0') second.formerly(second_former);
+      first.union_with(second).to("lines", lines);
+      return graph;
+    };
+  };
+  EXPECT_EQ(refused(claims("others", "totals")).code, ErrorCode::kBadName);   // both were it
+  EXPECT_EQ(refused(claims("totals", "")).code, ErrorCode::kBadName);         // one was it, the other is
+  EXPECT_EQ(refused(claims("others", "su ms")).code, ErrorCode::kBadName);    // no name
+  EXPECT_EQ(refused(claims("others", "sums")).code, ErrorCode::kBadName);
+}
+
+TEST_F(Releases, AreRefusedAsAGraphIfAStageWithoutANameWasFormerlyCalledSomething) {
+  const Error error = refused([](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    auto cents = graph.from("deposits", source).map([](Deposit&& deposit) { return std::to_string(deposit.cents); });
+    cents.formerly("deposit").to("lines", lines);
+    return graph;
+  });
+  EXPECT_EQ(error.code, ErrorCode::kBadGraph);
+  EXPECT_THAT(error.describe(), HasSubstr("map-1"));
+}
+
+TEST_F(Releases, MayHaveOtherStagesAndAnotherParallelismAtOnce) {   // K10, K5
+  expect_runs(release<TotalV1>(), 3);
+  const auto more = [](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    auto keyed = graph.from("deposits", source)
+                     .filter([](const Deposit& deposit) { return deposit.cents != 0; })
+                     .with_event_time(&Deposit::time, {.out_of_orderness = 5us})
+                     .map([](Deposit&& deposit) { return deposit; })
+                     .key_by(&Deposit::account);
+    auto totals = keyed.process<std::string>("totals", &add_up<TotalV1>);
+    auto windows = keyed.window(tumbling(100us)).aggregate("per_window", sum(&Deposit::cents));
+    auto sums = windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); });
+    totals.union_with(sums).to("lines", lines);
+    return graph;
+  };
+  expect_runs(more, 5, [](RuntimeOptions& options) { options.parallelism = 3; });
+  EXPECT_THAT(report.restored, ElementsAre("totals/state", "source deposits"));
+  EXPECT_THAT(report.added, ElementsAre("per_window/windows"));
+  expect_runs(more, 8);
+  EXPECT_THAT(target.committed(),   // a new window counts from its start
+              ::testing::UnorderedElementsAre("2: 5", "1: 1", "1: 3", "1: 7", "1: 15", "1: 31", "1: 63", "2: 10", "sum 60", "sum 5"));
+}
+
+// Results of windows of 100 us, and what was late for them. `more`: with one more stage.
+Build windows_and_late(const char* source_name, const char* name, bool more = false) {
+  return [=](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    auto windows = keyed_deposits(graph, source, source_name).window(tumbling(100us)).aggregate(name, sum(&Deposit::cents));
+    auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
+    auto sums = windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); });
+    auto all = sums.union_with(late);
+    if (more) {
+      all.filter([](const std::string& line) { return !line.empty(); }).to("lines", lines);
+    } else {
+      all.to("lines", lines);
+    }
+    return graph;
+  };
+}
+
+TEST_F(Releases, MayReplaceASourceAndKeepTheStateBehindIt) {   // K10
+  input = {{1, 1, 100}, {1, 2, 210}};
+  for (int i = 0; i < 1000; ++i) input.push_back({1, 4, 150});   // behind the last of them a watermark is due
+  for (const Deposit& deposit : {Deposit{1, 5, 160}, Deposit{1, 8, 300}, Deposit{1, 16, 400}}) input.push_back(deposit);
+  watermark = event_time(204);
+  expect_runs(windows_and_late("deposits", "totals"), 2);
+  EXPECT_THAT(target.committed(), ElementsAre("1"));
+  expect_runs(windows_and_late("payments", "totals"), input.size(), [](RuntimeOptions& options) { options.drop_state = {"deposits"}; });
+  EXPECT_THAT(report.restored, ElementsAre("totals/windows"));
+  // The window of 150 and 160 has fired, and the watermarks of the new source, which begin below it, cannot turn the clock back.
+  std::vector<std::string> committed = target.committed();
+  EXPECT_EQ(std::erase(committed, "late 4"), 1000U);
+  EXPECT_THAT(committed, ElementsAre("1", "late 5", "2", "8", "16"));
+}
+
+TEST_F(Releases, MayUniteAnotherSourceWithOneThatHasComeFar) {   // K7, K10
+  input = {{1, 1, 100}, {1, 2, 210}, {1, 8, 300}};
+  watermark = event_time(204);
+  expect_runs(windows_and_late("deposits", "totals"), 2);
+  std::vector<Deposit> older(1000, {1, 4, 150});   // behind the last of them a watermark is due
+  older.push_back({1, 5, 160});
+  expect_runs(
+      [&](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        const EventTimeOptions options{.out_of_orderness = 5us};
+        auto others = graph.from("others", memory_source(older)).with_event_time(&Deposit::time, options);
+        auto windows = graph.from("deposits", source)
+                           .with_event_time(&Deposit::time, options)
+                           .union_with(others)
+                           .key_by(&Deposit::account)
+                           .window(tumbling(100us))
+                           .aggregate("totals", sum(&Deposit::cents));
+        auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
+        windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); })
+            .union_with(late)
+            .to("lines", lines);
+        return graph;
+      },
+      3);
+  std::vector<std::string> committed = target.committed();
+  EXPECT_EQ(std::erase(committed, "late 4"), 1000U);   // their window has fired
+  EXPECT_THAT(committed, ::testing::UnorderedElementsAre("1", "late 5", "2", "8"));
+}
+
+TEST_F(Releases, JudgeRecordsAsTheirSourceStandsAlsoInAnOperatorThatIsNew) {   // L1, K10
+  input = {{1, 1, 100}, {1, 2, 210}, {1, 4, 150}, {1, 8, 300}};
+  expect_runs(release<TotalV1>(), 2);
+  expect_runs(windows_and_late("deposits", "per_window"), 4, [](RuntimeOptions& options) { options.drop_state = {"totals"}; });
+  EXPECT_THAT(report.added, ElementsAre("per_window/windows"));
+  EXPECT_THAT(target.committed(), ElementsAre("1: 1", "1: 3", "late 4", "8"));
+}
+
+TEST_F(Releases, MayCallTheirStagesWhatTheyLike) {   // names that look like those of stages without a name
+  input = {{1, 1, 100}, {1, 2, 210}, {1, 4, 150}, {1, 8, 300}};
+  watermark = event_time(204);
+  expect_runs(windows_and_late("event_time-deposits", "union-totals"), 2);
+  expect_runs(windows_and_late("event_time-deposits", "union-totals", true), 4);
+  EXPECT_THAT(target.committed(), ElementsAre("1", "late 4", "2", "8"));
+}
+
+// Timers are a state of their own, which may go without the rest.
+struct WithTimer {
+  void operator()(const Deposit& deposit, TotalV1& total, Context& context, Collector<std::string>& out) {
+    add_up(deposit, total, context, out);
+    context.set_timer(event_time(1'000'000));
+  }
+  void on_timer(const Timer&, Context&, Collector<std::string>&) {}
+};
+
+TEST_F(Releases, MayGiveUpASingleStateOfAnOperator) {
+  expect_runs(
+      [](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        keyed_deposits(graph, source).process<std::string>("totals", WithTimer{}).to("lines", lines);
+        return graph;
+      },
+      3);
+  EXPECT_THAT(refused(release<TotalV1>()).describe(),
+              AllOf(HasSubstr("state: value of i64 to struct{i64}; timers: timers of i64"), HasSubstr("--drop-state totals/timers")));
+  expect_runs(release<TotalV1>(), 5, [](RuntimeOptions& options) { options.drop_state = {"totals/timers"}; });
+  EXPECT_THAT(report.dropped, ElementsAre("totals/timers"));
+  EXPECT_EQ(target.committed().back(), "1: 15");
+  expect_runs(release<TotalV1>(), 8);
+  EXPECT_THAT(report.dropped, IsEmpty());
+}
+
+}  // namespace
+}  // namespace tidemark
