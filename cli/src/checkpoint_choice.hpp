@@ -15,7 +15,7 @@ namespace cli_internal {
 Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string& text);
 
 struct ChosenCheckpoint {
-  std::string path;     // of its directory
+  std::string path;  // of its directory
   Manifest manifest;
 };
 // The checkpoint that `which` names in the state directory or elsewhere; kLatest: the newest that can be read, which is the one that a

@@ -15,16 +15,16 @@ inline namespace v0 {
 namespace cli_internal {
 
 struct JobRequest {
-  std::string verb;               // "savepoint", "stop" or "status"
-  bool drain = false;             // stop
-  std::string label;              // savepoint; stop: empty keeps nothing
+  std::string verb;    // "savepoint", "stop" or "status"
+  bool drain = false;  // stop
+  std::string label;   // savepoint; stop: empty keeps nothing
 };
 
 struct JobAnswer {
-  std::uint16_t code = 0;         // an ErrorCode; 0: done
-  std::string text;               // of the error, as it is printed; of `status`, a line for people
-  std::uint64_t checkpoint = 0;   // that was taken
-  std::string json;               // `status`: an object
+  std::uint16_t code = 0;        // an ErrorCode; 0: done
+  std::string text;              // of the error, as it is printed; of `status`, a line for people
+  std::uint64_t checkpoint = 0;  // that was taken
+  std::string json;              // `status`: an object
 };
 
 // Longer lines are refused. A label has at most 64 bytes.

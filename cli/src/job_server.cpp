@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t kMostClients = 16;   // others wait to be accepted
+constexpr std::size_t kMostClients = 16;  // others wait to be accepted
 constexpr auto kPatience = 5s;
 
 JobAnswer failed(const Error& error) {
@@ -50,7 +50,7 @@ void JobServer::serve(Runtime& runtime) {
 }
 
 void JobServer::finish(Runtime& runtime) {
-  serve(runtime);   // every request is answered at once now
+  serve(runtime);  // every request is answered at once now
   if (const Status removed = options_.files->remove_file(socket_path(options_.state_directory)); !removed.ok()) {
     options_.logger.warning("the socket stays: " + removed.error().message);
   }
@@ -114,17 +114,17 @@ void JobServer::answer(Client& client, const JobAnswer& answer) {
 JobAnswer JobServer::status(const Runtime& runtime) const {
   const JobSnapshot now = runtime.snapshot();
   const StartReport& start = runtime.start_report();
-  return {.code = 0,
-          .text = fmt::format("{}: {}, {}", options_.job_name, to_string(now.state), progress_line(now, {})),
-          .checkpoint = now.last_checkpoint,
-          .json = fmt::format(
-              R"({{"job":{},"state":"{}","lineage":"{}","attempt":{},"uptime_ms":{},"records_in":{},"records_out":{},"late":{},)"
-              R"("quarantined":{},"dropped":{},"watermark":"{}","last_checkpoint":{},"since_checkpoint_ms":{},"checkpoint_ms":{},)"
-              R"("checkpoint_bytes":{},"checkpoints":{},"failed_checkpoints":{}}})",
-              json_string(options_.job_name), to_string(now.state), start.lineage, start.attempt, now.uptime.count(), now.records_in,
-              now.records_out, now.late, now.quarantined, now.dropped, to_string(now.watermark), now.last_checkpoint,
-              now.since_checkpoint.count(), now.checkpoint_duration.count(), now.checkpoint_bytes, now.checkpoints,
-              now.failed_checkpoints)};
+  return {
+      .code = 0,
+      .text = fmt::format("{}: {}, {}", options_.job_name, to_string(now.state), progress_line(now, {})),
+      .checkpoint = now.last_checkpoint,
+      .json = fmt::format(
+          R"({{"job":{},"state":"{}","lineage":"{}","attempt":{},"uptime_ms":{},"records_in":{},"records_out":{},"late":{},)"
+          R"("quarantined":{},"dropped":{},"watermark":"{}","last_checkpoint":{},"since_checkpoint_ms":{},"checkpoint_ms":{},)"
+          R"("checkpoint_bytes":{},"checkpoints":{},"failed_checkpoints":{}}})",
+          json_string(options_.job_name), to_string(now.state), start.lineage, start.attempt, now.uptime.count(), now.records_in,
+          now.records_out, now.late, now.quarantined, now.dropped, to_string(now.watermark), now.last_checkpoint,
+          now.since_checkpoint.count(), now.checkpoint_duration.count(), now.checkpoint_bytes, now.checkpoints, now.failed_checkpoints)};
 }
 
 }  // namespace cli_internal

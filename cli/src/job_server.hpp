@@ -33,7 +33,7 @@ class JobServer {
  private:
   struct Client {
     LocalSocket socket;
-    std::chrono::steady_clock::time_point deadline;   // for its request, then for taking the answer
+    std::chrono::steady_clock::time_point deadline;  // for its request, then for taking the answer
     std::string input;
     std::optional<CheckpointAnswer> pending;
     bool stops = false;

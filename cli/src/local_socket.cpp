@@ -18,7 +18,7 @@ namespace cli_internal {
 
 namespace {
 
-constexpr int kWaiting = 16;   // connections that the kernel keeps for us
+constexpr int kWaiting = 16;  // connections that the kernel keeps for us
 
 Error failure(const std::string& what, const std::string& directory) {
   return Error{.code = ErrorCode::kStorageFailed,
@@ -86,7 +86,7 @@ Result<LocalSocket> LocalSocket::connect_in(const std::string& directory) {
 
 std::optional<LocalSocket> LocalSocket::accept() {
   const int accepted = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (accepted < 0) return std::nullopt;   // also when descriptors have run out: they wait, and are asked for again
+  if (accepted < 0) return std::nullopt;  // also when descriptors have run out: they wait, and are asked for again
   return LocalSocket(accepted);
 }
 

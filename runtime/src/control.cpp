@@ -324,12 +324,13 @@ Status Control::check_label(const std::string& label) const {
                  .why = "it runs without a state directory",
                  .fix = "start it with one"};
   }
+  TIDEMARK_TRY(facts_.checkpoints->check_label(label));
   if (std::any_of(requests_.begin(), requests_.end(), [&](const Request& request) { return request.label == label; })) {
     return Error{.code = ErrorCode::kBadName,
                  .message = "savepoint \"" + label + "\" is being taken already",
                  .fix = "wait for it, or choose another label"};
   }
-  return facts_.checkpoints->check_label(label);
+  return {};
 }
 
 void Control::keep(const CoordinatorAction& action) {

@@ -268,7 +268,7 @@ Result<RecoveryOptions> recovery_options(const RuntimeOptions& options, const st
               : options.from.kind == RestoreFrom::Kind::kCheckpoint ? RecoveryOptions::From::kId
                                                                     : RecoveryOptions::From::kNamed;
   made.id = options.from.checkpoint;
-  if (!named.empty()) {
+  if (made.from == RecoveryOptions::From::kNamed) {
     TIDEMARK_ASSIGN(Manifest manifest, load_manifest_in(*options.files, named));
     made.named = std::make_shared<const Manifest>(std::move(manifest));
   }

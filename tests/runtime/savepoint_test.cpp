@@ -1,13 +1,13 @@
 // Jobs that are moved: stopped and kept, gone on with from a savepoint, forked, drained (C9, C10, K5; reliability R3, R8; faults F01, F10).
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include <tidemark/runtime/runtime.hpp>
 
@@ -88,7 +88,7 @@ class SavepointTest : public ::testing::Test {
   const Splits splits = make_payments(41, 3, 60000);
 };
 
-TEST_F(SavepointTest, OfAStoppedJobIsWhereItGoesOn) {   // C9
+TEST_F(SavepointTest, OfAStoppedJobIsWhereItGoesOn) {  // C9
   const Targets targets;
   stop(targets, {.drain = false, .label = "before-upgrade"});
   RuntimeOptions again = options();
@@ -97,7 +97,7 @@ TEST_F(SavepointTest, OfAStoppedJobIsWhereItGoesOn) {   // C9
   EXPECT_TRUE(targets == model(splits));
 }
 
-TEST_F(SavepointTest, IsSelfContainedAndMayBeCopiedAnywhere) {   // K5: also at another parallelism
+TEST_F(SavepointTest, IsSelfContainedAndMayBeCopiedAnywhere) {  // K5: also at another parallelism
   const Expected expected = model(splits);
   for (const std::uint32_t parallelism : {1U, 2U, 5U}) {
     const Targets targets;
@@ -112,7 +112,7 @@ TEST_F(SavepointTest, IsSelfContainedAndMayBeCopiedAnywhere) {   // K5: also at 
   }
 }
 
-TEST_F(SavepointTest, IsVerifiedToTheLastByteWhenItComesFromElsewhere) {   // R3
+TEST_F(SavepointTest, IsVerifiedToTheLastByteWhenItComesFromElsewhere) {  // R3
   const Targets targets;
   stop(targets, {.drain = false, .label = "moved"});
   std::size_t files = 0;
@@ -135,7 +135,7 @@ TEST_F(SavepointTest, IsVerifiedToTheLastByteWhenItComesFromElsewhere) {   // R3
   EXPECT_GE(files, 4U);
 }
 
-TEST_F(SavepointTest, IsTakenWhileTheJobGoesOnAndIsForkedBesideIt) {   // C10, R8
+TEST_F(SavepointTest, IsTakenWhileTheJobGoesOnAndIsForkedBesideIt) {  // C10, R8
   const Expected expected = model(splits);
   const Targets original;
   {
@@ -162,7 +162,7 @@ TEST_F(SavepointTest, IsTakenWhileTheJobGoesOnAndIsForkedBesideIt) {   // C10, R
   EXPECT_TRUE(original == expected);
 }
 
-TEST_F(SavepointTest, IsForkedIntoExactlyWhatTheOriginalHadStillToWrite) {   // C10
+TEST_F(SavepointTest, IsForkedIntoExactlyWhatTheOriginalHadStillToWrite) {  // C10
   const Targets original;
   const Targets own;
   stop(original, {.drain = false, .label = "end"});
@@ -183,7 +183,7 @@ TEST_F(SavepointTest, IsForkedIntoExactlyWhatTheOriginalHadStillToWrite) {   // 
   EXPECT_EQ((*again)->wait().state, JobState::kAlreadyFinished);
 }
 
-TEST_F(SavepointTest, IsNotForkedIntoATargetThatHoldsTheOutputOfTheOriginal) {   // R8
+TEST_F(SavepointTest, IsNotForkedIntoATargetThatHoldsTheOutputOfTheOriginal) {  // R8
   const Targets original;
   stop(original, {.drain = false, .label = "end"});
   RuntimeOptions fork = options("fork");
@@ -196,7 +196,7 @@ TEST_F(SavepointTest, IsNotForkedIntoATargetThatHoldsTheOutputOfTheOriginal) {  
   EXPECT_TRUE(original == model(splits));
 }
 
-TEST_F(SavepointTest, OfAnOldCopyOfTheStateDirectoryIsRefusedUnlessItIsForked) {   // fault F10
+TEST_F(SavepointTest, OfAnOldCopyOfTheStateDirectoryIsRefusedUnlessItIsForked) {  // fault F10
   const Targets targets;
   stop(targets, {});
   std::filesystem::copy(path("state"), path("backup"), std::filesystem::copy_options::recursive);
@@ -236,8 +236,10 @@ TEST_F(SavepointTest, NamesWhatThereIsWhenItIsNotThere) {
   const Error error = refused(targets, wrong);
   EXPECT_EQ(error.code, ErrorCode::kRestoreRefused);
   EXPECT_NE(error.describe().find("did you mean before-upgrade?"), std::string::npos) << error.describe();
-  wrong.from = from(path("state"));
-  EXPECT_EQ(refused(targets, wrong).code, ErrorCode::kRestoreRefused);
+  for (const std::string& nothing : {path("state"), path("nowhere"), std::string{}}) {
+    wrong.from = from(nothing);
+    EXPECT_EQ(refused(targets, wrong).code, ErrorCode::kRestoreRefused) << nothing;
+  }
   wrong.state_directory.clear();
   EXPECT_EQ(refused(targets, wrong).code, ErrorCode::kBadConfiguration);
 }
@@ -295,7 +297,7 @@ TEST_F(SavepointTest, TellsWhyItFailed) {
   ASSERT_NE(runtime, nullptr);
   EXPECT_EQ(runtime->request_savepoint("x").get().error().message, "the disk is full");
   EXPECT_EQ(runtime->request_stop({.drain = false, .label = "y"}).get().error().message, "the disk is full");
-  EXPECT_EQ(runtime->wait().state, JobState::kStopped);   // its last checkpoint is there nevertheless
+  EXPECT_EQ(runtime->wait().state, JobState::kStopped);  // its last checkpoint is there nevertheless
   runtime.reset();
   finish(targets, options());
   EXPECT_TRUE(targets == model(splits));
@@ -340,7 +342,7 @@ std::vector<std::string> late_of(const std::vector<Line>& lines) {
   return texts;
 }
 
-TEST_F(SavepointTest, AfterADrainIsRefusedAndGoesOnIfThatIsAllowed) {   // C9
+TEST_F(SavepointTest, AfterADrainIsRefusedAndGoesOnIfThatIsAllowed) {  // C9
   const Expected expected = model(splits);
   for (const std::uint32_t parallelism : {1U, 2U, 3U}) {
     const Targets targets;
@@ -363,15 +365,17 @@ TEST_F(SavepointTest, AfterADrainIsRefusedAndGoesOnIfThatIsAllowed) {   // C9
   }
 }
 
-TEST_F(SavepointTest, AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) {   // fault F01, lesson D20
-  const Splits few = make_payments(43, 2, 3000);
+TEST_F(SavepointTest, AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) {  // fault F01, lesson D20
+  // So few that the row files are small: of a larger one RocksDB 7.8.3 reads the first block while it takes the file in, and an assertion
+  // of its own ends the process if that fails.
+  const Splits few = make_payments(43, 2, 300);
   const Expected expected = model(few);
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  constexpr std::size_t kStride = 17;   // instrumented code is slow
+  constexpr std::size_t kStride = 17;  // instrumented code is slow
 #else
-  constexpr std::size_t kStride = 3;   // each world is three starts
+  constexpr std::size_t kStride = 3;  // each world is three starts
 #endif
-  test_support::UnsyncedFileSystem unsynced{posix_file_system()};   // a killed process, not a lost machine
+  test_support::UnsyncedFileSystem unsynced{posix_file_system()};  // a killed process, not a lost machine
   std::size_t crashes = 0;
   std::size_t savepoints = 0;
   for (const bool drain : {false, true}) {
@@ -384,7 +388,9 @@ TEST_F(SavepointTest, AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) {   /
       with.checkpoint_every = 0ms;
       with.tolerated_checkpoint_failures = 0;
       const auto started = [&] {
-        return Runtime::start(make_graph(memory_source(few), targets.lines.sink(), targets.late.sink()), with);
+        // It pauses, so that there is something left to stop.
+        const auto source = memory_source(few, {.pause_every = 50, .pause = 2ms});
+        return Runtime::start(make_graph(source, targets.lines.sink(), targets.late.sink()), with);
       };
       bool fired = false;
       {

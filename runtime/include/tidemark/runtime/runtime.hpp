@@ -5,8 +5,8 @@
 // them outlives the object. The library installs no signal handler, never ends the process and keeps no global state: several runtimes may
 // live side by side.
 //
-// The functions of the user run on worker threads. They may call request_stop() and request_cancel(), which never wait; waiting for the job
-// or destroying its Runtime on one of its own threads is refused (stop) or a broken invariant (destruction).
+// The functions of the user run on worker threads. They may call request_savepoint(), request_stop() and request_cancel(), which never
+// wait; waiting for the job or destroying its Runtime on one of its own threads is refused (stop) or a broken invariant (destruction).
 
 #include <chrono>
 #include <cstddef>
