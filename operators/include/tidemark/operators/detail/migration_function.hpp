@@ -33,12 +33,16 @@ Migration migration(F f) {
   using New = typename Call::New;
   core_internal::require_storable<Old>();
   core_internal::require_storable<New>();
-  return {.from = Codec<Old>::schema(), .to = Codec<New>::schema(), .convert = [f = std::move(f)](ByteView bytes, Bytes& out) mutable {
-            Old old{};
-            if (!decode_whole(bytes, old)) return false;
-            Codec<New>::encode(f(std::as_const(old)), out);
-            return true;
-          }};
+  if constexpr (Storable<Old> && Storable<New>) {
+    return {.from = Codec<Old>::schema(), .to = Codec<New>::schema(), .convert = [f = std::move(f)](ByteView bytes, Bytes& out) mutable {
+              Old old{};
+              if (!decode_whole(bytes, old)) return false;
+              Codec<New>::encode(f(std::as_const(old)), out);
+              return true;
+            }};
+  } else {
+    return {};   // refused above; more about it would bury the sentence
+  }
 }
 
 }  // namespace operators_internal
