@@ -22,6 +22,13 @@ namespace {
 using namespace payments;
 using namespace std::chrono_literals;
 
+// A sanitizer makes everything slow.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr bool kInstrumented = true;
+#else
+constexpr bool kInstrumented = false;
+#endif
+
 // The committed output of a job and of those that go on from it.
 struct Targets {
   MemorySink<Line> lines;
@@ -85,7 +92,7 @@ class SavepointTest : public ::testing::Test {
   }
 
   const test_support::TemporaryDirectory directory;
-  const Splits splits = make_payments(41, 3, 60000);
+  const Splits splits = make_payments(41, 3, kInstrumented ? 15000 : 60000);
 };
 
 TEST_F(SavepointTest, OfAStoppedJobIsWhereItGoesOn) {  // C9
@@ -370,11 +377,7 @@ TEST_F(SavepointTest, AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) {  //
   // of its own ends the process if that fails.
   const Splits few = make_payments(43, 2, 300);
   const Expected expected = model(few);
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  constexpr std::size_t kStride = 17;  // instrumented code is slow
-#else
-  constexpr std::size_t kStride = 3;  // each world is three starts
-#endif
+  constexpr std::size_t kStride = kInstrumented ? 17 : 3;  // each world is three starts
   test_support::UnsyncedFileSystem unsynced{posix_file_system()};  // a killed process, not a lost machine
   std::size_t crashes = 0;
   std::size_t savepoints = 0;
