@@ -119,7 +119,7 @@ class MigratedRows : public ::testing::Test {
   }
   static Rows rows_of(StateStore& from) {
     Rows found;
-    EXPECT_TRUE(from.scan([&](ByteView key, ByteView value) {
+    EXPECT_TRUE(from.scan({}, [&](ByteView key, ByteView value) {
       found.emplace(key, value);
       return Status{};
     }).ok());
