@@ -1,5 +1,6 @@
 #include "src/store_environment.hpp"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <exception>
@@ -88,6 +89,21 @@ class RandomAccessFile final : public rocksdb::FSRandomAccessFile {
   Source source_;
 };
 
+// A file that was read when it was opened.
+class WholeFile final : public rocksdb::FSRandomAccessFile {
+ public:
+  explicit WholeFile(Bytes contents) : contents_(std::move(contents)) {}
+  IOStatus Read(std::uint64_t offset, std::size_t size, const IOOptions&, Slice* result, char* scratch, IODebugContext*) const override {
+    const std::size_t begin = std::min<std::uint64_t>(offset, contents_.size());
+    const std::size_t taken = contents_.copy(scratch, std::min(size, contents_.size() - begin), begin);
+    *result = Slice{scratch, taken};
+    return IOStatus::OK();
+  }
+
+ private:
+  Bytes contents_;
+};
+
 class AppendedFile final : public rocksdb::FSWritableFile {
  public:
   AppendedFile(std::unique_ptr<WritableFile> file, bool synced) : file_(std::move(file)), synced_(synced) {}
@@ -131,7 +147,8 @@ class HeldLock final : public rocksdb::FileLock {
 
 class SeamFileSystem final : public rocksdb::FileSystem {
  public:
-  SeamFileSystem(tidemark::FileSystem& files, std::shared_ptr<ReadFailures> failures) : files_(files), failures_(std::move(failures)) {}
+  SeamFileSystem(tidemark::FileSystem& files, std::shared_ptr<ReadFailures> failures, std::string store)
+      : files_(files), failures_(std::move(failures)), store_(std::move(store)) {}
   const char* Name() const override { return "tidemark"; }
 
   IOStatus NewSequentialFile(const std::string& path, const FileOptions&, std::unique_ptr<rocksdb::FSSequentialFile>* result,
@@ -140,7 +157,18 @@ class SeamFileSystem final : public rocksdb::FileSystem {
   }
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions&, std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
                                IODebugContext*) override {
-    return guarded([&] { return open<RandomAccessFile>(path, result); });
+    if (store_.empty() || !is_row_file(path) || path.starts_with(store_)) {
+      return guarded([&] { return open<RandomAccessFile>(path, result); });
+    }
+    return guarded([&] {
+      auto contents = read_file(files_, path, kLargestRowFile);
+      if (!contents.ok()) {
+        failures_->add(contents.status());
+        return io_status(contents.status());
+      }
+      *result = std::make_unique<WholeFile>(*std::move(contents));
+      return IOStatus::OK();
+    });
   }
   // Stricter than RocksDB asks: a live store's directory is new, so no file of it can be there already.
   IOStatus NewWritableFile(const std::string& path, const FileOptions&, std::unique_ptr<rocksdb::FSWritableFile>* result,
@@ -238,6 +266,8 @@ class SeamFileSystem final : public rocksdb::FileSystem {
   }
 
  private:
+  static constexpr std::uint64_t kLargestRowFile = std::uint64_t{4} << 30;
+
   template <class File, class Base>
   IOStatus open(const std::string& path, std::unique_ptr<Base>* result) {
     auto file = files_.open(path);
@@ -248,6 +278,7 @@ class SeamFileSystem final : public rocksdb::FileSystem {
 
   tidemark::FileSystem& files_;
   std::shared_ptr<ReadFailures> failures_;
+  std::string store_;
 };
 
 // RocksDB's warnings speak of our own calls, such as holding its files twice during a checkpoint; they are no news to the user of a job.
@@ -273,8 +304,8 @@ class RocksLogger final : public rocksdb::Logger {
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> make_environment(FileSystem& files, std::shared_ptr<ReadFailures> failures) {
-  return rocksdb::NewCompositeEnv(std::make_shared<SeamFileSystem>(files, std::move(failures)));
+std::unique_ptr<rocksdb::Env> make_environment(FileSystem& files, std::shared_ptr<ReadFailures> failures, const std::string& store) {
+  return rocksdb::NewCompositeEnv(std::make_shared<SeamFileSystem>(files, std::move(failures), store.empty() ? store : store + "/"));
 }
 
 std::shared_ptr<rocksdb::Logger> make_rocksdb_logger(Logger logger) { return std::make_shared<RocksLogger>(std::move(logger)); }

@@ -35,7 +35,9 @@ class ReadFailures {
 
 // `files` outlives the result. Only row files (*.sst) are ever synced: nothing else of a live store is read by another process start, and
 // what a checkpoint needs of it is copied and synced there.
-std::unique_ptr<rocksdb::Env> make_environment(FileSystem& files, std::shared_ptr<ReadFailures> failures);
+// Row files outside of `store` (empty: there are none) are read whole when they are opened: these are about to be ingested, and RocksDB
+// 7.8.3 ends the process by an assertion of its own if it cannot read a block meanwhile.
+std::unique_ptr<rocksdb::Env> make_environment(FileSystem& files, std::shared_ptr<ReadFailures> failures, const std::string& store = {});
 // Warnings and errors of RocksDB, as lines of ours.
 std::shared_ptr<rocksdb::Logger> make_rocksdb_logger(Logger logger);
 // `what` is a verb and its object: "open the store in \"a/b\"". Corruption becomes kCheckpointCorrupt, all else kStorageFailed.

@@ -92,7 +92,8 @@ class RocksStore final : public StateStore {
  public:
   RocksStore(FileSystem& files, std::string directory, StoreOptions options)
       : files_(files), directory_(std::move(directory)),
-        environment_(state_internal::with_own_threads(state_internal::make_environment(files, reads_), options.background_threads)) {
+        environment_(
+            state_internal::with_own_threads(state_internal::make_environment(files, reads_, directory_), options.background_threads)) {
     options_ = state_internal::store_options(environment_.get(), options, dead_);
     options_.listeners.push_back(errors_);
   }

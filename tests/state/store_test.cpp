@@ -452,6 +452,26 @@ TEST_F(Store, GivesUpARowFileAtTheFirstFailedStep) {
   }
 }
 
+// Promise 10, fault F14: whichever read fails while a large file is taken in, it is an error and not the end of the process.
+TEST_F(Store, SurvivesAFailedReadOfALargeRowFileThatItTakesIn) {
+  Rows rows;
+  for (int i = 0; i < 20000; ++i) rows[timeless_key(1, std::to_string(i))] = std::string(20, static_cast<char>('a' + i % 26));
+  for (std::size_t i = 0;; ++i) {
+    RecordingFileSystem failing{files};
+    const auto store = value_of(create_store(failing, fresh("live"), {}));
+    const std::string path = row_file(run_of(rows));
+    failing.fail_at(failing.steps().size() + i, Failure::kNotDone);
+    const Status status = store->ingest({path});
+    if (!failing.fired()) {
+      EXPECT_OK(status);
+      break;
+    }
+    if (status.ok()) {
+      EXPECT_EQ(rows_of(*store), rows);
+    }
+  }
+}
+
 // Fault F11: a checkpoint that could not be linked leaves the store as it was.
 TEST_F(Store, CanBeLinkedElsewhereAfterAFailedLink) {
   for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway}) {
