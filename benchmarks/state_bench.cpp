@@ -194,10 +194,10 @@ void compare(const char* name, const Records& records, std::size_t memory, const
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t keys = 10'000'000;
-  std::size_t memory_mib = 32;
-  std::uint64_t zipf_n = 10'000'000;
-  std::uint64_t uniform_n = 1'000'000;
+  std::uint64_t keys = 3'000'000;
+  std::size_t memory_mib = 10;
+  std::uint64_t zipf_n = 1'000'000;
+  std::uint64_t uniform_n = 200'000;
   double theta = 0.99;
   std::string only;
   std::string directory = ".";

@@ -42,6 +42,8 @@ class Usage(JobTest):
             (["run", *job, "--speed", "fast"], ['"fast" is no speed', "60x"]),
             (["run", *job, "--from", "yesterday"], ["--from", "yesterday", "checkpoints ls"]),
             (["run", *job, "--from", "0"], ["--from"]),
+            (["run", *job, "--memory", "much"], ["--memory", "much"]),
+            (["run", *job, "--verify", "some"], ["some", "lazy", "full"]),
             (["run", *job, "--parallelism"], ["--parallelism"]),
             (["plan", *job, "--format", "pdf"], ["pdf", "mermaid"]),
             (["checkpoints"], ["subcommand is required"]),
@@ -66,6 +68,19 @@ class Usage(JobTest):
 
     def test_version(self):
         self.assertRegex(call(FRAUD, "version").stdout, r"^tidemark \d+\.\d+\.\d+\n$")
+
+
+class Memory(JobTest):
+    def test_bounds_a_job_without_changing_what_it_writes(self):
+        self.input.write_text(transactions(2, 5000), encoding="utf-8")
+        for name, more in (("free", []), ("bounded", ["--memory", "16MiB", "--checkpoint-every", "20ms"])):
+            done = self.run_job(name, *more)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(results(self.folder / "bounded" / "out"), results(self.folder / "free" / "out"))
+
+    def test_that_is_too_little_is_refused_with_the_remedy(self):
+        self.input.write_text(transactions(2, 10), encoding="utf-8")
+        self.assert_error(self.run_job("job", "--memory", "100KiB"), "TM0104", 2, "102400 bytes is too little", "raise the memory")
 
 
 class Plan(JobTest):
