@@ -131,6 +131,7 @@ void Control::on_snapshot(TaskSnapshot snapshot, std::optional<Error> error) {
     prepared_.insert(prepared_.end(), snapshot->committables.begin(), snapshot->committables.end());
     const std::size_t task = snapshot->task;
     const CheckpointId id = snapshot->checkpoint;
+    if (error || id != coordinator_.pending()) remove_row_files(*snapshot);
     if (error && error->code == ErrorCode::kSinkFailed) return carry_out(coordinator_.on_task_failed(task, std::move(*error)));
     if (error) return carry_out(coordinator_.on_declined(task, id, std::move(*error)));
     if (id != coordinator_.pending()) return;
@@ -373,8 +374,7 @@ void Control::abort(const CoordinatorAction& action) {
       options_.logger.warning("a checkpoint that was given up cannot be removed: " + status.error().message);
     }
     for (const auto& snapshot : snapshots_) {
-      if (!snapshot) continue;
-      for (const auto& [number, path] : snapshot->row_files) (void)options_.files->remove_file(path);
+      if (snapshot) remove_row_files(*snapshot);
     }
   }
   {
@@ -383,6 +383,11 @@ void Control::abort(const CoordinatorAction& action) {
   }
   if (action.error) answer(action.labels, *action.error);
   carry_out(coordinator_.on_abort_settled(action.id, now()));
+}
+
+// Of a checkpoint that will not be: they hold what the next one writes again.
+void Control::remove_row_files(const TaskSnapshot& snapshot) {
+  for (const auto& [number, path] : snapshot.row_files) (void)options_.files->remove_file(path).ok();
 }
 
 void Control::end(JobResult result) {

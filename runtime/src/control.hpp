@@ -92,6 +92,7 @@ class Control {
   void commit(const CoordinatorAction& action);
   void collect_garbage(CheckpointId committed);
   void abort(const CoordinatorAction& action);
+  void remove_row_files(const TaskSnapshot& snapshot);
   void end(JobResult result);
   SteadyTime now() const { return options_.clock->steady_now(); }
 
