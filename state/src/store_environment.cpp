@@ -37,6 +37,20 @@ IOStatus guarded(Call&& call) noexcept {
 
 bool is_row_file(const std::string& path) { return path.size() > 4 && path.compare(path.size() - 4, 4, ".sst") == 0; }
 
+// What a file held when it was opened.
+class LoadedFile final : public ReadableFile {
+ public:
+  explicit LoadedFile(Bytes contents) : contents_(std::move(contents)) {}
+  Result<std::size_t> read_at(std::uint64_t offset, char* buffer, std::size_t size) const override {
+    if (offset >= contents_.size()) return std::size_t{0};
+    return contents_.copy(buffer, size, static_cast<std::size_t>(offset));
+  }
+  Result<std::uint64_t> size() const override { return std::uint64_t{contents_.size()}; }
+
+ private:
+  Bytes contents_;
+};
+
 // A file open for reading, whose failures are remembered.
 class Source {
  public:
@@ -131,7 +145,8 @@ class HeldLock final : public rocksdb::FileLock {
 
 class SeamFileSystem final : public rocksdb::FileSystem {
  public:
-  SeamFileSystem(tidemark::FileSystem& files, std::shared_ptr<ReadFailures> failures) : files_(files), failures_(std::move(failures)) {}
+  SeamFileSystem(tidemark::FileSystem& files, std::shared_ptr<ReadFailures> failures, std::shared_ptr<const IngestedFiles> ingested)
+      : files_(files), failures_(std::move(failures)), ingested_(std::move(ingested)) {}
   const char* Name() const override { return "tidemark"; }
 
   IOStatus NewSequentialFile(const std::string& path, const FileOptions&, std::unique_ptr<rocksdb::FSSequentialFile>* result,
@@ -140,7 +155,13 @@ class SeamFileSystem final : public rocksdb::FileSystem {
   }
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions&, std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
                                IODebugContext*) override {
-    return guarded([&] { return open<RandomAccessFile>(path, result); });
+    return guarded([&] {
+      if (ingested_ == nullptr || !ingested_->contains(path)) return open<RandomAccessFile>(path, result);
+      Result<Bytes> contents = read_file(files_, path, UINT64_MAX);
+      if (!contents.ok()) return io_status(contents.status());
+      *result = std::make_unique<RandomAccessFile>(Source{std::make_unique<LoadedFile>(*std::move(contents)), failures_});
+      return IOStatus::OK();
+    });
   }
   // Stricter than RocksDB asks: a live store's directory is new, so no file of it can be there already.
   IOStatus NewWritableFile(const std::string& path, const FileOptions&, std::unique_ptr<rocksdb::FSWritableFile>* result,
@@ -248,6 +269,7 @@ class SeamFileSystem final : public rocksdb::FileSystem {
 
   tidemark::FileSystem& files_;
   std::shared_ptr<ReadFailures> failures_;
+  std::shared_ptr<const IngestedFiles> ingested_;
 };
 
 // RocksDB's warnings speak of our own calls, such as holding its files twice during a checkpoint; they are no news to the user of a job.
@@ -273,8 +295,9 @@ class RocksLogger final : public rocksdb::Logger {
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> make_environment(FileSystem& files, std::shared_ptr<ReadFailures> failures) {
-  return rocksdb::NewCompositeEnv(std::make_shared<SeamFileSystem>(files, std::move(failures)));
+std::unique_ptr<rocksdb::Env> make_environment(FileSystem& files, std::shared_ptr<ReadFailures> failures,
+                                               std::shared_ptr<const IngestedFiles> ingested) {
+  return rocksdb::NewCompositeEnv(std::make_shared<SeamFileSystem>(files, std::move(failures), std::move(ingested)));
 }
 
 std::shared_ptr<rocksdb::Logger> make_rocksdb_logger(Logger logger) { return std::make_shared<RocksLogger>(std::move(logger)); }

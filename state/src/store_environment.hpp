@@ -2,9 +2,12 @@
 // RocksDB's way to the disk, through the file system seam: so that the same faults can be injected under it and the same steps recorded.
 // Its threads are in store_threads.hpp.
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <rocksdb/env.h>
 
@@ -33,9 +36,28 @@ class ReadFailures {
   Status first_;
 };
 
+// The files that are being ingested. They are read whole when they are opened, one at a time, so that no read can fail any more: RocksDB 7.8.3
+// asks for the last key of such a file without asking whether its block could be read, which ends the process or reads beyond the block.
+class IngestedFiles {
+ public:
+  void set(std::vector<std::string> paths) {
+    const std::lock_guard guard{mutex_};
+    paths_ = std::move(paths);
+  }
+  bool contains(const std::string& path) const {
+    const std::lock_guard guard{mutex_};
+    return std::find(paths_.begin(), paths_.end(), path) != paths_.end();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> paths_;
+};
+
 // `files` outlives the result. Only row files (*.sst) are ever synced: nothing else of a live store is read by another process start, and
 // what a checkpoint needs of it is copied and synced there.
-std::unique_ptr<rocksdb::Env> make_environment(FileSystem& files, std::shared_ptr<ReadFailures> failures);
+std::unique_ptr<rocksdb::Env> make_environment(FileSystem& files, std::shared_ptr<ReadFailures> failures,
+                                               std::shared_ptr<const IngestedFiles> ingested = nullptr);
 // Warnings and errors of RocksDB, as lines of ours.
 std::shared_ptr<rocksdb::Logger> make_rocksdb_logger(Logger logger);
 // `what` is a verb and its object: "open the store in \"a/b\"". Corruption becomes kCheckpointCorrupt, all else kStorageFailed.

@@ -92,7 +92,8 @@ class RocksStore final : public StateStore {
  public:
   RocksStore(FileSystem& files, std::string directory, StoreOptions options)
       : files_(files), directory_(std::move(directory)),
-        environment_(state_internal::with_own_threads(state_internal::make_environment(files, reads_), options.background_threads)) {
+        environment_(state_internal::with_own_threads(state_internal::make_environment(files, reads_, ingested_),
+                                                      options.background_threads)) {
     options_ = state_internal::store_options(environment_.get(), options, dead_);
     options_.listeners.push_back(errors_);
   }
@@ -119,10 +120,13 @@ class RocksStore final : public StateStore {
     rocksdb::IngestExternalFileOptions options;
     options.move_files = true;
     options.failed_move_fall_back_to_copy = true;
-    // What was just written would be read back from memory: that proves nothing, and recovery reads every byte.
+    // What was just written is read back from memory: to sum it proves nothing, and recovery reads every byte.
     options.verify_checksums_before_ingest = false;
     options.write_global_seqno = false;   // else bytes of a file change after its checksum was taken
-    return checked(db_->IngestExternalFile(paths, options), "take rows into the state store in \"" + directory_ + "\"");
+    ingested_->set(paths);
+    const rocksdb::Status status = db_->IngestExternalFile(paths, options);
+    ingested_->set({});
+    return checked(status, "take rows into the state store in \"" + directory_ + "\"");
   }
 
   Result<std::vector<StoredFile>> link_into(const std::string& directory) override {
@@ -228,6 +232,7 @@ class RocksStore final : public StateStore {
   FileSystem& files_;
   std::string directory_;
   std::shared_ptr<state_internal::ReadFailures> reads_ = std::make_shared<state_internal::ReadFailures>();
+  std::shared_ptr<state_internal::IngestedFiles> ingested_ = std::make_shared<state_internal::IngestedFiles>();
   std::unique_ptr<rocksdb::Env> environment_;
   std::shared_ptr<state_internal::SharedDeadRows> dead_ = std::make_shared<state_internal::SharedDeadRows>();
   std::shared_ptr<BackgroundErrors> errors_ = std::make_shared<BackgroundErrors>();
