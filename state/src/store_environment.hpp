@@ -36,8 +36,8 @@ class ReadFailures {
   Status first_;
 };
 
-// The files that are being ingested. They are read whole when they are opened, one at a time, so that no read can fail any more: RocksDB 7.8.3
-// asks for the last key of such a file without asking whether its block could be read, which ends the process or reads beyond the block.
+// The files that are being ingested. They are read whole when they are opened, one at a time, so that no read of them can fail later:
+// RocksDB 7.8.3 takes the last key of such a file without asking whether its block could be read, which ends the process or is undefined.
 class IngestedFiles {
  public:
   void set(std::vector<std::string> paths) {

@@ -1,6 +1,6 @@
 #pragma once
-// A disk that fails as disks do, over any other file system: a chosen kind of step on chosen paths fails from the i-th one on, once, several
-// times or for ever. What fails has the worst permitted effect: half of an append has arrived, what was not synced is gone after a failed
+// A disk that fails as disks do, over any other file system: a chosen kind of step on chosen paths fails from the i-th one on, once,
+// several times or for ever. What fails has the worst permitted effect: half of an append has arrived, what was not synced is gone after a failed
 // sync, a failed close included.
 //
 //   for (std::size_t i = 0;; ++i) {
@@ -50,8 +50,8 @@ constexpr Steps operator|(Steps a, Step b) { return static_cast<Steps>(a | stati
 inline constexpr Steps kWrites = Step::kCreate | Step::kAppend | Step::kRename | Step::kLink | Step::kMakeDirectory;
 // What says that something is safe.
 inline constexpr Steps kSyncs = Step::kSync | Step::kClose | Step::kSyncDirectory;
-// All that changes a directory: what a user without the right to write may not do.
-inline constexpr Steps kChanges = kWrites | Step::kRemove | Step::kLock;
+// All that changes a directory.
+inline constexpr Steps kChanges = kWrites | Step::kRemove;
 inline constexpr Steps kReads = Step::kOpen | Step::kRead | Step::kLook;
 
 inline constexpr std::size_t kForEver = SIZE_MAX;
