@@ -1,7 +1,7 @@
 #pragma once
 // A disk that fails as disks do, over any other file system: a chosen kind of step on chosen paths fails from the i-th one on, once,
-// several times or for ever. What fails has the worst permitted effect: half of an append has arrived, what was not synced is gone after a failed
-// sync, a failed close included.
+// several times or for ever. What fails has the worst permitted effect: half of an append has arrived; what was not synced is gone after a
+// failed sync, and after a failed close.
 //
 //   for (std::size_t i = 0;; ++i) {
 //     FaultyFileSystem files{posix_file_system()};
