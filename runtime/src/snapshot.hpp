@@ -28,6 +28,7 @@ struct BucketFacts {
 struct TaskSnapshot {
   CheckpointId checkpoint = 0;
   std::size_t task = 0;
+  std::uint64_t number = 0;                         // how many the task began before this one
   TaskEntry entry;
   std::map<std::uint32_t, SplitEntry> splits;       // by number; sources
   std::vector<BucketFacts> buckets;

@@ -320,6 +320,7 @@ void Task::begin_snapshot(CheckpointId id) {
   TaskSnapshot snapshot;
   snapshot.checkpoint = id;
   snapshot.task = index_;
+  snapshot.number = snapshots_begun_++;
   snapshot.entry.task = stage_;
   snapshot.entry.subtask = subtask_;
   for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -154,7 +154,8 @@ class History {
       tell("unknown");
       return crash();
     }
-    if (chance(8)) return crash();   // before the commit
+    if (chance(4)) collect(std::nullopt);   // durable, and no sink has committed it yet
+    if (chance(8)) return crash();
     committed_ = id;
     tell("commit");
     if (chance(5)) keep();

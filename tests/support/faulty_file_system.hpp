@@ -1,7 +1,7 @@
 #pragma once
 // A disk that fails as disks do, over any other file system: a chosen kind of step on chosen paths fails from the i-th one on, once,
-// several times or for ever. What fails has the worst permitted effect: half of an append has arrived; what was not synced is gone after a
-// failed sync, and after a failed close.
+// several times or for ever. What fails has the worst permitted effect: half of an append has arrived; what a failed sync or close has not
+// made safe can still be read for a while, and is gone when lose_unsynced() is called, as after a failure of the machine.
 //
 //   for (std::size_t i = 0;; ++i) {
 //     FaultyFileSystem files{posix_file_system()};
@@ -12,14 +12,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <tidemark/core/file_system.hpp>
 
@@ -68,6 +69,7 @@ struct Fault {
 class FaultyFileSystem final : public ForwardingFileSystem {
  public:
   using ForwardingFileSystem::ForwardingFileSystem;
+  ~FaultyFileSystem() override { lose_unsynced(); }
 
   // From now on; replaces the fault before and begins to count anew.
   void inject(Fault fault) {
@@ -90,6 +92,16 @@ class FaultyFileSystem final : public ForwardingFileSystem {
   std::vector<std::string> offences() const {
     const std::lock_guard guard{mutex_};
     return offences_;
+  }
+
+  // When nobody writes any more: all names of a file whose sync or close had failed lead to what was synced before.
+  void lose_unsynced() {
+    const std::lock_guard guard{mutex_};
+    for (const Unsafe& file : unsafe_) {
+      (void)(::ftruncate(file.descriptor, static_cast<::off_t>(file.synced)) == 0);
+      (void)::close(file.descriptor);
+    }
+    unsafe_.clear();
   }
 
   Result<std::unique_ptr<WritableFile>> create(const std::string& path) override {
@@ -236,9 +248,14 @@ class FaultyFileSystem final : public ForwardingFileSystem {
   void lose(const std::string& path, std::uint64_t synced) {
     const std::lock_guard guard{mutex_};
     lost_.insert(path);
-    std::error_code gone;   // the file may have no name any more
-    std::filesystem::resize_file(path, synced, gone);
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor >= 0) unsafe_.push_back({descriptor, synced});
   }
+
+  struct Unsafe {
+    int descriptor = -1;
+    std::uint64_t synced = 0;
+  };
 
   mutable std::mutex mutex_;
   Fault fault_;
@@ -246,6 +263,7 @@ class FaultyFileSystem final : public ForwardingFileSystem {
   std::vector<std::string> injected_;
   std::vector<std::string> offences_;
   std::set<std::string> lost_;   // by the name under which it was synced
+  std::vector<Unsafe> unsafe_;
 };
 
 }  // namespace tidemark::test_support
