@@ -360,7 +360,15 @@ void Task::begin_snapshot(CheckpointId id) {
                        .facts = {{"exception", error.what()}}};
         }
       }();
-      work->finish(sealed.ok() ? Status{} : sealed.status(), [&](TaskSnapshot& into) {
+      // Whatever the reason: what a writer has let go cannot be sealed again, and going on would lose it.
+      Status finished = sealed.status();
+      if (!sealed.ok() && sealed.error().code != ErrorCode::kSinkFailed) {
+        Error error = sealed.error();
+        error.code = ErrorCode::kSinkFailed;
+        error.facts.insert(error.facts.begin(), {"sink", entry.sink + ", epoch " + std::to_string(entry.epoch)});
+        finished = std::move(error);
+      }
+      work->finish(finished, [&](TaskSnapshot& into) {
         entry.bytes = std::move(*sealed);
         if (!entry.bytes.empty()) into.committables.push_back(std::move(entry));
       });

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -362,6 +363,63 @@ TEST(StorageFault, F20TooManyOpenFilesFailCheckpointsUntilSomeAreClosed) {
   EXPECT_GT((*runtime)->snapshot().failed_checkpoints, 0u);
   runtime = Error{};
   ASSERT_NO_FATAL_FAILURE(world.expect_a_right_end());
+}
+
+// A sink whose second seal fails as a disk fails, once for all its writers.
+class FailingOnceSink final : public SinkBase {
+ public:
+  explicit FailingOnceSink(std::shared_ptr<memory_internal::MemoryTarget<Line>> target) : under_(std::move(target)) {}
+  std::string describe() const override { return under_.describe(); }
+  SinkGuarantee guarantee() const override { return under_.guarantee(); }
+  Result<std::unique_ptr<SinkWriterBase>> open_writer(const IoContext& io, const SinkIdentity& identity) override {
+    TIDEMARK_ASSIGN(auto writer, under_.open_writer(io, identity));
+    return std::unique_ptr<SinkWriterBase>{std::make_unique<Writer>(*this, std::move(writer))};
+  }
+  Result<std::unique_ptr<SinkCommitter>> open_committer(const IoContext& io, const SinkIdentity& identity) override {
+    return under_.open_committer(io, identity);
+  }
+
+ private:
+  class Writer final : public SinkWriter<Line> {
+   public:
+    Writer(FailingOnceSink& sink, std::unique_ptr<SinkWriterBase> under) : sink_(sink), under_(std::move(under)) {}
+    Status write(const Batch<Line>& batch) override { return under_->write_batch(batch); }
+    EpochSeal seal(CheckpointId epoch) override {
+      EpochSeal sealed = under_->seal(epoch);
+      if (++sink_.seals_ != 2) return sealed;
+      return [] {
+        return Result<Bytes>{Error{.code = ErrorCode::kStorageFailed, .message = "cannot sync \"staged\": Input/output error (EIO)"}};
+      };
+    }
+
+   private:
+    FailingOnceSink& sink_;
+    std::unique_ptr<SinkWriterBase> under_;
+  };
+
+  memory_internal::TransactionalMemorySink<Line> under_;
+  std::atomic<int> seals_{0};
+};
+
+TEST(StorageFault, F13OutputThatCannotBeSealedEndsTheAttemptSinceGoingOnWouldLoseIt) {
+  TemporaryDirectory directory;
+  auto target = std::make_shared<memory_internal::MemoryTarget<Line>>();
+  MemorySink<Line> late;
+  const Sink<Line> lines{std::make_shared<FailingOnceSink>(target)};
+  RuntimeOptions options;
+  options.state_directory = directory / "state";
+  options.checkpoint_every = 1ms;
+  options.max_batch = 50;
+  options.logger = Logger::silent();
+  for (const JobState expected : {JobState::kFailed, JobState::kFinished}) {
+    auto runtime = Runtime::start(make_graph(memory_source(kSplits, {.pause_every = 100, .pause = 2ms}), lines, late.sink()), options);
+    ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+    const JobResult result = (*runtime)->wait();
+    ASSERT_EQ(result.state, expected) << (result.error ? result.error->describe() : "");
+    EXPECT_TRUE(!result.error || has(result.error->describe(), "staged")) << result.error->describe();
+  }
+  EXPECT_EQ(sorted(target->committed()), kExpected.lines);
+  EXPECT_EQ(sorted(late.committed()), kExpected.late);
 }
 
 // Compaction begins at 32 files in level 0.
