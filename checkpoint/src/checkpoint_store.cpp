@@ -176,6 +176,8 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& files
 Status CheckpointStore::make_live(AttemptId attempt) {
   TIDEMARK_TRY(make_directories(files_, checkpoints_path(directory_)));
   TIDEMARK_TRY(make_directories(files_, all_live_path(directory_)));
+  // What a crash has left of a savepoint would hold its files until the next one is asked for.
+  (void)remove_tree(files_, join_path(savepoints_path(directory_), kUnfinishedSavepoint)).ok();
   TIDEMARK_TRY(files_.make_directory(live_path(directory_, attempt)));
   TIDEMARK_TRY(files_.make_directory(live_rows_path(directory_, attempt)));
   // An attempt's number is not given twice, not even after a power loss.

@@ -61,7 +61,8 @@ Control::Control(const RuntimeOptions& options, ControlFacts facts, BuiltJob& jo
       job_(job),
       on_end_(std::move(on_end)),
       coordinator_(coordinator_options(options), task_names(job), facts_.next_checkpoint, facts_.completed, now()),
-      snapshots_(job.tasks.size()) {
+      snapshots_(job.tasks.size()),
+      reports_(job.tasks.size()) {
   figures_.last_checkpoint = facts_.completed;
   completed_at_ = now();
 }
@@ -125,18 +126,33 @@ void Control::run() {
 }
 
 void Control::on_snapshot(TaskSnapshot snapshot, std::optional<Error> error) {
-  post([this, snapshot = std::make_shared<TaskSnapshot>(std::move(snapshot)), error = std::move(error)]() mutable {
-    if (ended_) return;
-    // Prepared output stays prepared, whatever becomes of this checkpoint (C7).
-    prepared_.insert(prepared_.end(), snapshot->committables.begin(), snapshot->committables.end());
-    const std::size_t task = snapshot->task;
-    const CheckpointId id = snapshot->checkpoint;
-    if (error && error->code == ErrorCode::kSinkFailed) return carry_out(coordinator_.on_task_failed(task, std::move(*error)));
-    if (error) return carry_out(coordinator_.on_declined(task, id, std::move(*error)));
-    if (id != coordinator_.pending()) return;
-    snapshots_[task] = std::move(*snapshot);
-    carry_out(coordinator_.on_acknowledged(task, id));
+  post([this, report = std::make_shared<SnapshotReport>(std::move(snapshot), std::move(error))] {
+    // The disk may be done with a later one first. Whoever acknowledges n must have told what was prepared before n.
+    SnapshotReports& reports = reports_[report->first.task];
+    reports.early.emplace(report->first.number, std::move(*report));
+    for (auto next = reports.early.begin(); !ended_ && next != reports.early.end() && next->first == reports.taken;) {
+      SnapshotReport taken = std::move(next->second);
+      reports.early.erase(next);
+      ++reports.taken;
+      take_snapshot(std::move(taken.first), std::move(taken.second));
+      next = reports.early.begin();
+    }
   });
+}
+
+void Control::take_snapshot(TaskSnapshot snapshot, std::optional<Error> error) {
+  // Prepared output stays prepared, whatever becomes of this checkpoint (C7); the oldest first, whichever task was slower.
+  prepared_.insert(prepared_.end(), snapshot.committables.begin(), snapshot.committables.end());
+  std::stable_sort(prepared_.begin(), prepared_.end(),
+                   [](const CommittableEntry& a, const CommittableEntry& b) { return a.epoch < b.epoch; });
+  const std::size_t task = snapshot.task;
+  const CheckpointId id = snapshot.checkpoint;
+  if (error || id != coordinator_.pending()) remove_row_files(snapshot);
+  if (error && error->code == ErrorCode::kSinkFailed) return carry_out(coordinator_.on_task_failed(task, std::move(*error)));
+  if (error) return carry_out(coordinator_.on_declined(task, id, std::move(*error)));
+  if (id != coordinator_.pending()) return;
+  snapshots_[task] = std::move(snapshot);
+  carry_out(coordinator_.on_acknowledged(task, id));
 }
 
 void Control::on_task_ended(std::size_t task) {
@@ -373,8 +389,7 @@ void Control::abort(const CoordinatorAction& action) {
       options_.logger.warning("a checkpoint that was given up cannot be removed: " + status.error().message);
     }
     for (const auto& snapshot : snapshots_) {
-      if (!snapshot) continue;
-      for (const auto& [number, path] : snapshot->row_files) (void)options_.files->remove_file(path);
+      if (snapshot) remove_row_files(*snapshot);
     }
   }
   {
@@ -383,6 +398,11 @@ void Control::abort(const CoordinatorAction& action) {
   }
   if (action.error) answer(action.labels, *action.error);
   carry_out(coordinator_.on_abort_settled(action.id, now()));
+}
+
+// Of a checkpoint that will not be: they hold what the next one writes again.
+void Control::remove_row_files(const TaskSnapshot& snapshot) {
+  for (const auto& [number, path] : snapshot.row_files) (void)options_.files->remove_file(path).ok();
 }
 
 void Control::end(JobResult result) {

@@ -92,6 +92,8 @@ class Control {
   void commit(const CoordinatorAction& action);
   void collect_garbage(CheckpointId committed);
   void abort(const CoordinatorAction& action);
+  void take_snapshot(TaskSnapshot snapshot, std::optional<Error> error);
+  void remove_row_files(const TaskSnapshot& snapshot);
   void end(JobResult result);
   SteadyTime now() const { return options_.clock->steady_now(); }
 
@@ -101,6 +103,12 @@ class Control {
   OnEnd on_end_;
   Coordinator coordinator_;
   std::vector<std::optional<TaskSnapshot>> snapshots_;       // of the pending checkpoint, by task
+  using SnapshotReport = std::pair<TaskSnapshot, std::optional<Error>>;
+  struct SnapshotReports {
+    std::uint64_t taken = 0;
+    std::map<std::uint64_t, SnapshotReport> early;   // those that came before an older one
+  };
+  std::vector<SnapshotReports> reports_;             // by task
   std::vector<CommittableEntry> prepared_;                   // not known to be committed, oldest first
   std::vector<Request> requests_;                            // not answered yet
   bool cancelled_ = false;

@@ -47,7 +47,7 @@ class Runtime::Job {
   }
 
   Status start() {
-    TIDEMARK_ASSIGN(PreparedJob prepared, prepare_job(graph_, options_, io_));
+    TIDEMARK_ASSIGN(PreparedJob prepared, prepare());
     report_ = std::move(prepared.report);
     if (prepared.already_finished) {
       end({JobState::kAlreadyFinished, std::nullopt});
@@ -164,6 +164,15 @@ class Runtime::Job {
     for (auto& task : job_.tasks) {
       for (Task::Input& input : task->inputs) input.channel->consumed_by(*task->worker);
       for (auto& writer : task->writers) writer->produced_by(*task->worker);
+    }
+  }
+
+  // Operators that read their state when they are restored throw as they do on a worker.
+  Result<PreparedJob> prepare() {
+    try {
+      return prepare_job(graph_, options_, io_);
+    } catch (const JobFailure& failure) {
+      return failure.error();
     }
   }
 

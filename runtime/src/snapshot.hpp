@@ -28,6 +28,7 @@ struct BucketFacts {
 struct TaskSnapshot {
   CheckpointId checkpoint = 0;
   std::size_t task = 0;
+  std::uint64_t number = 0;                         // how many the task began before this one
   TaskEntry entry;
   std::map<std::uint32_t, SplitEntry> splits;       // by number; sources
   std::vector<BucketFacts> buckets;
@@ -52,7 +53,9 @@ class SnapshotWork {
   void finish(const Status& status, const std::function<void(TaskSnapshot&)>& add = {}) {
     {
       const std::lock_guard lock(mutex_);
-      if (!status.ok() && !error_) error_ = status.error();
+      // A sink that failed ends the attempt, so no other error may hide it.
+      const bool sink_failed = !status.ok() && status.error().code == ErrorCode::kSinkFailed;
+      if (!status.ok() && (!error_ || sink_failed)) error_ = status.error();
       if (status.ok() && add) add(snapshot_);
       if (--open_ > 0) return;
     }

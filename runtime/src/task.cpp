@@ -132,16 +132,18 @@ void Task::take_mail() {
   }
   for (const Mail& letter : mail) {
     if (letter.kind == Mail::Kind::kBarrier) {
-      TIDEMARK_CHECK(source != nullptr && barrier_ == 0, "a barrier is injected at sources, one at a time");
-      barrier_ = letter.id;
-      pause_after_barrier_ = letter.flag;
+      TIDEMARK_CHECK(source != nullptr && (barriers_.empty() || letter.id > barriers_.back().id), "barriers at sources ascend");
+      barriers_.push_back({letter.id, letter.flag});
       continue;
     }
     if (letter.kind == Mail::Kind::kDrain) {
       source->drain();   // a barrier that came before is taken before anything more is read
       continue;
     }
-    if (letter.id != snapshot_) continue;   // this task never froze for it
+    if (letter.id != snapshot_) {           // its barrier has not been taken here
+      if (!letter.flag) given_up_ = std::max(given_up_, letter.id);
+      continue;
+    }
     snapshot_ = 0;
     if (work_) {                            // given up while encoding
       rows_.clear();
@@ -164,8 +166,8 @@ Stepped::Step Task::step() {
   last_blocked_ = writers_blocked();
   if (!last_blocked_) {
     progress = resume_pending() || pay_owed();
-    if (!progress && barrier_ != 0 && !any_pending()) {
-      begin_snapshot(std::exchange(barrier_, 0));
+    if (!progress && !barriers_.empty() && !any_pending()) {
+      take_barrier();
       progress = true;
     }
     if (!progress) {
@@ -283,7 +285,7 @@ void Task::handle(std::size_t input, Element element) {
       inputs[input].waits = true;
       if (!barrier_complete()) return;
       for (Input& each : inputs) each.waits = false;
-      barrier_ = element.checkpoint;
+      barriers_.push_back({element.checkpoint, false});
       return;
     case Element::Kind::kWatermark: risen = merger_.on_watermark(input, element.watermark); break;
     case Element::Kind::kIdle: risen = merger_.on_status(input, true); break;
@@ -303,12 +305,22 @@ bool Task::barrier_complete() const {
   return std::all_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.waits; });
 }
 
-void Task::begin_snapshot(CheckpointId id) {
+void Task::take_barrier() {
   take_mail();   // the word of how the one before ended was sent before this barrier was
+  const Barrier barrier = barriers_.front();
+  barriers_.pop_front();
+  // Nobody settles a checkpoint that was given up already; tasks below wait for its barrier all the same.
+  if (barrier.id > given_up_) begin_snapshot(barrier.id);
+  for (auto& writer : writers) writer->on_barrier(barrier.id);
+  if (barrier.then_pause) paused_ = true;
+}
+
+void Task::begin_snapshot(CheckpointId id) {
   TIDEMARK_CHECK(snapshot_ == 0 && !work_, "checkpoint " + std::to_string(id) + " began before the one before it was settled");
   TaskSnapshot snapshot;
   snapshot.checkpoint = id;
   snapshot.task = index_;
+  snapshot.number = snapshots_begun_++;
   snapshot.entry.task = stage_;
   snapshot.entry.subtask = subtask_;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -348,14 +360,20 @@ void Task::begin_snapshot(CheckpointId id) {
                        .facts = {{"exception", error.what()}}};
         }
       }();
-      work->finish(sealed.ok() ? Status{} : sealed.status(), [&](TaskSnapshot& into) {
+      // Whatever the reason: what a writer has let go cannot be sealed again, and going on would lose it.
+      Status finished = sealed.status();
+      if (!sealed.ok() && sealed.error().code != ErrorCode::kSinkFailed) {
+        Error error = sealed.error();
+        error.code = ErrorCode::kSinkFailed;
+        error.facts.insert(error.facts.begin(), {"sink", entry.sink + ", epoch " + std::to_string(entry.epoch)});
+        finished = std::move(error);
+      }
+      work->finish(finished, [&](TaskSnapshot& into) {
         entry.bytes = std::move(*sealed);
         if (!entry.bytes.empty()) into.committables.push_back(std::move(entry));
       });
     });
   }
-  for (auto& writer : writers) writer->on_barrier(id);
-  if (std::exchange(pause_after_barrier_, false)) paused_ = true;
 }
 
 bool Task::disk_is_behind() const { return files_being_written_.load(std::memory_order_acquire) >= kRowFilesInFlight; }

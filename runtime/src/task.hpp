@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -136,6 +137,7 @@ class Task final : public Stepped {
   bool take_input();
   void handle(std::size_t input, Element element);
   bool barrier_complete() const;
+  void take_barrier();
   void begin_snapshot(CheckpointId id);
   bool encode_slice();
   bool disk_is_behind() const;
@@ -169,11 +171,16 @@ class Task final : public Stepped {
   bool flushed_ = true;
   bool last_blocked_ = false;
 
-  CheckpointId barrier_ = 0;                    // to be taken when nobody is pending; 0: none
-  bool pause_after_barrier_ = false;
+  struct Barrier {
+    CheckpointId id = 0;
+    bool then_pause = false;
+  };
+  std::deque<Barrier> barriers_;                // to be taken when nobody is pending; sources may have more than one
+  CheckpointId given_up_ = 0;                   // the newest checkpoint that was given up before its barrier was taken here
   std::shared_ptr<SnapshotWork> work_;          // the snapshot being encoded
   RowRun rows_;
   CheckpointId snapshot_ = 0;                   // frozen and not settled
+  std::uint64_t snapshots_begun_ = 0;
   std::uint64_t files_written_ = 0;
   std::atomic<unsigned> files_being_written_{0};
   bool tracking_ = false;

@@ -162,10 +162,7 @@ class SeamFileSystem final : public rocksdb::FileSystem {
     }
     return guarded([&] {
       auto contents = read_file(files_, path, kLargestRowFile);
-      if (!contents.ok()) {
-        failures_->add(contents.status());
-        return io_status(contents.status());
-      }
+      if (!contents.ok()) return io_status(contents.status());   // an open that fails is looked at
       *result = std::make_unique<WholeFile>(*std::move(contents));
       return IOStatus::OK();
     });
