@@ -181,7 +181,7 @@ class SliceTable final : public StateComponent {
     append_time_big_endian(first, live.end);
     append_u64_big_endian(first, space_.first_hash_of(first_group_));
     Bytes end;
-    append_time_big_endian(end, live.end + Duration{1});
+    if (live.end != kPlusInfinity) append_time_big_endian(end, live.end + Duration{1});
     cold_->read_range(id(), first, end, [&](ByteView key, ByteView value) {
       key.remove_prefix(sizeof(std::uint64_t));
       Row row;
@@ -195,15 +195,16 @@ class SliceTable final : public StateComponent {
   void find_stored_slices() {
     using Next = state_internal::ColdFetch::Next;
     Bytes first;
-    if (dropped_through_ != kMinusInfinity) append_time_big_endian(first, dropped_through_ + Duration{1});
-    for (bool found = true; found;) {
+    EventTime before = dropped_through_;   // slices up to here were found, or are dead
+    for (bool found = true; found && before != kPlusInfinity;) {
       found = false;
+      first.clear();
+      if (before != kMinusInfinity) append_time_big_endian(first, before + Duration{1});
       cold_->read_range(id(), first, {}, [&](ByteView key, ByteView) {
         EventTime end{};
         if (!take_time_big_endian(key, end)) return Next::kMalformed;
         slices_.push_back({end, make(end), true});
-        first.clear();
-        append_time_big_endian(first, end + Duration{1});
+        before = end;
         found = true;
         return Next::kStop;
       });
