@@ -341,8 +341,8 @@ void run_seeds(std::uint64_t first, std::uint64_t end, bool cold) {
 
 TEST(StateModel, HoldsForNumbers) { run_seeds<std::uint64_t, Sum>(0, 32, false); }
 TEST(StateModel, HoldsForStrings) { run_seeds<std::string, std::string>(100, 124, false); }
-TEST(StateModel, HoldsForNumbersWithAColdTier) { run_seeds<std::uint64_t, Sum>(200, 232, true); }
-TEST(StateModel, HoldsForStringsWithAColdTier) { run_seeds<std::string, std::string>(300, 324, true); }
+TEST(StateModel, HoldsForNumbersWithAColdTier) { run_seeds<std::uint64_t, Sum>(200, 212, true); }
+TEST(StateModel, HoldsForStringsWithAColdTier) { run_seeds<std::string, std::string>(300, 308, true); }
 
 }  // namespace
 }  // namespace tidemark::state_test
