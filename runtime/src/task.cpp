@@ -12,6 +12,25 @@ namespace {
 constexpr int kBatchesPerStep = 16;
 constexpr std::size_t kRowsPerSlice = 4096;                          // encoded between two batches
 constexpr unsigned kRowFilesInFlight = 3;                            // of a task; more rows are not encoded until the disk has caught up
+
+using SavedInstances = Task::SavedOperators::mapped_type;
+
+bool gives_time(const Task::Link& link) { return dynamic_cast<const SplitListener*>(link.op.get()) != nullptr; }
+
+// What all instances of a link had saved; null: the checkpoint does not know it. `stages`: how many stages of the task before it give event
+// time, and then with it.
+const SavedInstances* find_saved(const Task::SavedOperators& saved, const std::string& source, const Task::Link& link,
+                                 std::size_t& stages) {
+  const auto found = saved.find(gives_time(link) ? event_time_name(source, stages++) : link.context->name);
+  return found == saved.end() ? nullptr : &found->second;
+}
+
+Status load_from_all(Operator& op, const SavedInstances& instances) {
+  std::vector<ByteView> states;
+  for (const OperatorMeta* meta : instances) states.push_back(meta->state);
+  return op.load_rescaled(states);
+}
+
 }  // namespace
 
 void Task::begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory, std::size_t row_file_bytes,
@@ -53,15 +72,12 @@ Status Task::restore_by_name(const SavedOperators& saved) {
   EventTime below = kMinusInfinity;   // what the operators of this task have had
   std::size_t stage = 0;
   for (const Link& link : links) {
-    const bool gives_time = dynamic_cast<const SplitListener*>(link.op.get()) != nullptr;
-    const auto found = saved.find(gives_time ? event_time_name(stage_, stage++) : link.context->name);
-    if (found == saved.end()) continue;   // new in the job: it starts empty
-    std::vector<ByteView> states;
-    for (const OperatorMeta* meta : found->second) {
-      states.push_back(meta->state);
-      if (&link == &links.front()) passed_on = std::min(passed_on.value_or(kPlusInfinity), meta->watermark);
+    const SavedInstances* instances = find_saved(saved, stage_, link, stage);
+    if (instances == nullptr) continue;   // new in the job: it starts empty
+    if (&link == &links.front()) {
+      for (const OperatorMeta* meta : *instances) passed_on = std::min(passed_on.value_or(kPlusInfinity), meta->watermark);
     }
-    TIDEMARK_TRY(link.op->load_rescaled(states));
+    TIDEMARK_TRY(load_from_all(*link.op, *instances));
     below = std::max(below, link.op->watermark());
   }
   merger_ = WatermarkMerger{inputs.size()};
@@ -78,13 +94,10 @@ Status Task::restore_by_name(const SavedOperators& saved) {
 Status Task::restore_drained(const SavedOperators& saved) {
   if (source == nullptr) return {};
   std::size_t stage = 0;
-  for (Link& link : links) {
-    const bool gives_time = dynamic_cast<const SplitListener*>(link.op.get()) != nullptr;
-    const auto found = saved.find(gives_time ? event_time_name(stage_, stage++) : link.context->name);
-    if ((!gives_time && link.op.get() != source) || found == saved.end()) continue;
-    std::vector<ByteView> states;
-    for (const OperatorMeta* meta : found->second) states.push_back(meta->state);
-    TIDEMARK_TRY(link.op->load_rescaled(states));
+  for (const Link& link : links) {
+    const SavedInstances* instances = find_saved(saved, stage_, link, stage);
+    if (instances == nullptr || (!gives_time(link) && link.op.get() != source)) continue;
+    TIDEMARK_TRY(load_from_all(*link.op, *instances));
   }
   return {};
 }
