@@ -20,6 +20,7 @@ std::vector<std::string> task_names(const BuiltJob& job) {
 CoordinatorOptions coordinator_options(const RuntimeOptions& options) {
   CoordinatorOptions made;
   made.interval = options.state_directory.empty() ? std::chrono::milliseconds{0} : options.checkpoint_every;
+  made.timeout = options.checkpoint_timeout;
   made.tolerated_failures = options.tolerated_checkpoint_failures;
   return made;
 }

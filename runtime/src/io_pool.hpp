@@ -11,6 +11,7 @@ namespace runtime_internal {
 
 class IoPool {
  public:
+  // Throws std::system_error if a thread cannot be had.
   explicit IoPool(unsigned threads);
   ~IoPool();
   // `job` must not throw. It need only be movable.

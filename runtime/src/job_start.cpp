@@ -35,6 +35,7 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
   }
   if (options.max_batch < 1 || options.max_batch > 65536)
     return refuse("max_batch must lie between 1 and 65536", "leave it at its default of 1000");
+  if (options.checkpoint_timeout.count() <= 0) return refuse("checkpoint_timeout must be positive", "the default is ten minutes");
   if (options.checkpoint_every.count() < 0) return refuse("checkpoint_every must not be negative", "zero means: only the final checkpoint");
   if (options.memory != 0 && options.state_directory.empty())
     return refuse("memory is bounded, but there is no state directory for what leaves it", "set state_directory, or memory to 0");
@@ -250,11 +251,12 @@ Status restore_tasks(BuiltJob& job, const Manifest& manifest) {
   return {};
 }
 
-Status open_committers(const GraphData& graph, const BuildOptions& options, std::vector<CommittingSink>& sinks) {
+Status open_committers(const GraphData& graph, const BuildOptions& options, Random& random, std::vector<CommittingSink>& sinks) {
+  const std::uint64_t owner = random.next();
   for (const Node& node : graph.nodes) {
     if (node.kind != NodeKind::kSink) continue;
     const SinkIdentity identity{
-        .job = options.job, .lineage = options.lineage, .attempt = options.attempt, .sink = node.name, .subtask = 0};
+        .job = options.job, .lineage = options.lineage, .attempt = options.attempt, .sink = node.name, .subtask = 0, .owner = owner};
     TIDEMARK_ASSIGN(auto committer, node.sink->open_committer(*options.io, identity));
     sinks.push_back({node.name, std::move(committer)});
   }
@@ -313,7 +315,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     const std::string lineage = lineage_to_ask(directory, recovery);
     build.lineage = lineage.empty() ? draw_lineage(*options.random) : lineage;
     build.attempt = next_attempt(directory, recovery);
-    TIDEMARK_TRY(open_committers(graph.data(), build, prepared.facts.sinks));
+    TIDEMARK_TRY(open_committers(graph.data(), build, *options.random, prepared.facts.sinks));
     std::vector<SinkPosition> positions;
     for (CommittingSink& sink : prepared.facts.sinks) {
       // Also refuses a target that holds another lineage's output.
@@ -325,7 +327,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   } else {
     build.lineage = draw_lineage(*options.random);
     plan.seed = job.seed;
-    TIDEMARK_TRY(open_committers(graph.data(), build, prepared.facts.sinks));
+    TIDEMARK_TRY(open_committers(graph.data(), build, *options.random, prepared.facts.sinks));
     for (CommittingSink& sink : prepared.facts.sinks) TIDEMARK_TRY(sink.committer->committed_epoch().status());
   }
   for (const std::string& warning : plan.warnings) options.logger.warning(warning);

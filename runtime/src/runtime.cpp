@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include <tidemark/core/check.hpp>
@@ -47,36 +48,17 @@ class Runtime::Job {
   }
 
   Status start() {
-    TIDEMARK_ASSIGN(PreparedJob prepared, prepare());
-    report_ = std::move(prepared.report);
-    if (prepared.already_finished) {
-      end({JobState::kAlreadyFinished, std::nullopt});
-      return {};
+    try {
+      return prepare_and_begin();
+    } catch (const JobFailure& failure) {   // operators that read their state when they are restored throw as they do on a worker
+      return failure.error();
+    } catch (const std::system_error& refused) {
+      return Error{.code = ErrorCode::kResourcesExhausted,
+                   .message = "the job cannot start its threads",
+                   .facts = {{"system", refused.what()}},
+                   .why = "nothing was read, and what is committed stays as it is",
+                   .fix = "raise the limits of the process on threads and address space, or lower `workers`"};
     }
-    memory_ = std::move(prepared.memory);
-    job_ = std::move(prepared.job);
-    io_pool_ = std::make_unique<IoPool>(2U);
-    control_ =
-        std::make_unique<Control>(options_, std::move(prepared.facts), job_, [this](JobResult result) { shut_down(std::move(result)); });
-    make_workers();
-    for (auto& task : job_.tasks) {
-      Task::Reports reports{
-          .on_snapshot = [this](TaskSnapshot snapshot,
-                                std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
-          .on_ended = [this](std::size_t index) { control_->on_task_ended(index); },
-          .on_memory_spent = [this] { control_->on_memory_spent(); }};
-      task->begin(std::move(reports), io_pool_.get(), options_.files, prepared.rows_directory, prepared.row_file_bytes, memory_.get());
-    }
-    if (!prepared.unchecked.empty()) {
-      check_ = std::make_shared<BackgroundCheck>(*io_pool_, *options_.files, std::move(prepared.unchecked_directory),
-                                                 std::move(prepared.unchecked),
-                                                 [this](Status status) { control_->on_checked(std::move(status)); });
-    }
-    // The control thread last: it joins the workers when a short job ends.
-    for (auto& worker : workers_) worker->start();
-    if (check_) check_->start();
-    control_->start();
-    return {};
   }
 
   JobResult wait() {
@@ -167,13 +149,37 @@ class Runtime::Job {
     }
   }
 
-  // Operators that read their state when they are restored throw as they do on a worker.
-  Result<PreparedJob> prepare() {
-    try {
-      return prepare_job(graph_, options_, io_);
-    } catch (const JobFailure& failure) {
-      return failure.error();
+  Status prepare_and_begin() {
+    TIDEMARK_ASSIGN(PreparedJob prepared, prepare_job(graph_, options_, io_));
+    report_ = std::move(prepared.report);
+    if (prepared.already_finished) {
+      end({JobState::kAlreadyFinished, std::nullopt});
+      return {};
     }
+    memory_ = std::move(prepared.memory);
+    job_ = std::move(prepared.job);
+    io_pool_ = std::make_unique<IoPool>(2U);
+    control_ =
+        std::make_unique<Control>(options_, std::move(prepared.facts), job_, [this](JobResult result) { shut_down(std::move(result)); });
+    make_workers();
+    for (auto& task : job_.tasks) {
+      Task::Reports reports{
+          .on_snapshot = [this](TaskSnapshot snapshot,
+                                std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
+          .on_ended = [this](std::size_t index) { control_->on_task_ended(index); },
+          .on_memory_spent = [this] { control_->on_memory_spent(); }};
+      task->begin(std::move(reports), io_pool_.get(), options_.files, prepared.rows_directory, prepared.row_file_bytes, memory_.get());
+    }
+    if (!prepared.unchecked.empty()) {
+      check_ = std::make_shared<BackgroundCheck>(*io_pool_, *options_.files, std::move(prepared.unchecked_directory),
+                                                 std::move(prepared.unchecked),
+                                                 [this](Status status) { control_->on_checked(std::move(status)); });
+    }
+    // The control thread last: it joins the workers when a short job ends.
+    for (auto& worker : workers_) worker->start();
+    if (check_) check_->start();
+    control_->start();
+    return {};
   }
 
   // In a catch block on a worker's thread.

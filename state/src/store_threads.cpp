@@ -17,25 +17,24 @@ namespace {
 
 class OwnThreads final : public rocksdb::EnvWrapper {
  public:
-  OwnThreads(std::unique_ptr<rocksdb::Env> target, int threads) : EnvWrapper(target.get()), held_(std::move(target)), most_(threads) {
+  // The threads begin here and not when there is work, since RocksDB could not be told that one cannot be had. Throws std::system_error.
+  OwnThreads(std::unique_ptr<rocksdb::Env> target, int threads) : EnvWrapper(target.get()), held_(std::move(target)) {
     file_system_ = held_->GetFileSystem();
     system_clock_ = held_->GetSystemClock();
-  }
-  ~OwnThreads() override {
-    {
-      const std::lock_guard guard{mutex_};
-      ending_ = true;
+    try {
+      for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    } catch (...) {
+      end();
+      throw;
     }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
   }
+  ~OwnThreads() override { end(); }
   const char* Name() const override { return "tidemark.own-threads"; }
 
   void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag, void (*unscheduled)(void*)) override {
     {
       const std::lock_guard guard{mutex_};
       queue_.push_back({function, argument, priority, tag, unscheduled});
-      if (static_cast<int>(threads_.size()) < most_) threads_.emplace_back([this] { work(); });
     }
     changed_.notify_one();
   }
@@ -65,7 +64,7 @@ class OwnThreads final : public rocksdb::EnvWrapper {
   // RocksDB asks for as many as the options say, and gets what was agreed on here.
   void SetBackgroundThreads(int, Priority) override {}
   void IncBackgroundThreadsIfNeeded(int, Priority) override {}
-  int GetBackgroundThreads(Priority) override { return most_; }
+  int GetBackgroundThreads(Priority) override { return static_cast<int>(threads_.size()); }
   int ReserveThreads(int, Priority) override { return 0; }
   int ReleaseThreads(int, Priority) override { return 0; }
 
@@ -78,6 +77,14 @@ class OwnThreads final : public rocksdb::EnvWrapper {
     void (*unscheduled)(void*);
   };
 
+  void end() {
+    {
+      const std::lock_guard guard{mutex_};
+      ending_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
   void work() {
     become_background_thread("tidemark-store");
     std::unique_lock lock{mutex_};
@@ -93,7 +100,6 @@ class OwnThreads final : public rocksdb::EnvWrapper {
   }
 
   std::unique_ptr<rocksdb::Env> held_;
-  const int most_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Work> queue_;

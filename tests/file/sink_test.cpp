@@ -65,8 +65,8 @@ class Attempt {
  public:
   Attempt(const std::string& directory, std::uint64_t number, FileSystem& files = posix_file_system(),
           const std::string& lineage = kLineage,
-          const std::string& sink = "out")
-      : io_(io_on(files)), sink_(lines_sink(directory)), identity_{"job", lineage, number, sink, 0} {}
+          const std::string& sink = "out", std::uint64_t first_owner = 0x9000000000000000)
+      : io_(io_on(files)), sink_(lines_sink(directory)), identity_{"job", lineage, number, sink, 0, first_owner + number} {}
 
   Result<std::unique_ptr<SinkWriterBase>> writer(std::uint32_t subtask = 0) {
     SinkIdentity identity = identity_;
@@ -201,6 +201,40 @@ TEST(FileSink, RefusesADirectoryOfAnotherLineage) {
   EXPECT_FALSE(committer->commit(1, 0, {}).ok());
   // Another sink may use the directory.
   EXPECT_EQ(*(*Attempt(directory.path(), 1, posix_file_system(), kForeignLineage, "other").committer())->committed_epoch(), 0u);
+}
+
+TEST(FileSink, RefusesToGoOnWhereAnotherOwnerHasCommittedMeanwhile) {   // fault F08
+  TemporaryDirectory directory;
+  Attempt first(directory.path(), 1);
+  auto paused = *first.committer();
+  ASSERT_TRUE(paused->commit(1, 0, {prepare(first, 1, {"a"})}).ok());
+  const Committable never = prepare(first, 2, {"b"});
+
+  Attempt copy(directory.path(), 2);   // on a copy of the state directory: the same lineage
+  auto successor = *copy.committer();
+  ASSERT_EQ(*successor->committed_epoch(), 1u);
+  ASSERT_TRUE(successor->commit(2, 1, {prepare(copy, 2, {"b"})}).ok());
+
+  for (const CheckpointId epoch : {2u, 3u}) {   // also an epoch that is there is not its own
+    const Status refused = paused->commit(epoch, epoch - 1, {never});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::kSinkEpochMismatch);
+    EXPECT_THAT(refused.error().describe(), HasSubstr("--fork-lineage"));
+  }
+  ASSERT_TRUE(successor->commit(3, 2, {}).ok());
+  EXPECT_EQ(contents(directory / "out-0000000002-000.txt"), "b\n");
+}
+
+TEST(FileSink, GoesOnWhereAReleaseThatKnewNoOwnersHasCommitted) {
+  TemporaryDirectory directory;
+  const Attempt nameless(directory.path(), 0, posix_file_system(), kLineage, "out", 0);
+  ASSERT_TRUE((*Attempt(nameless).committer())->commit(4, 0, {}).ok());
+  EXPECT_THAT(contents(directory / ".tidemark-commit-out"), Not(HasSubstr("owner")));
+  auto committer = *Attempt(directory.path(), 1).committer();
+  EXPECT_EQ(*committer->committed_epoch(), 4u);
+  EXPECT_TRUE(committer->commit(5, 4, {}).ok());
+  EXPECT_TRUE(committer->commit(6, 5, {}).ok());
+  EXPECT_THAT(contents(directory / ".tidemark-commit-out"), HasSubstr("owner 10376293541461622785"));
 }
 
 TEST(FileSink, RefusesADamagedMarker) {

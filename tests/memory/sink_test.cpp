@@ -27,7 +27,7 @@ class Attempt {
  public:
   Attempt(const MemorySink<int>& sink, std::string lineage, std::uint64_t attempt) : Attempt(sink.sink(), std::move(lineage), attempt) {}
   Attempt(const Sink<int>& sink, std::string lineage, std::uint64_t attempt)
-      : identity_{.job = "job", .lineage = std::move(lineage), .attempt = attempt, .sink = "out", .subtask = 0},
+      : identity_{.job = "job", .lineage = std::move(lineage), .attempt = attempt, .sink = "out", .subtask = 0, .owner = attempt},
         writer_(*sink.base()->open_writer(io_, identity_)),
         committer_(*sink.base()->open_committer(io_, identity_)) {}
 
@@ -91,6 +91,17 @@ TEST(MemorySink, RefusesToSkipAnEpochOrToGoBack) {
   EXPECT_EQ(code_of(job.committer().commit(1, 0, {first})), ErrorCode::kSinkEpochMismatch);
   EXPECT_EQ(code_of(job.committer().commit(4, 3, {})), ErrorCode::kSinkEpochMismatch);
   EXPECT_THAT(sink.committed(), ElementsAre(1, 2));
+}
+
+TEST(MemorySink, RefusesToGoOnWhereAnotherOwnerHasCommittedMeanwhile) {   // fault F08
+  MemorySink<int> sink;
+  Attempt paused(sink, "a", 1);
+  EXPECT_TRUE(paused.committer().commit(1, 0, {}).ok());
+  Attempt successor(sink, "a", 2);
+  EXPECT_TRUE(successor.committer().commit(2, 1, {}).ok());
+  EXPECT_EQ(code_of(paused.committer().commit(2, 1, {})), ErrorCode::kSinkEpochMismatch);
+  EXPECT_EQ(code_of(paused.committer().commit(3, 2, {})), ErrorCode::kSinkEpochMismatch);
+  EXPECT_TRUE(successor.committer().commit(3, 2, {}).ok());
 }
 
 // The checkpoint of epoch 1 failed: what was prepared for it is listed by the next one.

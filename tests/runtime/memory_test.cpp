@@ -104,7 +104,7 @@ TEST(Memory, IsKeptToByAStateThatIsLarger) {
   while (!(*runtime)->wait_for(2ms)) most = std::max(most, (*runtime)->snapshot().state_memory);
   ASSERT_EQ((*runtime)->wait().state, JobState::kFinished);
   EXPECT_GT(most, kMemory / 8);
-  // Memory is taken in pieces of up to 2 MiB, and where checkpoints are slow relieve() lets one more in; without a bound it would be 12 MiB.
+  // It is taken in pieces of up to 2 MiB, and where checkpoints are slow relieve() lets one more in; without a bound it would be 12 MiB.
   EXPECT_LT(most, 2 * kMemory);
   EXPECT_EQ(sorted(sink.committed()), expected(records, false));
 }

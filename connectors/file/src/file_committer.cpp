@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include <tidemark/core/file_system.hpp>
@@ -22,12 +23,8 @@ class FileCommitter final : public SinkCommitter {
       : files_(io.files), identity_(std::move(identity)), directory_(std::move(directory)), extension_(std::move(extension)) {}
 
   Result<CheckpointId> committed_epoch() override {
-    const std::string path = path_of(marker_name(identity_));
-    TIDEMARK_ASSIGN(const FileKind kind, files_.kind(path));
-    if (kind == FileKind::kAbsent) return CheckpointId{0};
-    TIDEMARK_ASSIGN(const Bytes bytes, read_file(files_, path, kLargestMarker));
-    TIDEMARK_ASSIGN(const Marker marker, decode_marker(bytes, path));
-    if (marker.lineage == identity_.lineage && marker.sink == identity_.sink) return marker.epoch;
+    TIDEMARK_ASSIGN(const Marker marker, read_marker());
+    if (marker.epoch == 0 || (marker.lineage == identity_.lineage && marker.sink == identity_.sink)) return found(marker);
     return Error{.code = ErrorCode::kSinkEpochMismatch,
                  .message = "the directory \"" + directory_ + "\" holds results of another run of this job, or of another job",
                  .facts = {{"results there",
@@ -60,8 +57,10 @@ class FileCommitter final : public SinkCommitter {
       TIDEMARK_TRY(publish(record, committable->epoch));
     }
     if (!ordered.empty()) TIDEMARK_TRY(files_.sync_directory(directory_));
-    const Marker marker{.job = identity_.job, .lineage = identity_.lineage, .sink = identity_.sink, .epoch = epoch};
+    const Marker marker{
+        .job = identity_.job, .lineage = identity_.lineage, .sink = identity_.sink, .epoch = epoch, .owner = identity_.owner};
     TIDEMARK_TRY(publish_file(files_, path_of(marker_name(identity_)), encode(marker)));
+    seen_ = marker;
     from_earlier_process_ = false;
     return {};
   }
@@ -77,6 +76,26 @@ class FileCommitter final : public SinkCommitter {
 
  private:
   std::string path_of(const std::string& name) const { return join_path(directory_, name); }
+
+  // Epoch 0: there is none.
+  Result<Marker> read_marker() const {
+    const std::string path = path_of(marker_name(identity_));
+    TIDEMARK_ASSIGN(const FileKind kind, files_.kind(path));
+    if (kind == FileKind::kAbsent) return Marker{};
+    TIDEMARK_ASSIGN(const Bytes bytes, read_file(files_, path, kLargestMarker));
+    return decode_marker(bytes, path);
+  }
+  // The marker's epoch, unless somebody else has written it since it was first looked at. One of our own may be newer than what was seen,
+  // if writing it was reported as failed.
+  Result<CheckpointId> found(const Marker& marker) {
+    if (!seen_) seen_ = marker;
+    if (marker.epoch == 0 || marker == *seen_ || marker.owner == identity_.owner) return marker.epoch;
+    return Error{.code = ErrorCode::kSinkEpochMismatch,
+                 .message = "another process commits results of this job to the directory \"" + directory_ + "\"",
+                 .facts = {{"seen before", "epoch " + std::to_string(seen_->epoch)}, {"is there", "epoch " + std::to_string(marker.epoch)}},
+                 .why = "it goes on from a copy of this job's state directory; results of both would be doubled",
+                 .fix = "let only one of them run; fork the other with --fork-lineage and an output directory of its own"};
+  }
 
   // Gives a staged file its final name, or finds that this was done.
   Status publish(const StagedRecord& record, CheckpointId epoch) {
@@ -132,6 +151,7 @@ class FileCommitter final : public SinkCommitter {
   SinkIdentity identity_;
   std::string directory_;
   std::string extension_;
+  std::optional<Marker> seen_;         // at the first look, then what was written here
   bool from_earlier_process_ = true;   // until the first commit: what is committed at a start may have gone through a crash
 };
 

@@ -99,18 +99,21 @@ Result<StagedRecord> decode_staged_record(const Bytes& bytes) {
 Bytes encode(const Marker& marker) {
   Bytes lines(kMarkerTitle);
   lines += "job " + marker.job + "\nlineage " + marker.lineage + "\nsink " + marker.sink + "\nepoch " + std::to_string(marker.epoch) + "\n";
+  if (marker.owner != 0) lines += "owner " + std::to_string(marker.owner) + "\n";
   return lines + checksum_line(lines);
 }
 
 Result<Marker> decode_marker(const Bytes& bytes, const std::string& path) {
   Marker marker;
   std::string epoch;
+  std::string owner;
   ByteView in = bytes;
   if (in.starts_with(kMarkerTitle)) {
     in.remove_prefix(kMarkerTitle.size());
     if (take_line(in, "job", marker.job) && take_line(in, "lineage", marker.lineage) && take_line(in, "sink", marker.sink) &&
         take_line(in, "epoch", epoch)) {
       std::from_chars(epoch.data(), epoch.data() + epoch.size(), marker.epoch);
+      if (take_line(in, "owner", owner)) std::from_chars(owner.data(), owner.data() + owner.size(), marker.owner);
       if (encode(marker) == bytes) return marker;
     }
   }

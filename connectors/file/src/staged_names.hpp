@@ -37,6 +37,9 @@ struct Marker {
   std::string lineage;
   std::string sink;
   CheckpointId epoch = 0;
+  std::uint64_t owner = 0;   // 0: written by a release that did not say
+
+  bool operator==(const Marker&) const = default;
 };
 Bytes encode(const Marker& marker);
 // An error if a byte is not as encode() wrote it; `path` is for its message.

@@ -30,6 +30,7 @@ struct SinkIdentity {
   std::uint64_t attempt = 0;
   std::string sink;             // the user's name
   std::uint32_t subtask = 0;    // writers only
+  std::uint64_t owner = 0;      // committers only; drawn anew at every start, so that two processes on copies of one directory differ
 };
 
 // Finishes an epoch's output (flush, sync, prepare) on an I/O thread and gives the committable; empty: nothing to commit. Called once.
@@ -68,7 +69,8 @@ class SinkCommitter {
   virtual Result<CheckpointId> committed_epoch() = 0;
   // Makes the committables of checkpoint `epoch` visible and records `epoch` in the target. `previous` is the completed checkpoint before
   // it, which the target must hold (R8), or hold `epoch` already: commit may be repeated any number of times with the same effect. An epoch
-  // without committables is committed too.
+  // without committables is committed too. If another owner has committed to the target since this committer first looked at it, that is
+  // an error (kSinkEpochMismatch) and nothing is committed: of two processes that go on in one lineage only one can (fault F08).
   virtual Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) = 0;
   // After recovery has committed what the manifest lists: removes prepared output of this lineage that no manifest lists.
   virtual Status discard_unlisted() { return {}; }

@@ -48,6 +48,8 @@ struct RuntimeOptions {
   std::uint32_t workers = 0;
   // From the beginning of one checkpoint to the beginning of the next; results become visible that often. Zero: only the final one.
   std::chrono::milliseconds checkpoint_every{1000};
+  // A checkpoint whose rows are not on the disk after this time is given up and counts as failed; the job goes on meanwhile. Positive.
+  std::chrono::milliseconds checkpoint_timeout{600'000};
   // How many checkpoints in a row may fail before the job fails.
   std::uint32_t tolerated_checkpoint_failures = 3;
   // What to start from. kNone gives up what the directory holds, on purpose.

@@ -38,9 +38,15 @@ class MemoryTarget {
     return epochs_.newest_for(lineage);
   }
 
-  Status commit(const SinkIdentity& identity, CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) {
+  CommittedEpochs::Mark mark() const {
     const std::lock_guard lock(mutex_);
-    TIDEMARK_ASSIGN(const auto decision, epochs_.decide(identity.lineage, epoch, previous));
+    return epochs_.mark();
+  }
+  // `seen`: what the committer saw when it last looked.
+  Status commit(const SinkIdentity& identity, const CommittedEpochs::Mark& seen, CheckpointId epoch, CheckpointId previous,
+                const std::vector<Committable>& committables) {
+    const std::lock_guard lock(mutex_);
+    TIDEMARK_ASSIGN(const auto decision, epochs_.decide(identity, seen, epoch, previous));
     if (decision == CommittedEpochs::Decision::kHeldAlready) return {};
     for (const Committable& committable : committables) {
       if (!prepared_.contains(committable.bytes)) {
@@ -55,7 +61,7 @@ class MemoryTarget {
       for (T& record : prepared->second.records) committed_.push_back(std::move(record));
       prepared_.erase(prepared);
     }
-    epochs_.taken(identity.lineage, epoch);
+    epochs_.taken(identity, epoch);
     return {};
   }
 
@@ -117,12 +123,14 @@ class MemoryWriter final : public SinkWriter<T> {
 template <class T>
 class MemoryCommitter final : public SinkCommitter {
  public:
-  MemoryCommitter(std::shared_ptr<MemoryTarget<T>> target, SinkIdentity identity) : target_(std::move(target)),
-      identity_(std::move(identity)) {}
+  MemoryCommitter(std::shared_ptr<MemoryTarget<T>> target, SinkIdentity identity)
+      : target_(std::move(target)), identity_(std::move(identity)), seen_(target_->mark()) {}
 
   Result<CheckpointId> committed_epoch() override { return target_->newest_for(identity_.lineage); }
   Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
-    return target_->commit(identity_, epoch, previous, committables);
+    const Status status = target_->commit(identity_, seen_, epoch, previous, committables);
+    if (status.ok()) seen_ = target_->mark();
+    return status;
   }
   Status discard_unlisted() override {
     target_->discard(identity_.lineage);
@@ -132,6 +140,7 @@ class MemoryCommitter final : public SinkCommitter {
  private:
   std::shared_ptr<MemoryTarget<T>> target_;
   SinkIdentity identity_;
+  CommittedEpochs::Mark seen_;
 };
 
 template <class T>
