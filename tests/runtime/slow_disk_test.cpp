@@ -72,23 +72,24 @@ TEST(SlowDisk, F21LetsRecordsGoOnGivesCheckpointsUpAndLetsNothingPileUp) {
   auto runtime = Runtime::start(make_graph(memory_source(splits, {.pause_every = 40, .pause = 2ms}), lines.sink(), late.sink()), options);
   ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
 
-  std::uint64_t read = 0;
+  bool went_on = false;   // records came in while a sync was under way
   std::size_t most_files = 0;
   while ((*runtime)->snapshot().failed_checkpoints < 4) {
-    ASSERT_FALSE((*runtime)->wait_for(20ms)) << "the input is too short for this test";
-    const JobSnapshot now = (*runtime)->snapshot();
-    EXPECT_GT(now.records_in, read) << "the disk holds the records back";
-    read = now.records_in;
+    const std::uint64_t before = (*runtime)->snapshot().records_in;
+    const bool in_sync = disk.under_way.load() > 0;
+    ASSERT_FALSE((*runtime)->wait_for(20ms)) << "a job ended whose last checkpoint cannot be complete";
+    went_on = went_on || (in_sync && disk.under_way.load() > 0 && (*runtime)->snapshot().records_in > before);
     std::size_t files = 0;
     for (const auto& attempt : std::filesystem::directory_iterator(options.state_directory + "/live")) {
       for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(attempt.path() / "rows")) ++files;
     }
     most_files = std::max(most_files, files);
   }
+  EXPECT_TRUE(went_on);
   EXPECT_EQ((*runtime)->snapshot().checkpoints, 0u);
-  // What was given up ends before the next one begins: one file for each of the two tasks.
+  // What was given up ends before the next one begins: a file for each of the two tasks, and those on their way out.
   EXPECT_LE(disk.most_under_way.load(), 2);
-  EXPECT_LE(most_files, 2u);
+  EXPECT_LE(most_files, 4u);
 
   disk.delay = 0ms;
   const JobResult result = (*runtime)->wait();
