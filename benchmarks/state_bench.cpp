@@ -1,5 +1,6 @@
-// Keyed totals over a state ten times larger than the memory that it may use, against a plain RocksDB get and put per record under the same
-// bound. Both sides first write every key once, then take the same records; the second part is measured.
+// State ten times larger than the memory that it may use. Keyed totals, against a plain RocksDB get and put per record under the same
+// bound: both sides first write every key once, then take the same records; the second part is measured. And counts of tumbling windows,
+// against the same job with everything in memory.
 
 #include <atomic>
 #include <chrono>
@@ -191,6 +192,61 @@ void compare(const char* name, const Records& records, std::size_t memory, const
   std::fflush(stdout);
 }
 
+// Counts of a job's only kind of window, from the first record to the last result.
+Outcome run_windows(std::uint64_t keys, std::uint64_t window_records, std::size_t memory, const std::string& directory) {
+  constexpr std::uint64_t kWindows = 2;
+  using Result = WindowResult<Key, std::uint64_t>;
+  peer::reset_peak_memory();
+  Marks marks;
+  std::uint64_t counted = 0;
+  std::uint64_t hash = 0;
+  Graph graph;
+  graph
+      .from("records", generator_source<std::uint64_t>("records", kWindows * window_records,
+                                                       [&marks](std::uint64_t i) {
+                                                         if (i == 0) Marks::take(marks.begin);
+                                                         return i;
+                                                       }))
+      .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
+      .key_by([keys](const std::uint64_t& i) { return peer::mix(peer::mix(i ^ 0xA5A5) % keys); })
+      .window(tumbling(Duration{static_cast<std::int64_t>(window_records)}))
+      .aggregate("counts", count())
+      .to("out", callback_sink_by_task<Result>([&](std::uint32_t) {
+            return [&](const Batch<Result>& batch) {
+              for (const Result& result : batch.values) {
+                hash += peer::output_hash(result.key, result.value, static_cast<std::uint64_t>(micros(result.window.start)), 0);
+                counted += result.value;
+              }
+              if (counted == kWindows * window_records) Marks::take(marks.end);
+            };
+          }));
+  RuntimeOptions options;
+  options.job_name = "state_bench";
+  options.state_directory = directory;
+  options.memory = memory;
+  auto runtime = Runtime::start(std::move(graph), options);
+  if (!runtime.ok()) fail(runtime.error().describe());
+  const JobResult result = (*runtime)->wait();
+  if (result.state != JobState::kFinished) fail(result.error ? result.error->describe() : "the job did not finish");
+  if (counted != kWindows * window_records) fail("windows: records are missing, or counted twice");
+  return {marks.seconds(), hash, peer::peak_memory_mib()};
+}
+
+void compare_windows(std::uint64_t keys, std::size_t memory, const std::string& directory) {
+  const std::uint64_t records = 4 * keys;   // in two windows
+  const Outcome bounded = run_windows(keys, records / 2, memory, directory + "/windows-bounded");
+  std::fprintf(stderr, "windows: within the memory %.1f s\n", bounded.seconds);
+  const Outcome whole = run_windows(keys, records / 2, 0, directory + "/windows-whole");
+  std::fprintf(stderr, "windows: all in memory %.1f s\n", whole.seconds);
+  if (bounded.hash != whole.hash) fail("windows: other counts where memory is short");
+  const auto n = static_cast<double>(records);
+  std::printf("RESULT window_ratio_to_memory=%.3f keys=%llu memory_mib=%zu records=%.0f records_per_s=%.0f in_memory_records_per_s=%.0f "
+              "max_rss_mib=%.0f in_memory_max_rss_mib=%.0f\n",
+              whole.seconds / bounded.seconds, static_cast<unsigned long long>(keys), memory >> 20, n, n / bounded.seconds,
+              n / whole.seconds, bounded.peak_mib, whole.peak_mib);
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -201,20 +257,22 @@ int main(int argc, char** argv) {
   double theta = 0.99;
   std::string only;
   std::string directory = ".";
-  CLI::App app{"Keyed totals over a state larger than memory, against a RocksDB get and put per record"};
+  CLI::App app{"Keyed totals over a state larger than memory, against a RocksDB get and put per record, and counts of windows against the "
+               "same job in memory"};
   app.add_option("--keys", keys, "Keys; a key and its total take 34 bytes in the store")->capture_default_str();
   app.add_option("--memory", memory_mib, "MiB that either side may use")->capture_default_str();
   app.add_option("--zipf-records", zipf_n, "Records of the Zipf part")->capture_default_str();
   app.add_option("--uniform-records", uniform_n, "Records of the uniform part")->capture_default_str();
   app.add_option("--theta", theta, "Skew of the Zipf distribution")->capture_default_str();
-  app.add_option("--only", only, "zipf or uniform; by default both")->check(CLI::IsMember({"zipf", "uniform"}));
+  app.add_option("--only", only, "zipf, uniform or windows; by default all")->check(CLI::IsMember({"zipf", "uniform", "windows"}));
   app.add_option("--state", directory, "A fresh folder in it holds the files, and is removed afterwards")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   directory += "/state_bench.XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) return std::perror("mkdtemp"), 1;
-  if (only != "uniform") compare("zipf", zipf_records(keys, zipf_n, theta), memory_mib << 20, directory);
-  if (only != "zipf") compare("uniform", uniform_records(keys, uniform_n), memory_mib << 20, directory);
+  if (only.empty() || only == "zipf") compare("zipf", zipf_records(keys, zipf_n, theta), memory_mib << 20, directory);
+  if (only.empty() || only == "uniform") compare("uniform", uniform_records(keys, uniform_n), memory_mib << 20, directory);
+  if (only.empty() || only == "windows") compare_windows(keys, memory_mib << 20, directory);
   std::filesystem::remove_all(directory);
   return 0;
 }

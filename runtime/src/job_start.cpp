@@ -148,7 +148,7 @@ Status migrate_states(const RuntimeOptions& options, const RecoveryPlan& plan, c
 }
 
 // States that read their rows when they need them are told so; of the others every row goes to the task that owns its key group.
-Status restore_states(StateStore& store, BuiltJob& job, const KeySpace& space, std::uint32_t parallelism) {
+Status restore_states(StateStore& store, BuiltJob& job, CheckpointId restored, const KeySpace& space, std::uint32_t parallelism) {
   struct Owner {
     bool timed = false;
     std::vector<StateComponent*> components;   // by subtask
@@ -157,6 +157,7 @@ Status restore_states(StateStore& store, BuiltJob& job, const KeySpace& space, s
   for (auto& task : job.tasks) {
     for (Task::Link& link : task->links) {
       if (!link.backend) continue;
+      link.backend->note_checkpoint(restored);
       for (const auto& component : link.backend->components()) {
         if (component->restores_lazily()) continue;
         Owner& owner = owners[component->id()];
@@ -382,7 +383,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   }
   if (manifest != nullptr) {
     TIDEMARK_TRY(restore_tasks(prepared.job, *manifest));
-    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, build.key_space, options.parallelism));
+    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, manifest->checkpoint, build.key_space, options.parallelism));
   }
   for (auto& task : prepared.job.tasks) {
     for (Task::Link& link : task->links) TIDEMARK_TRY(link.op->started());

@@ -206,7 +206,8 @@ Stepped::Step Task::step() {
   }
   if (!progress || (++steps_ & 63U) == 0) {
     publish_gauges();
-    if (memory_ != nullptr && (memory_->take_pressure() || memory_->holds_back())) reports_.on_memory_spent();
+    // What a checkpoint under way will free is not known yet.
+    if (memory_ != nullptr && snapshot_ == 0 && (memory_->take_pressure() || memory_->holds_back())) reports_.on_memory_spent();
   }
   return progress || encoded ? Step::kProgress : Step::kWaiting;
 }
@@ -346,6 +347,7 @@ void Task::begin_snapshot(CheckpointId id) {
     link.op->save(meta.state);
     snapshot.entry.operators.push_back(std::move(meta));
     if (!link.backend || !tracking_) continue;
+    link.backend->note_checkpoint(id);
     link.backend->freeze(rows_);
     for (const auto& component : link.backend->components()) {
       if (component->schema().timed) snapshot.buckets.push_back({component->id(), component->dropped_through(), component->live_buckets()});
@@ -358,6 +360,7 @@ void Task::begin_snapshot(CheckpointId id) {
     }
   }
   snapshot_ = id;
+  held_back_ = memory_is_short();
   work_ = std::make_shared<SnapshotWork>(std::move(snapshot), reports_.on_snapshot);
   for (Link& link : links) {
     EpochSeal seal = link.op->seal(id);
@@ -430,7 +433,7 @@ void Task::give_up_memory() {
   for (Link& link : links) {
     if (link.backend && memory_->spent()) link.backend->shrink();
   }
-  memory_->relieve();
+  memory_->relieve(held_back_);
 }
 
 // Only sources wait: whatever is under way, barriers among it, goes through.

@@ -180,6 +180,7 @@ class Task final : public Stepped {
   std::shared_ptr<SnapshotWork> work_;          // the snapshot being encoded
   RowRun rows_;
   CheckpointId snapshot_ = 0;                   // frozen and not settled
+  bool held_back_ = false;                      // sources were waiting for memory when it began
   std::uint64_t snapshots_begun_ = 0;
   std::uint64_t files_written_ = 0;
   std::atomic<unsigned> files_being_written_{0};

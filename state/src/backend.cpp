@@ -34,6 +34,10 @@ void StateBackend::shrink(bool to_the_least) {
   for (const auto& component : components_) component->shrink(to_the_least);
 }
 
+void StateBackend::note_checkpoint(std::uint64_t number) {
+  for (const auto& component : components_) component->note_checkpoint(number);
+}
+
 void StateBackend::freeze(RowSink& rows) {
   for (const auto& component : components_) component->freeze(rows);
   encode_at_ = 0;

@@ -1,6 +1,7 @@
 #include <tidemark/state/detail/block_pool.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <iterator>
 #include <new>
@@ -41,7 +42,13 @@ bool BlockPool::may_take(std::size_t bytes) const {
   if (const auto kept = std::find_if(kept_.begin(), kept_.end(), of_size); kept != kept_.end()) return true;
   if (bytes >= kLarge) return account_.allows(bytes);
   if (const auto spare = std::find_if(free_.begin(), free_.end(), of_size); spare != free_.end() && !spare->second.empty()) return true;
-  return uncarved_ >= bytes || account_.allows(std::max(bytes, std::min(kHugePage, std::max(kFirstChunk, next_chunk_ * 2))));
+  return uncarved_ >= bytes || account_.allows(next_chunk_size(bytes));
+}
+
+// Chunks double up to one that is little against the budget, so that not much of that is taken by what nothing is in yet.
+std::size_t BlockPool::next_chunk_size(std::size_t least) const {
+  const std::size_t largest = std::clamp(std::bit_floor(account_.budget() / 32), kFirstChunk, kHugePage);
+  return std::max(std::bit_ceil(least), std::clamp(last_chunk_ * 2, kFirstChunk, largest));
 }
 
 void* BlockPool::take(std::size_t bytes) {
@@ -54,16 +61,34 @@ void* BlockPool::take(std::size_t bytes) {
     kept_.pop_back();
     return block;
   }
-  // Kept blocks of other sizes were kept in vain.
-  std::size_t vain = 0;
+  free_kept();   // they are of other sizes: they were kept in vain
+  void* block = allocate(bytes);
+  set_bytes(bytes_ + bytes);
+  return block;
+}
+
+void BlockPool::free_kept() {
+  std::size_t freed = 0;
   for (const auto& [size, block] : kept_) {
     std::free(block);
-    vain += size;
+    freed += size;
   }
   kept_.clear();
-  void* block = allocate(bytes);
-  set_bytes(bytes_ - vain + bytes);
-  return block;
+  set_bytes(bytes_ - freed);
+}
+
+void BlockPool::trim() {
+  free_kept();
+  for (auto chunk = chunks_.begin(); chunk != chunks_.end();) {
+    const auto here = chunk++;
+    if (here->second.in_use > 0) continue;
+    if (here->first == carving_) {
+      carving_ = nullptr;
+      uncarved_ = 0;
+    }
+    release(here);
+  }
+  if (chunks_.empty()) last_chunk_ = 0;
 }
 
 void BlockPool::give(void* block, std::size_t bytes, bool keep) {
@@ -104,15 +129,13 @@ std::byte* BlockPool::carve(std::size_t bytes) {
 }
 
 void BlockPool::add_chunk(std::size_t least) {
-  do {
-    next_chunk_ = next_chunk_ == 0 ? kFirstChunk : std::min(kHugePage, next_chunk_ * 2);
-  } while (next_chunk_ < least);
-  std::byte* chunk = allocate(next_chunk_);
+  last_chunk_ = next_chunk_size(least);
+  std::byte* chunk = allocate(last_chunk_);
   const auto before = carving_ == nullptr ? chunks_.end() : chunks_.find(carving_);
-  chunks_[chunk] = {next_chunk_, 0};
+  chunks_[chunk] = {last_chunk_, 0};
   carving_ = chunk;
-  uncarved_ = next_chunk_;
-  set_bytes(bytes_ + next_chunk_);
+  uncarved_ = last_chunk_;
+  set_bytes(bytes_ + last_chunk_);
   if (before != chunks_.end() && before->second.in_use == 0) release(before);
 }
 

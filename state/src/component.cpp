@@ -26,6 +26,11 @@ void StateComponent::set_tracking(bool on) {
   context_.tracking = on;
 }
 
+void StateComponent::note_checkpoint(std::uint64_t number) {
+  TIDEMARK_CHECK(number > context_.checkpoint && !frozen(), "checkpoint " + std::to_string(number) + " of state " + schema_.name);
+  context_.checkpoint = number;
+}
+
 void StateComponent::attach(ColdRows*, MemoryBudget* budget) { charge_to(budget); }
 
 void StateComponent::begin_freeze(RowSink& rows) {

@@ -34,8 +34,9 @@ class StateBackend {
         std::make_unique<KeyedTable<Key, Value>>(std::move(name), std::move(parameters), residency, space_, first_group_, end_group_));
   }
   template <class Key, class Value>
-  SliceTable<Key, Value>& slice_table(std::string name, std::string parameters = {}) {
-    return add(std::make_unique<SliceTable<Key, Value>>(std::move(name), std::move(parameters), space_, first_group_, end_group_));
+  SliceTable<Key, Value>& slice_table(std::string name, std::string parameters = {}, SliceResidency residency = SliceResidency::kAll) {
+    return add(
+        std::make_unique<SliceTable<Key, Value>>(std::move(name), std::move(parameters), residency, space_, first_group_, end_group_));
   }
   template <class Key>
   TimerTable<Key>& timers(std::string name = "timers") {
@@ -58,6 +59,7 @@ class StateBackend {
   // As in StateComponent, for all components.
   void attach(ColdRows* cold, MemoryBudget* budget);
   void shrink(bool to_the_least = false);
+  void note_checkpoint(std::uint64_t number);
   void freeze(RowSink& rows);
   bool encode_some(std::size_t max_rows);
   void settle(bool completed);

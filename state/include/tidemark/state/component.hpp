@@ -63,6 +63,10 @@ class StateComponent {
   // false: no checkpoint will be taken; nothing is marked and freeze() is refused. Only while the component is empty. Default true.
   void set_tracking(bool on);
 
+  // The number of the checkpoint that the next freeze() is for, or, before restores_lazily(), of the one that is restored. A state may tell
+  // its rows of different times apart by it. Numbers ascend from then on; 0: there was none yet.
+  void note_checkpoint(std::uint64_t number);
+
   // At the barrier: what is dirty becomes frozen, in time that depends on the number of sub-tables and not of entries. `rows` is used until
   // settle(). Read dropped_through() and live_buckets() for the manifest before the task goes on. Precondition: settled.
   virtual void freeze(RowSink& rows) = 0;

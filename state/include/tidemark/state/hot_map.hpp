@@ -22,6 +22,7 @@
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/hash.hpp>
 #include <tidemark/state/detail/block_pool.hpp>
+#include <tidemark/state/detail/generations.hpp>
 #include <tidemark/state/detail/row_context.hpp>
 #include <tidemark/state/detail/same_key.hpp>
 #include <tidemark/state/detail/sub_table.hpp>
@@ -33,11 +34,13 @@ namespace state_internal {
 // Row form of plain keyed state, with the bucket of a slice or without.
 template <class Key, class Value>
 struct KeyedRows {
-  std::optional<EventTime> bucket;
+  std::optional<EventTime> bucket{};
+  const Generations* generations = nullptr;   // of a slice that has given up memory; outlives the map
 
   void append_key(Bytes& out, std::uint64_t hash, const Key& key) const {
     if (bucket) append_time_big_endian(out, *bucket);
     append_row_key(out, hash, key);
+    if (generations != nullptr) generations->append(out, hash);
   }
   void append_value(Bytes& out, const Value& value) const { Codec<Value>::encode(value, out); }
   [[nodiscard]] bool take_value(ByteView in, Value& value) const { return decode_whole(in, value); }
@@ -170,6 +173,12 @@ class HotMap {
     return slot == kNone ? nullptr : &table->slots[slot].key;
   }
 
+  // Whether there is an entry in memory, or the marker of an erased one.
+  bool holds(std::uint64_t hash, const Key& key) const {
+    const auto [table, start] = start_of(hash);
+    return search(*table, start, hash, Same{*table, key}) != kNone;
+  }
+
   // Adds a default-constructed value and marks it. false, and nothing marked: there is an entry. `maybe_stored`: the store may have a row
   // of it all the same, so that erasing it takes a tombstone.
   bool insert(std::uint64_t hash, const Key& key, bool maybe_stored = false) {
@@ -251,7 +260,10 @@ class HotMap {
 
   // Forgets everything, without tombstones, and keeps the memory for the next slice, which `rows` describes from then on.
   void recycle(Rows rows) {
+    incomplete_ = false;
+    absent_.clear();
     for (SubTable& table : tables_) {
+      table.flags = 0;
       if (table.limit == 0) continue;
       destroy_entries(table);
       // The next slice starts at this size; a much smaller one shrinks it.
@@ -280,6 +292,29 @@ class HotMap {
       const std::uint32_t half = limit_of(std::max(table.capacity() / 2, 8u));
       evict(table, half / 4 * 3 - 1);
       if (next_capacity(table) < table.capacity()) rehash(table);
+    }
+  }
+
+  // Whether the store may hold rows of a key group, counted from the first one, whose entries are not here.
+  bool is_incomplete(std::uint32_t group) const { return tables_[group].is_incomplete(); }
+
+  // Without a cold tier: forgets the sub-tables whose entries are all clean, gives their memory back, and calls dropped(group), counted
+  // from the first one, for each.
+  template <class Dropped>
+  void drop_clean(Dropped dropped) {
+    for (std::uint32_t group = 0; group < tables_.size(); ++group) {
+      SubTable& table = tables_[group];
+      using namespace state_internal;
+      if (table.live == 0 || table.erased != 0) continue;
+      if (table.may_have(kMarkedA) || table.may_have(kMarkedB) || table.may_have(kInFlight)) continue;
+      size_ -= table.live;
+      destroy_entries(table);
+      blocks_.give(table.block(), SubTable::block_bytes(table.capacity()), false);
+      SubTable fresh{no_slots()};
+      // Half of what it had grown to: as large as that at once would spend the memory before there is anything in it.
+      fresh.first_log = static_cast<std::uint8_t>(std::max(3, 63 - table.shift));
+      table = fresh;
+      dropped(group);
     }
   }
 

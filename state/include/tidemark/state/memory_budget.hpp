@@ -20,11 +20,15 @@ class MemoryBudget {
   std::size_t bytes() const { return bytes_; }
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   bool spent() const { return used() > bytes_; }
-  // More is held than may be: who brings records in shall wait. Each relieve() lets a little more in, whatever it could give up, so that a
+  // More is held than may be: who brings records in shall wait. relieve() lets a little more in, whatever it could give up, so that a
   // job whose state cannot leave memory goes on all the same.
   bool holds_back() const { return used() > allowed_.load(std::memory_order_relaxed); }
-  // What could be given up was.
-  void relieve() { allowed_.store(std::max(bytes_, used() + bytes_ / 8), std::memory_order_relaxed); }
+  // What could be given up after a checkpoint was. `held_back`: nothing was brought in since before that checkpoint, so what is still held
+  // cannot leave, or not yet. Else it may be that it can after the next one, and no more is let in than was.
+  void relieve(bool held_back) {
+    const std::size_t allowed = std::max(bytes_, used() + bytes_ / 8);
+    if (held_back || allowed < allowed_.load(std::memory_order_relaxed)) allowed_.store(allowed, std::memory_order_relaxed);
+  }
   // Somebody needed more than there was, since the last call: what is dirty keeps it from being given up.
   bool take_pressure() { return pressed_.exchange(false, std::memory_order_relaxed); }
 
@@ -50,6 +54,8 @@ class MemoryAccount {
   void attach(MemoryBudget* budget);
   // Whether `more` bytes would still be within the budget. An answer, not a reservation: at the margin two states may both be told yes.
   bool allows(std::size_t more) const;
+  // Of all accounts; the greatest number without a budget.
+  std::size_t budget() const { return budget_ != nullptr ? budget_->bytes_ : ~std::size_t{0}; }
   bool spent() const { return budget_ != nullptr && budget_->spent(); }
   // What is held from now on; never refused.
   void set(std::size_t held);

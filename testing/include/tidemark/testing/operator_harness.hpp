@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -104,6 +105,7 @@ struct Play {
 
   std::vector<Event> events;
   OperatorCounters counters;
+  // Not counted where state leaves memory.
   std::size_t entries_left = 0;   // of keyed state (K4)
   std::size_t rows_left = 0;      // in the store of the harness, dead ones not counted
 
@@ -133,6 +135,7 @@ enum class Interruption : std::uint8_t {
   kCheckpoint,      // in turn: one that completes at once, one that completes after the next element, one that fails
   kRestore,         // a checkpoint, then a fresh operator that goes on from it
   kLateRestore,     // the same, but the rows are encoded after the old operator has taken the next element too
+  kLeaveMemory,     // a checkpoint, after which state leaves memory as far as it can; every third time a fresh operator goes on
 };
 
 struct PlayOptions {
@@ -238,8 +241,11 @@ class TypedRecorder final : public Recorder {
 };
 
 // The rows of the checkpoints, and of the one under way.
-class Rows final : public RowSink {
+class Rows final : public RowSink, public ColdRows {
  public:
+  // The number of the checkpoint that begins.
+  std::uint64_t begin() { return ++checkpoint_; }
+  std::uint64_t checkpoint() const { return checkpoint_; }
   void put(ByteView key, ByteView value) override { pending_[Bytes{key}] = Bytes{value}; }
   void erase(ByteView key) override { pending_[Bytes{key}] = std::nullopt; }
   void settle(bool completed) {
@@ -255,7 +261,19 @@ class Rows final : public RowSink {
   }
   const std::map<Bytes, Bytes>& stored() const { return stored_; }
 
+  Status get(std::span<const ByteView> keys, const std::function<void(std::size_t index, ByteView value)>& found) override {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (const auto row = stored_.find(Bytes{keys[i]}); row != stored_.end()) found(i, row->second);
+    }
+    return {};
+  }
+  Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
+    for (auto row = stored_.lower_bound(Bytes{first}); row != stored_.end() && row->first < end && visit(row->first, row->second);) ++row;
+    return {};
+  }
+
  private:
+  std::uint64_t checkpoint_ = 0;
   std::map<Bytes, Bytes> stored_;
   std::map<Bytes, std::optional<Bytes>> pending_;
 };
@@ -325,6 +343,11 @@ class OperatorHarness {
         if (!open) instance->settle(rows, at % 3 == 0);
         continue;
       }
+      if (options.interruption == Interruption::kLeaveMemory && at % 3 != 2) {
+        instance->settle(rows, true);
+        instance->state().shrink(true);
+        continue;
+      }
       testing_internal::add_counters(play.counters, instance->counters());
       if (options.interruption == Interruption::kLateRestore && at + 1 < script.elements().size()) {
         instance->record_to(nullptr, nullptr);
@@ -335,6 +358,7 @@ class OperatorHarness {
       instance = stage.start(std::move(instance), rows, saved);
     }
     testing_internal::add_counters(play.counters, instance->counters());
+    if (options.interruption == Interruption::kLeaveMemory) return play;
     for (const auto& component : instance->state().components()) play.entries_left += component->entries();
     if (open) instance->settle(rows, true);
     (void)instance->freeze(rows);
@@ -350,12 +374,14 @@ class OperatorHarness {
     const std::vector<Play::Event> unordered = in_some_order(play(script, {.deterministic = false}).events);
     if (in_some_order(plain.events) != unordered) return "deterministic mode changes more than the order";
     for (const Interruption interruption :
-         {Interruption::kNothing, Interruption::kCheckpoint, Interruption::kRestore, Interruption::kLateRestore}) {
+         {Interruption::kNothing, Interruption::kCheckpoint, Interruption::kRestore, Interruption::kLateRestore,
+          Interruption::kLeaveMemory}) {
       for (const std::uint32_t max_batch : {1000u, 3u, 1u}) {
         for (const int budget : {1'000'000, 1}) {
           PlayOptions options{interruption, max_batch, budget, true};
           const Play other = play(script, options);
-          if (std::string where = difference(plain, other); !where.empty()) return name_of(options) + ": " + where;
+          const bool leaves_memory = interruption == Interruption::kLeaveMemory;
+          if (std::string where = difference(plain, other, !leaves_memory); !where.empty()) return name_of(options) + ": " + where;
           options.deterministic = false;
           if (in_some_order(play(script, options).events) != unordered) return name_of(options) + ", not deterministic: other events";
         }
@@ -390,15 +416,23 @@ class OperatorHarness {
       }
     }
 
-    void start(const Instance* before, const testing_internal::Rows& rows, const Saved& saved) {
+    void start(const Instance* before, testing_internal::Rows& rows, const Saved& saved) {
       check(operator_->open(context_));
+      const bool leaves_memory = options_.interruption == Interruption::kLeaveMemory;
+      if (leaves_memory) state_.attach(&rows, nullptr);
       if (saved.bytes.empty() && rows.stored().empty() && before == nullptr) return check(operator_->started());
       check(operator_->load(saved.bytes));
       for (std::size_t i = 0; i < saved.dropped_through.size(); ++i) state_.components()[i]->set_dropped_through(saved.dropped_through[i]);
+      std::vector<bool> lazy(state_.components().size());
+      if (leaves_memory) {
+        state_.note_checkpoint(rows.checkpoint());
+        for (std::size_t i = 0; i < lazy.size(); ++i) lazy[i] = state_.components()[i]->restores_lazily();
+      }
       for (const auto& [key, value] : rows.stored()) {
         ByteView rest = key;
         StateId id = 0;
         TIDEMARK_CHECK(take_u16_big_endian(rest, id));
+        if (lazy.at(id)) continue;
         check(state_.restore_row(id, rest, value));
       }
       check(operator_->started());
@@ -426,6 +460,7 @@ class OperatorHarness {
 
     Saved freeze(testing_internal::Rows& rows) {
       for (auto& [outlet, recorder] : recorders_) watermarks_[outlet] = recorder->watermark();
+      state_.note_checkpoint(rows.begin());
       state_.freeze(rows);
       return saved();
     }
@@ -479,7 +514,7 @@ class OperatorHarness {
     const OperatorHarness& harness;
     const PlayOptions& options;
 
-    std::unique_ptr<Instance> start(std::unique_ptr<Instance> before, const testing_internal::Rows& rows, const Saved& saved) const {
+    std::unique_ptr<Instance> start(std::unique_ptr<Instance> before, testing_internal::Rows& rows, const Saved& saved) const {
       auto instance = std::make_unique<Instance>(harness, options);
       instance->start(before.get(), rows, saved);
       return instance;
@@ -501,7 +536,7 @@ class OperatorHarness {
     return events;
   }
 
-  static std::string difference(const Play& plain, const Play& other) {
+  static std::string difference(const Play& plain, const Play& other, bool also_what_is_left) {
     for (std::size_t outlet = 0;; ++outlet) {
       bool any = false;
       auto of_outlet = [&](const Play& play) {
@@ -528,13 +563,15 @@ class OperatorHarness {
         a.late_for_some_windows != b.late_for_some_windows || a.timers_after_end != b.timers_after_end || a.filtered != b.filtered) {
       return "the counters differ";
     }
+    if (!also_what_is_left) return {};
     if (plain.entries_left != other.entries_left) return "another number of entries is left in the state";
     if (plain.rows_left != other.rows_left) return "another number of rows is left in the store";
     return {};
   }
 
   static std::string name_of(const PlayOptions& options) {
-    static constexpr const char* kNames[] = {"without checkpoint", "with checkpoints", "with restores", "with late restores"};
+    static constexpr const char* kNames[] = {"without checkpoint", "with checkpoints", "with restores", "with late restores",
+                                             "leaving memory"};
     return std::string{kNames[static_cast<std::size_t>(options.interruption)]} + ", max_batch " + std::to_string(options.max_batch) +
            ", step budget " + std::to_string(options.step_budget);
   }

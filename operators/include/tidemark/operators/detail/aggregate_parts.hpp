@@ -2,6 +2,7 @@
 // The aggregates themselves, and several of them as one. Included by aggregates.hpp.
 
 #include <chrono>
+#include <compare>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -31,9 +32,32 @@ namespace operators_internal {
 template <class Of, class T>
 using ValueOf = std::remove_cvref_t<std::invoke_result_t<Of&, const T&>>;
 
+// Whether an aggregate of T gives the same to the last bit wherever its records are parted and merged again in their order. Those that do
+// not say so do not.
+template <class A, class T>
+inline constexpr bool kExact = false;
+template <class A, class T>
+  requires requires { A::template kExact<T>; }
+inline constexpr bool kExact<A, T> = A::template kExact<T>;
+
+template <class Value>
+inline constexpr bool kIsTime = false;
+template <class Rep, class Period>
+inline constexpr bool kIsTime<std::chrono::duration<Rep, Period>> = true;
+template <class Clock, class Span>
+inline constexpr bool kIsTime<std::chrono::time_point<Clock, Span>> = true;
+
+// Adding two of these is associative.
+template <class Value>
+inline constexpr bool kAddsExactly = std::is_integral_v<Value>;
+template <class Rep, class Period>
+inline constexpr bool kAddsExactly<std::chrono::duration<Rep, Period>> = std::is_integral_v<Rep>;
+
 struct Count {
   template <class T>
   using Accumulator = std::uint64_t;
+  template <class T>
+  static constexpr bool kExact = true;
   template <class T>
   void add(std::uint64_t& into, const T&) {
     ++into;
@@ -60,6 +84,8 @@ template <class Of>
 struct Sum {
   template <class T>
   using Accumulator = WideSum<ValueOf<Of, T>>;
+  template <class T>
+  static constexpr bool kExact = kAddsExactly<ValueOf<Of, T>>;
   template <class Wide, class T>
   void add(Wide& into, const T& record) {
     add_wrapping(into, std::invoke(of, record));
@@ -87,6 +113,8 @@ struct Average {
   template <class T>
     requires std::is_arithmetic_v<ValueOf<Of, T>>
   using Accumulator = MeanParts<WideSum<ValueOf<Of, T>>>;
+  template <class T>
+  static constexpr bool kExact = kAddsExactly<ValueOf<Of, T>>;
   template <class Number, class T>
   void add(MeanParts<Number>& into, const T& record) {
     add_wrapping(into.sum, std::invoke(of, record));
@@ -130,13 +158,6 @@ struct Greater {
   }
 };
 
-template <class Value>
-inline constexpr bool kIsTime = false;
-template <class Rep, class Period>
-inline constexpr bool kIsTime<std::chrono::duration<Rep, Period>> = true;
-template <class Clock, class Span>
-inline constexpr bool kIsTime<std::chrono::time_point<Clock, Span>> = true;
-
 // Numbers and times start from the value that loses against all others, which costs neither a flag nor padding.
 template <class Value, class Order>
 struct ExtremeParts {
@@ -150,6 +171,10 @@ template <class Of, class Order>
 struct Extreme {
   template <class T>
   using Accumulator = ExtremeAccumulator<ValueOf<Of, T>, Order>;
+  // Where all values can be compared; NaNs never win, so they are no exception. Of equal ones the first is kept.
+  template <class T>
+  static constexpr bool kExact = std::is_arithmetic_v<ValueOf<Of, T>> || kIsTime<ValueOf<Of, T>> ||
+                                 std::three_way_comparable<ValueOf<Of, T>, std::weak_ordering>;
   template <class Value, class T>
   void add(ExtremeParts<Value, Order>& into, const T& record) {
     take(into.value, std::invoke(of, record));
@@ -276,6 +301,8 @@ class Combined {
   // Of one aggregate its result, of several a tuple.
   using Result = std::conditional_t<kOne, typename OnlyOf<typename Fitting<Aggregates, T>::Result...>::type,
                                     std::tuple<typename Fitting<Aggregates, T>::Result...>>;
+
+  static constexpr bool kExact = (operators_internal::kExact<Aggregates, T> && ...);
 
   explicit Combined(Aggregates... aggregates) : aggregates_(std::move(aggregates)...) {}
 

@@ -58,6 +58,7 @@ class SlicedOperator : public WindowOperator<Key, T, KeyOf, Aggregate> {
 
   void add_run(Batch<T>& in, const std::uint64_t* hashes, std::size_t begin, std::size_t end, std::size_t& at) {
     Slice& table = *table_;
+    table.fetch(hashes + begin, end - begin, [&](std::size_t i) -> decltype(auto) { return this->key_of(in.values[begin + i]); });
     for (std::size_t k = begin; k < std::min(end, begin + kPrefetchAhead); ++k) table.prefetch(hashes[k]);
     for (std::size_t i = begin; i < end; ++i) {
       if (i + kPrefetchAhead < end) table.prefetch(hashes[i + kPrefetchAhead]);

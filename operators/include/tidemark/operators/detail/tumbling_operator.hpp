@@ -1,7 +1,7 @@
 #pragma once
 // Windows that do not overlap: tumbling ones, and sliding ones with slide >= size. The state is a table for each window; a window fires by
-// walking
-// its table, which is then dropped as a whole.
+// walking its table, which is then dropped as a whole. What was not changed lately may have left memory: an exact aggregate begins anew
+// where it did and is merged when the window fires, any other is read back first, so that no result depends on where memory ran out (D1).
 
 #include <cstddef>
 #include <string>
@@ -18,7 +18,6 @@ class TumblingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   using Base = SlicedOperator<Key, T, KeyOf, Aggregate>;
   using typename Base::Accumulator;
   using typename Base::Fired;
-  using typename Base::Slice;
   using typename Base::Table;
 
  public:
@@ -26,7 +25,8 @@ class TumblingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
  private:
   void open_state(StateBackend& state) override {
-    this->set_slices(state.slice_table<Key, Accumulator>("windows", this->spec().parameters()));
+    constexpr SliceResidency kResidency = Aggregate::kExact ? SliceResidency::kParts : SliceResidency::kWhatIsTouched;
+    this->set_slices(state.slice_table<Key, Accumulator>("windows", this->spec().parameters(), kResidency));
   }
 
   Window open_slice(EventTime t) const override {
@@ -56,27 +56,24 @@ class TumblingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
   Fired fire_some() override {
     Table& windows = this->slices();
-    while (Slice* slice = windows.first_slice()) {
+    while (windows.first_slice() != nullptr) {
       const EventTime end = windows.first_end();
       if (!is_reached(end, this->watermark())) break;
       const EventTime start = end - this->spec().size;
-      const bool all = slice->visit_some(cursor_, this->room(), [&](std::uint64_t, const Key& key, const Accumulator& accumulator) {
-        this->put_result(key, start, end, accumulator);
-      });
+      const bool all = windows.visit_first(
+          this->room(), [this](Accumulator& into, const Accumulator& from) { this->aggregate().merge(into, from); },
+          [&](const Key& key, const Accumulator& accumulator) { this->put_result(key, start, end, accumulator); });
       if (!all) {
         if (!this->has_room()) return Fired::kSome;
         return Fired::kPaused;
       }
       windows.drop_first();
-      cursor_ = {};
       if (this->end_firing() || !this->has_room()) return Fired::kSome;
     }
     // Also where there was nothing to drop: dropped_through says the same in every task, since the manifest keeps the least.
     windows.drop_through(saturating_add(this->watermark(), Duration{1}));
     return Fired::kAll;
   }
-
-  typename Table::Cursor cursor_{};   // in the window that fires
 };
 
 }  // namespace operators_internal

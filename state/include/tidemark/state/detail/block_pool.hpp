@@ -40,6 +40,9 @@ class BlockPool {
   // Gives a block back. `keep`: one of the same size will be asked for soon, so it does not go back to the system.
   void give(void* block, std::size_t bytes, bool keep);
 
+  // What nothing is in goes back to the system, also where it was kept.
+  void trim();
+
   // Memory held, in use or not.
   std::size_t bytes() const { return bytes_; }
 
@@ -50,8 +53,10 @@ class BlockPool {
   };
 
   std::byte* carve(std::size_t bytes);
+  std::size_t next_chunk_size(std::size_t least) const;
   void add_chunk(std::size_t least);
   void release(std::map<std::byte*, Chunk>::iterator chunk);
+  void free_kept();
   void set_bytes(std::size_t bytes);
   std::vector<std::byte*>& free_blocks(std::size_t bytes);
   std::map<std::byte*, Chunk>::iterator chunk_of(std::byte* block);
@@ -59,7 +64,7 @@ class BlockPool {
   std::map<std::byte*, Chunk> chunks_;
   std::byte* carving_ = nullptr;                              // the chunk from which blocks are carved, if any
   std::size_t uncarved_ = 0;                                  // of it, at its beginning
-  std::size_t next_chunk_ = 0;                                // size of the last one made
+  std::size_t last_chunk_ = 0;                                // size of the last one made
   // Given back, by size. Sub-tables double, so the sizes are few and recur; what a grown table leaves behind serves the next small one.
   std::vector<std::pair<std::size_t, std::vector<std::byte*>>> free_;
   std::vector<std::pair<std::size_t, std::byte*>> kept_;      // large blocks, with their size

@@ -15,6 +15,7 @@ namespace state_internal {
 struct RowContext {
   StateId id = 0;
   bool tracking = true;       // false: no checkpoint will ever be taken, so nothing is marked
+  std::uint64_t checkpoint = 0;   // the last one that was begun, or restored
   RowSink* rows = nullptr;    // set between freeze() and settle()
   std::unique_ptr<ColdFetch> cold{};   // null: what is not in memory does not exist
   Bytes key;
