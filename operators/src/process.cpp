@@ -1,5 +1,7 @@
 #include <tidemark/operators/process.hpp>
 
+#include <algorithm>
+
 #include <tidemark/core/names.hpp>
 #include <tidemark/operators/graph.hpp>
 
@@ -35,6 +37,36 @@ void fail_runaway_timer(const OperatorContext& context, ByteView encoded_key, Ev
                          .facts = {{"key, encoded", readable(encoded_key)}, {"timer", to_string(time)}},
                          .why = "the watermark could never move on",
                          .fix = "let on_timer() set timers after its own time"});
+}
+
+Status check_declared_states(const std::string& operator_name, const std::vector<DeclaredState>& states) {
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const DeclaredState& state = states[i];
+    if (Status valid = check_name("state", state.name); !valid.ok()) {
+      Error error = valid.error();
+      error.facts.insert(error.facts.begin(), {"operator", operator_name});
+      return error;
+    }
+    const bool taken = state.name == "timers" || state.name == "records";
+    if (taken || std::any_of(states.begin(), states.begin() + static_cast<std::ptrdiff_t>(i),
+                             [&](const DeclaredState& other) { return other.name == state.name; })) {
+      return Error{.code = ErrorCode::kBadName,
+                   .message = "operator \"" + operator_name + "\" has two states that are called \"" + state.name + "\"",
+                   .facts = {},
+                   .why = taken ? "process() keeps its own timers and waiting records under the names \"timers\" and \"records\""
+                                : "a checkpoint finds a state by its name",
+                   .fix = "give each state handle a name of its own"};
+    }
+    if (state.expiry.ttl && (*state.expiry.ttl <= Duration{0} || *state.expiry.ttl > kLongestDuration)) {
+      return Error{.code = ErrorCode::kBadConfiguration,
+                   .message = "the ttl of state \"" + state.name + "\" of operator \"" + operator_name + "\" is " +
+                              std::to_string(state.expiry.ttl->count()) + " microseconds",
+                   .facts = {},
+                   .why = "a ttl is more than zero and at most 2^61 microseconds",
+                   .fix = "leave it out for entries that do not expire"};
+    }
+  }
+  return {};
 }
 
 SideOutputs::SideOutputs(const std::vector<SideDeclaration>& declared) {

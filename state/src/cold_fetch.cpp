@@ -42,6 +42,15 @@ void ColdFetch::read_range(StateId state, ByteView first, ByteView end,
   if (next == Next::kMalformed) fail_malformed();
 }
 
+void ColdFetch::read_prefix(StateId state, ByteView prefix, const std::function<bool(ByteView rest, ByteView value)>& take) {
+  Bytes end{prefix};   // the least key that is greater than all with the prefix
+  while (!end.empty() && end.back() == '\xFF') end.pop_back();
+  if (!end.empty()) ++end.back();
+  read_range(state, prefix, end, [&](ByteView key, ByteView value) {
+    return take(key.substr(prefix.size()), value) ? Next::kGoOn : Next::kMalformed;
+  });
+}
+
 void ColdFetch::fail(const Status& status) const {
   Error error = status.error();
   error.facts.insert(error.facts.begin(), {"state", state_});

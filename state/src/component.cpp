@@ -7,6 +7,7 @@ inline namespace v0 {
 
 std::string StateSchema::text() const {
   std::string text = kind + " of " + key;
+  if (!entry.empty()) text += " by " + entry;
   if (!value.empty()) text += " to " + value;
   if (!parameters.empty()) text += ", " + parameters;
   return text;

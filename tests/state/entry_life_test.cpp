@@ -1,10 +1,12 @@
 // The life of one entry as a table: what each sequence of writes, erasures and checkpoints hands out for it.
 
-#include <memory>
+#include <functional>
 #include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
+
+#include <tidemark/state/handles.hpp>
 
 #include "row_collector.hpp"
 
@@ -57,41 +59,86 @@ const Life kLives[] = {
 
 using Key = std::uint64_t;
 constexpr Key kKey = 7;
-const EventTime kSlice = event_time(-10);
+const EventTime kSliceEnd = event_time(-10);
 
-// One entry in a keyed table or in a slice.
+// Where the entry is. In a map it is alone, or another entry of its key was there before it.
+enum class Place : std::uint8_t { kTable, kSlice, kValue, kMap, kMapBesideAnother };
+// What else happens at every step.
+enum class Trouble : std::uint8_t { kNone, kGrowth, kEviction };
+
 class Subject {
  public:
-  explicit Subject(bool sliced) : backend_({}, 0, 128) {
-    if (sliced) {
-      map_ = &backend_.slice_table<Key, std::string>("state").slice(kSlice);
+  Subject(Place place, Trouble trouble) : trouble_(trouble), backend_({.groups = groups(trouble)}, 0, groups(trouble)) {
+    row_end_ = encoded(kKey);
+    if (place == Place::kTable) {
+      use(backend_.keyed_table<Key, std::string>("state").map());
+    } else if (place == Place::kSlice) {
+      use(backend_.slice_table<Key, std::string>("state").slice(kSliceEnd));
+    } else if (place == Place::kValue) {
+      use(backend_.entries_table<Key, state_internal::EntryValue<std::string>>("state", {}));
     } else {
-      map_ = &backend_.keyed_table<Key, std::string>("state").map();
+      use(backend_.entries_table<Key, state_internal::EntryMap<std::string, std::string>>("state", {}), place == Place::kMapBesideAnother);
     }
+    if (trouble == Trouble::kEviction) backend_.attach(&store_, nullptr);
   }
 
-  // Returns the rows handed out for the key, in the notation above.
-  std::string run(const std::string& script, bool grow_at_every_step) {
+  bool was_read_back() const { return store_.looked_up + store_.ranges_read > 0; }
+
+  // Returns the rows handed out for the entry, in the notation above.
+  std::string run(const std::string& script) {
     std::istringstream steps(script);
     std::string step;
     while (steps >> step) {
-      if (grow_at_every_step) grow();
+      if (trouble_ == Trouble::kGrowth) grow();
+      if (trouble_ == Trouble::kEviction) evict();
       run_step(step);
     }
     return trace_.empty() ? trace_ : trace_.substr(1);
   }
-  std::string in_the_end(bool sliced) {
-    Subject restored(sliced);
+  std::string in_the_end(Place place) {
+    Subject restored(place, Trouble::kNone);
     store_.restore(restored.backend_, dropped_through_of(backend_));
     return value() + " " + restored.value();
   }
 
  private:
+  static std::uint32_t groups(Trouble trouble) { return trouble == Trouble::kEviction ? 1 : 128; }
+
+  void use(HotMap<Key, std::string>& map) {
+    write_ = [&map](Key key, const std::string& value) { map.upsert(hash_of(key), key) = value; };
+    erase_ = [&map] { EXPECT_TRUE(map.erase(hash_of(kKey), kKey)); };
+    find_ = [&map] { return map.find(hash_of(kKey), kKey); };
+  }
+  void use(ContentTable<state_internal::EntryValue<std::string>>& table) {
+    value_.bind(table, call_);
+    write_ = [this](Key key, const std::string& value) { at(key), value_.set(value); };
+    erase_ = [this] { at(kKey), value_.erase(); };
+    find_ = [this] { return at(kKey), value_.find(); };
+  }
+  void use(ContentTable<state_internal::EntryMap<std::string, std::string>>& table, bool beside_another) {
+    Codec<std::string>::encode("b", row_end_);
+    map_.bind(table, call_);
+    write_ = [this, beside_another](Key key, const std::string& value) {
+      at(key);
+      if (beside_another) map_.put("a", "another");
+      map_.put("b", value);
+    };
+    erase_ = [this] {
+      at(kKey);
+      EXPECT_TRUE(map_.erase("b"));
+    };
+    find_ = [this] { return at(kKey), map_.find("b"); };
+  }
+  void at(Key key) {
+    key_ = key;
+    call_ = {hash_of(key), &key_, event_time(0), kMinusInfinity, call_.number + 1};
+  }
+
   void run_step(const std::string& step) {
     switch (step[0]) {
-      case 'w': map_->upsert(hash_of(kKey), kKey) = step.substr(1); break;
-      case 'e': EXPECT_TRUE(map_->erase(hash_of(kKey), kKey)); break;
-      case 'r': EXPECT_NE(map_->find(hash_of(kKey), kKey), nullptr); break;
+      case 'w': write_(kKey, step.substr(1)); break;
+      case 'e': erase_(); break;
+      case 'r': EXPECT_NE(find_(), nullptr); break;
       case 'f': backend_.freeze(collector_); break;
       case 'x':
         while (!backend_.encode_some(1)) {
@@ -112,14 +159,17 @@ class Subject {
     }
   }
   void grow() {
-    for (int i = 0; i < 3000; ++i, ++others_) map_->upsert(hash_of(others_), others_) = "other";
+    for (int i = 0; i < 3000; ++i, ++others_) write_(others_, "other");
+  }
+  // All that is clean: the hand of the clock goes round twice. Others that are dirty make the table large enough to shrink.
+  void evict() {
+    for (Key other = 900; other < 910; ++other) write_(other, "other");
+    backend_.shrink(true);
+    backend_.shrink(true);
   }
   void trace_rows() {
     for (const RowCollector::Row& row : collector_.rows) {
-      ByteView rest = row.key;
-      rest.remove_prefix(rest.size() - sizeof(Key));
-      Key key = 0;
-      if (!decode_whole(rest, key) || key != kKey) continue;
+      if (!row.key.ends_with(row_end_)) continue;
       std::string text;
       if (row.tombstone) {
         text = "-";
@@ -131,31 +181,52 @@ class Subject {
     }
   }
   std::string value() {
-    const std::string* found = map_->find(hash_of(kKey), kKey);
+    const std::string* found = find_();
     return found == nullptr ? "none" : *found;
   }
 
+  Trouble trouble_;
   StateBackend backend_;
-  HotMap<Key, std::string>* map_ = nullptr;
+  StateCall call_;
+  Key key_ = 0;
+  ValueState<std::string> value_{"state"};
+  MapState<std::string, std::string> map_{"state"};
+  std::function<void(Key, const std::string&)> write_;
+  std::function<void()> erase_;
+  std::function<const std::string*()> find_;
+  Bytes row_end_;   // of the entry's row keys
   RowCollector collector_;
   PlayedStore store_;
   Key others_ = 1000;
   std::string trace_;
 };
 
-void run_all(bool sliced, bool grow_at_every_step) {
+void run_all(Place place, Trouble trouble) {
+  bool read_back = false;
   for (const Life& life : kLives) {
     SCOPED_TRACE(std::string{life.sentence} + ": " + life.script);
-    Subject subject(sliced);
-    EXPECT_EQ(subject.run(life.script, grow_at_every_step), life.rows);
-    EXPECT_EQ(subject.in_the_end(sliced), life.in_the_end);
+    Subject subject(place, trouble);
+    EXPECT_EQ(subject.run(life.script), life.rows);
+    EXPECT_EQ(subject.in_the_end(place), life.in_the_end);
+    read_back = read_back || subject.was_read_back();
   }
+  EXPECT_EQ(read_back, trouble == Trouble::kEviction);
 }
 
-TEST(EntryLife, OfAKeyedTableFollowsTheTable) { run_all(false, false); }
-TEST(EntryLife, OfASliceFollowsTheTable) { run_all(true, false); }
-TEST(EntryLife, IsNotDisturbedByGrowth) { run_all(false, true); }
-TEST(EntryLife, InASliceIsNotDisturbedByGrowth) { run_all(true, true); }
+TEST(EntryLife, OfAKeyedTableFollowsTheTable) { run_all(Place::kTable, Trouble::kNone); }
+TEST(EntryLife, OfASliceFollowsTheTable) { run_all(Place::kSlice, Trouble::kNone); }
+TEST(EntryLife, OfAValueHandleFollowsTheTable) { run_all(Place::kValue, Trouble::kNone); }
+TEST(EntryLife, OfAMapEntryFollowsTheTable) { run_all(Place::kMap, Trouble::kNone); }
+TEST(EntryLife, OfAMapEntryBesideAnotherFollowsTheTable) { run_all(Place::kMapBesideAnother, Trouble::kNone); }
+TEST(EntryLife, IsNotDisturbedByGrowth) { run_all(Place::kTable, Trouble::kGrowth); }
+TEST(EntryLife, InASliceIsNotDisturbedByGrowth) { run_all(Place::kSlice, Trouble::kGrowth); }
+TEST(EntryLife, InAMapIsNotDisturbedByGrowth) { run_all(Place::kMapBesideAnother, Trouble::kGrowth); }
+TEST(EntryLife, IsNotDisturbedByLeavingMemory) { run_all(Place::kTable, Trouble::kEviction); }
+TEST(EntryLife, OfAValueHandleIsNotDisturbedByLeavingMemory) { run_all(Place::kValue, Trouble::kEviction); }
+TEST(EntryLife, InAMapIsNotDisturbedByLeavingMemory) {
+  run_all(Place::kMap, Trouble::kEviction);
+  run_all(Place::kMapBesideAnother, Trouble::kEviction);
+}
 
 TEST(EntryLife, BreaksAnInvariantWhenACheckpointCompletesBeforeItsRowsWereTaken) {
   StateBackend backend({}, 0, 128);

@@ -70,6 +70,11 @@ class PlayedStore final : public ColdRows {
     }
   }
   const std::map<Bytes, Bytes>& rows() const { return rows_; }
+  // Of key and value.
+  template <class Dead>
+  void remove_if(Dead dead) {
+    std::erase_if(rows_, [&](const auto& row) { return dead(ByteView{row.first}, ByteView{row.second}); });
+  }
 
   Status get(std::span<const ByteView> keys, const std::function<void(std::size_t index, ByteView value)>& found) override {
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -80,11 +85,13 @@ class PlayedStore final : public ColdRows {
     return {};
   }
   Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
+    ++ranges_read;
     for (auto row = rows_.lower_bound(Bytes{first}); row != rows_.end() && row->first < end && visit(row->first, row->second);) ++row;
     return {};
   }
 
-  std::size_t looked_up = 0;   // keys
+  std::size_t looked_up = 0;     // keys
+  std::size_t ranges_read = 0;
 
  private:
   std::map<Bytes, Bytes> rows_;

@@ -23,3 +23,4 @@
 #include <tidemark/operators/detail/process_node.hpp>
 #include <tidemark/operators/process_context.hpp>
 #include <tidemark/operators/process_order.hpp>
+#include <tidemark/state/handles.hpp>

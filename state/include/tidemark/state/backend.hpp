@@ -10,6 +10,7 @@
 
 #include <tidemark/core/hash.hpp>
 #include <tidemark/state/component.hpp>
+#include <tidemark/state/entries_table.hpp>
 #include <tidemark/state/keyed_table.hpp>
 #include <tidemark/state/slice_table.hpp>
 #include <tidemark/state/time_buffer.hpp>
@@ -32,6 +33,11 @@ class StateBackend {
   KeyedTable<Key, Value>& keyed_table(std::string name, std::string parameters = {}, Residency residency = Residency::kWhatIsTouched) {
     return add(
         std::make_unique<KeyedTable<Key, Value>>(std::move(name), std::move(parameters), residency, space_, first_group_, end_group_));
+  }
+  // Content: EntryValue<V>, EntryList<V> or EntryMap<K, V>.
+  template <class Key, class Content>
+  EntriesTable<Key, Content>& entries_table(std::string name, const Expiry& expiry) {
+    return add(std::make_unique<EntriesTable<Key, Content>>(std::move(name), expiry, space_, first_group_, end_group_));
   }
   template <class Key, class Value>
   SliceTable<Key, Value>& slice_table(std::string name, std::string parameters = {}, SliceResidency residency = SliceResidency::kAll) {

@@ -26,11 +26,13 @@ inline namespace v0 {
 // What a state holds. Recorded in every manifest and compared at a restore (K9, K11).
 struct StateSchema {
   std::string name;          // of the state, unique within its operator
-  std::string kind;          // "value", "slices", "timers", "buffer"
+  std::string kind;          // "value", "list", "map", "slices", "timers", "buffer"
   std::string key;           // Codec<Key>::schema()
+  std::string entry{};       // of a map, that of the keys within a key
   std::string value;         // Codec<Value>::schema(); empty for timers
   std::string parameters;    // what gives stored rows their meaning, e.g. "tumbling(60s,0s)"
   bool timed = false;        // its row keys have a bucket
+  bool stamped = false;      // its row values begin with the time at which they were written
   bool (*reads)(std::string_view value) = nullptr;   // Codec<Value>::reads(), if it has that
 
   // All but the name, for a person: "slices of i64 to struct{i64,f64}, tumbling(60s,0s)".
@@ -70,7 +72,7 @@ class StateComponent {
   // At the barrier: what is dirty becomes frozen, in time that depends on the number of sub-tables and not of entries. `rows` is used until
   // settle(). Read dropped_through() and live_buckets() for the manifest before the task goes on. Precondition: settled.
   virtual void freeze(RowSink& rows) = 0;
-  // Encodes up to `max_rows` frozen entries. true: none is left.
+  // Encodes up to `max_rows` frozen entries; all that a key has of lists and maps counts as one. true: none is left.
   virtual bool encode_some(std::size_t max_rows) = 0;
   // The end of the checkpoint. true: every row given out since freeze() is in the store; precondition: encode_some() returned true.
   // false: the checkpoint failed; all that was frozen or in flight is dirty again.
@@ -86,11 +88,12 @@ class StateComponent {
   // nothing can be given up.
   virtual void shrink(bool to_the_least) { (void)to_the_least; }
 
-  // Takes a row from a checkpoint: the key as it was put, without the state id. The entry is clean. Rows of buckets at or below
+  // Takes a row from a checkpoint: the key as it was put, without the state id. The entry is clean. Rows that are dead by
   // dropped_through() are skipped. Errors: kCheckpointCorrupt.
   virtual Status restore_row(ByteView key_after_state_id, ByteView value) = 0;
 
-  // Rows of buckets at or below this time are dead, and have no tombstones; kMinusInfinity if there are none such.
+  // Rows of buckets at or below this time, of a stamped state rows written at or below it, are dead and have no tombstones; kMinusInfinity
+  // if there are none such.
   virtual EventTime dropped_through() const { return kMinusInfinity; }
   // At a restore, before the first row.
   virtual void set_dropped_through(EventTime) {}

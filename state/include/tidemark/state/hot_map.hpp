@@ -15,41 +15,24 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/hash.hpp>
 #include <tidemark/state/detail/block_pool.hpp>
-#include <tidemark/state/detail/generations.hpp>
+#include <tidemark/state/detail/heap_sample.hpp>
+#include <tidemark/state/detail/keyed_rows.hpp>
 #include <tidemark/state/detail/row_context.hpp>
 #include <tidemark/state/detail/same_key.hpp>
 #include <tidemark/state/detail/sub_table.hpp>
 
 namespace tidemark {
 inline namespace v0 {
-namespace state_internal {
-
-// Row form of plain keyed state, with the bucket of a slice or without.
-template <class Key, class Value>
-struct KeyedRows {
-  std::optional<EventTime> bucket{};
-  const Generations* generations = nullptr;   // of a slice that has given up memory; outlives the map
-
-  void append_key(Bytes& out, std::uint64_t hash, const Key& key) const {
-    if (bucket) append_time_big_endian(out, *bucket);
-    append_row_key(out, hash, key);
-    if (generations != nullptr) generations->append(out, hash);
-  }
-  void append_value(Bytes& out, const Value& value) const { Codec<Value>::encode(value, out); }
-  [[nodiscard]] bool take_value(ByteView in, Value& value) const { return decode_whole(in, value); }
-};
-
-}  // namespace state_internal
-
+// Rows of another form may say kMany: a slot has several rows, which they encode, take, erase and let go of themselves (EntryRows).
 template <class Key, class Value, class Rows = state_internal::KeyedRows<Key, Value>>
 class HotMap {
+  static constexpr bool kManyRows = requires { requires Rows::kMany; };
   using Slot = state_internal::Slot<Key, Value>;
   using SubTable = state_internal::SubTable<Slot>;
 
@@ -161,6 +144,26 @@ class HotMap {
     return true;
   }
 
+  // Of values that expire: lets go of what was written at or before `through` and is dead in the store as well, so that it takes no
+  // tombstone. The first for one key, if it is in memory; the second for up to `max` slots from the cursor on, true when all were visited.
+  void let_go(std::uint64_t hash, const Key& key, EventTime through) {
+    const auto [table, start] = start_of(hash);
+    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot != kNone && !is_erased(*table, slot)) let_go_at(*table, slot, through);
+  }
+  bool let_go_some(Cursor& cursor, std::size_t max, EventTime through) {
+    for (; cursor.group < tables_.size(); ++cursor.group, cursor.slot = 0) {
+      SubTable& table = tables_[cursor.group];
+      for (; table.live > 0 && cursor.slot < table.capacity(); ++cursor.slot) {
+        if (max-- == 0) return false;
+        if (table.slots[cursor.slot].meta > state_internal::kDeadSlot && !is_erased(table, cursor.slot)) {
+          let_go_at(table, cursor.slot, through);
+        }
+      }
+    }
+    return true;
+  }
+
   // The rest is for the components of this module.
 
   // The key that has this hash and for which match(key) holds; nullptr if there is none.
@@ -196,15 +199,17 @@ class HotMap {
 
   bool owns(std::uint64_t hash) const { return group_and_position(hash).group < tables_.size(); }
 
-  // Takes an entry from the store: it is clean.
-  void restore(std::uint64_t hash, const Key& key, Value&& value) {
+  // Takes an entry from the store: it is clean. The second leaves it to the caller to fill in the value, a new one if there was none.
+  void restore(std::uint64_t hash, const Key& key, Value&& value) { restore(hash, key) = std::move(value); }
+  Value& restore(std::uint64_t hash, const Key& key) {
     const auto [table, start] = start_of(hash);
     std::uint32_t slot = search(*table, start, hash, Same{*table, key});
     if (slot == kNone) slot = add(*table, hash, key);
-    table->slots[slot].cell.get() = std::move(value);
-    if (!context_.tracking) return;
-    table->reset(dirty_, slot);
-    table->set(state_internal::kStored, slot);
+    if (context_.tracking) {
+      table->reset(dirty_, slot);
+      table->set(state_internal::kStored, slot);
+    }
+    return table->slots[slot].cell.get();
   }
 
   // As restore(), unless there is an entry, or the marker of an erased one, which is newer. true: it was taken.
@@ -319,16 +324,13 @@ class HotMap {
   }
 
   // What keys and values own on the heap, reckoned from those that were encoded or read last.
-  std::size_t heap_bytes() const {
-    return heap_sample_.entries == 0 ? 0 : static_cast<std::size_t>(heap_sample_.bytes / heap_sample_.entries * static_cast<double>(size_));
-  }
+  std::size_t heap_bytes() const { return heap_sample_.of(size_); }
   std::size_t overhead_bytes() const { return sizeof *this + tables_.capacity() * sizeof(SubTable); }
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::uint32_t kSmall = 64;
   static constexpr std::size_t kFitsIntoCache = 4096;
-  static constexpr std::uint32_t kHeapSample = 8192;
 
   struct Same {
     const SubTable& table;
@@ -410,16 +412,10 @@ class HotMap {
   // Hands out the row of a frozen entry, which is then in flight.
   void encode(SubTable& table, std::uint32_t slot) {
     Slot& entry = table.slots[slot];
-    Bytes& key = context_.begin_key();
-    rows_.append_key(key, entry.meta, entry.key);
-    if (is_erased(table, slot)) {
-      context_.rows->erase(key);
-    } else {
-      context_.value.clear();
-      rows_.append_value(context_.value, entry.cell.get());
-      sample_heap(entry.key, entry.cell.get());
-      context_.rows->put(key, context_.value);
-    }
+    rows_.append_key(context_.begin_key(), entry.meta, entry.key);
+    const bool erased = is_erased(table, slot);
+    if (!erased) heap_sample_.take(entry.key, entry.cell.get());
+    rows_.encode(context_, entry.cell.get(), erased);
     table.reset(frozen(), slot);
     table.set(state_internal::kInFlight, slot);
     table.set(state_internal::kStored, slot);
@@ -446,11 +442,36 @@ class HotMap {
     if (!context_.tracking) return vacate(table, slot);
     encode_if_frozen(table, slot);
     if (!table.test(state_internal::kStored, slot)) return vacate(table, slot);
-    std::destroy_at(&table.slots[slot].cell.get());
-    std::construct_at(&table.slots[slot].cell.get());
+    if constexpr (kManyRows) {
+      rows_.erase(table.slots[slot].cell.get());
+    } else {
+      std::destroy_at(&table.slots[slot].cell.get());
+      std::construct_at(&table.slots[slot].cell.get());
+    }
+    leave_marker(table, slot);
+  }
+  void leave_marker(SubTable& table, std::uint32_t slot) {
     ++table.erased;
     table.set(state_internal::kErased, slot);
     table.set(dirty_, slot);
+  }
+  void let_go_at(SubTable& table, std::uint32_t slot, EventTime through) {
+    Value& value = table.slots[slot].cell.get();
+    if (!value.may_be_dead(through)) return;
+    encode_if_frozen(table, slot);
+    bool marker = false;
+    if constexpr (kManyRows) {
+      const bool marked = rows_.let_go(value, through);
+      if (value.live() > 0) return marked ? touch(table, slot) : void();
+      marker = rows_.has_due_markers(value);
+    } else if (context_.tracking && (table.test(dirty_, slot) || table.test(state_internal::kInFlight, slot))) {
+      return erase_at(table, slot);   // a row that was given out before may be younger than this one, since keys begin anew
+    }
+    --table.live;
+    --size_;
+    if (marker) return leave_marker(table, slot);
+    if (context_.tracking) table.reset(state_internal::kInFlight, slot);
+    vacate(table, slot);
   }
   // Frees a slot that no row is due for.
   void vacate(SubTable& table, std::uint32_t slot) {
@@ -520,11 +541,15 @@ class HotMap {
   [[gnu::noinline]] std::uint32_t load(SubTable& table, std::uint64_t hash, const Key& key) {
     const auto [known, end] = std::equal_range(absent_.begin(), absent_.end(), hash, ByHash{});
     if (std::any_of(known, end, [&key](const Sought& absent) { return state_internal::same_key(absent.key, key); })) return kNone;
-    state_internal::ColdFetch& fetch = *context_.cold;
-    fetch.begin();
-    append_sought(fetch, hash, key);
     bool found = false;
-    fetch.read([&](std::size_t, ByteView value) { return found = take_row(hash, key, value); });
+    if constexpr (kManyRows) {
+      found = read_rows(hash, key);
+    } else {
+      state_internal::ColdFetch& fetch = *context_.cold;
+      fetch.begin();
+      append_sought(fetch, hash, key);
+      fetch.read([&](std::size_t, ByteView value) { return found = take_row(hash, key, value); });
+    }
     return found ? search(table, start_of(hash).slot, hash, Same{table, key}) : kNone;
   }
   template <class KeyOf>
@@ -541,16 +566,20 @@ class HotMap {
     absent_.erase(std::unique(absent_.begin(), absent_.end(),
                               [](const Sought& a, const Sought& b) { return a.hash == b.hash && state_internal::same_key(a.key, b.key); }),
                   absent_.end());
-    state_internal::ColdFetch& fetch = *context_.cold;
-    fetch.begin();
-    for (const Sought& sought : absent_) append_sought(fetch, sought.hash, sought.key);
     // Not absent_ itself: bringing in may drive others out, which forgets who is known to be absent.
     std::vector<Sought> sought = std::move(absent_);
     absent_.clear();
-    fetch.read([&](std::size_t index, ByteView value) {
-      sought[index].found = true;
-      return take_row(sought[index].hash, sought[index].key, value);
-    });
+    if constexpr (kManyRows) {
+      for (Sought& each : sought) each.found = read_rows(each.hash, each.key);
+    } else {
+      state_internal::ColdFetch& fetch = *context_.cold;
+      fetch.begin();
+      for (const Sought& each : sought) append_sought(fetch, each.hash, each.key);
+      fetch.read([&](std::size_t index, ByteView value) {
+        sought[index].found = true;
+        return take_row(sought[index].hash, sought[index].key, value);
+      });
+    }
     std::erase_if(sought, [](const Sought& each) { return each.found; });
     absent_ = std::move(sought);
   }
@@ -559,22 +588,23 @@ class HotMap {
     rows_.append_key(fetch.key_buffer(), state_internal::meta_of(hash), key);
     fetch.end_key();
   }
-  bool take_row(std::uint64_t hash, const Key& key, ByteView row) {
+  // One range for each key. false: nothing of it is alive.
+  bool read_rows(std::uint64_t hash, const Key& key) {
+    Bytes prefix;
+    rows_.append_key(prefix, state_internal::meta_of(hash), key);
     Value value{};
-    if (!rows_.take_value(row, value)) return false;
-    sample_heap(key, value);
+    context_.cold->read_prefix(context_.id, prefix, [&](ByteView rest, ByteView row) { return rows_.take_row(rest, row, value); });
+    if (value.live() == 0) return false;
+    heap_sample_.take(key, value);
     restore(hash, key, std::move(value));
     return true;
   }
-
-  void sample_heap(const Key& key, const Value& value) {
-    if constexpr (!std::is_trivially_copyable_v<Key> || !std::is_trivially_copyable_v<Value>) {
-      heap_sample_.bytes += static_cast<double>(footprint(key) + footprint(value));
-      if (++heap_sample_.entries == kHeapSample) {   // older ones count ever less
-        heap_sample_.bytes /= 2;
-        heap_sample_.entries /= 2;
-      }
-    }
+  bool take_row(std::uint64_t hash, const Key& key, ByteView row) {
+    Value value{};
+    if (!rows_.take_value(row, value)) return false;
+    heap_sample_.take(key, value);
+    restore(hash, key, std::move(value));
+    return true;
   }
 
   // A block without dead slots.
@@ -665,10 +695,7 @@ class HotMap {
   std::size_t size_ = 0;
   std::size_t shrink_at_ = 0;                         // the sub-table that gave up memory last
   bool incomplete_ = false;                           // a sub-table is
-  struct {
-    double bytes = 0;
-    std::uint32_t entries = 0;
-  } heap_sample_;
+  state_internal::HeapSample heap_sample_;
   std::vector<Sought> absent_;                        // keys that are neither here nor in the store, by hash: those of the last fetch()
   Rows rows_;
 };

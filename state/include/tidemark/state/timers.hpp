@@ -41,7 +41,10 @@ struct TimerRows {
     append_row_key(out, timer.hash, timer.key);
     append_u32(out, __builtin_bswap32(timer.tag));
   }
-  void append_value(Bytes&, const NoValue&) const {}
+  void encode(RowContext& context, const NoValue&, bool erased) const {
+    if (erased) return context.rows->erase(context.key);
+    context.rows->put(context.key, {});
+  }
   [[nodiscard]] bool take_value(ByteView in, NoValue&) const { return in.empty(); }
 };
 

@@ -160,6 +160,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
       if (this->full() && this->flush() == Progress::kMore) return Progress::kMore;
     }
     if (this->flush() == Progress::kMore) return Progress::kMore;
+    if (this->sweep() == Progress::kMore) return Progress::kMore;
     stepping_ = false;
     this->forwarded_ = this->watermark_;
     return Operator::on_watermark(this->watermark_);
@@ -178,7 +179,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     next_ahead_ = 0;
     while (Item* item = buffer_->front(this->watermark_)) {
       if (deterministic ? !ahead_.empty() && item->time != ahead_.front().time : ahead_.size() == Base::kAhead) break;
-      this->prefetch(item->hash);
+      this->states().prefetch(item->hash);
       ahead_.push_back(std::as_const(*item));   // not moved: if a checkpoint is under way, pop_front() encodes it first
       buffer_->pop_front();
     }

@@ -10,13 +10,13 @@
 
 #include <tidemark/core/codec.hpp>
 #include <tidemark/operators/collector.hpp>
+#include <tidemark/operators/detail/keyed_states.hpp>
 #include <tidemark/operators/detail/process_function.hpp>
 #include <tidemark/operators/detail/process_timers.hpp>
 #include <tidemark/operators/detail/side_outputs.hpp>
 #include <tidemark/operators/operator.hpp>
 #include <tidemark/operators/process_context.hpp>
 #include <tidemark/state/backend.hpp>
-#include <tidemark/state/keyed_table.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -26,18 +26,17 @@ template <class Key, class T, class Out, class F>
 class ProcessBase : public Operator {
  protected:
   using Function = ProcessFunction<F, Key, T, Out>;
-  struct Nothing {};
   using State = std::conditional_t<Function::kHasState, typename Function::State, Nothing>;
 
   ProcessBase(F f, const std::vector<SideDeclaration>& sides) : Operator(kFirstSideOutlet + sides.size()), f_(std::move(f)), sides_(sides) {
     core_internal::require_key<Key>();
-    if constexpr (Function::kHasState) core_internal::require_storable<State>();
+    require_state<State>();
   }
 
  public:
   Status open(OperatorContext& context) override {
     TIDEMARK_TRY(Operator::open(context));
-    if constexpr (Function::kHasState) table_ = &context.state->template keyed_table<Key, State>("state");
+    TIDEMARK_TRY(states_.open(context));
     TimerTable<Key>* timers = nullptr;
     if constexpr (Function::kHasTimers) timers = &context.state->template timers<Key>();
     timers_.open(this->context(), timers, count());
@@ -53,6 +52,7 @@ class ProcessBase : public Operator {
   Status load(ByteView saved) override {
     if (take_time(saved, watermark_) && saved.empty()) {
       forwarded_ = watermark_;
+      states_.set_watermark(watermark_);
       return {};
     }
     return Error{.code = ErrorCode::kCheckpointCorrupt,
@@ -64,16 +64,10 @@ class ProcessBase : public Operator {
   static constexpr std::size_t kAhead = 24;
   // Calls of the user's function in one piece of a watermark step: a step of the task stays short also if nothing is emitted.
   static constexpr std::size_t kCallsPerPiece = 2048;
+  // Slots of a state's table that one piece of a watermark step looks through for what has expired.
+  static constexpr std::size_t kSweptPerPiece = 2048;
 
-  void prefetch(std::uint64_t hash) const {
-    if constexpr (Function::kHasState) table_->prefetch(hash);
-  }
-
-  // Brings in, together, the states of keys that are about to be used and are not in memory.
-  template <class KeyOf>
-  void fetch(const std::uint64_t* hashes, std::size_t n, KeyOf&& key_of) {
-    if constexpr (Function::kHasState) table_->fetch(hashes, n, key_of);
-  }
+  KeyedStates<Key, State>& states() { return states_; }
 
   // Calls the function. The caller has set call_.at and call_.watermark.
   void call_record(std::uint64_t hash, const Key& key, const T& record) {
@@ -126,6 +120,12 @@ class ProcessBase : public Operator {
 
   bool flushing() const { return flushing_ != 0; }
 
+  // The last part of a watermark step: what has expired goes, a piece of it now, at +infinity all. kMore: call again.
+  Progress sweep() {
+    states_.set_watermark(watermark_);
+    return states_.sweep(kSweptPerPiece) || watermark_ != kPlusInfinity ? Progress::kDone : Progress::kMore;
+  }
+
   // For the loops of the operators.
   SideOutputs& sides() { return sides_; }
   ProcessTimers<Key>& timers() { return timers_; }
@@ -142,14 +142,13 @@ class ProcessBase : public Operator {
     if constexpr (!Info::kHasState) {
       call();
     } else if constexpr (Info::kWrites) {
-      call(table_->upsert(call_.hash, *call_.key));
+      call(states_.to_change(call_.hash, *call_.key, call_.at.time, call_.watermark));
     } else {
-      const State* state = table_->find(call_.hash, *call_.key);
-      call(state != nullptr ? *state : absent_);
+      call(states_.to_read(call_.hash, *call_.key, call_.at.time, call_.watermark));
     }
     if (call_.forget) [[unlikely]] {
       call_.forget = false;
-      if constexpr (Function::kHasState) table_->erase(call_.hash, *call_.key);
+      states_.erase(call_.hash, *call_.key);
     }
   }
   BatchBase* batch_of(std::size_t outlet) {
@@ -162,8 +161,7 @@ class ProcessBase : public Operator {
   Collector<Out> results_;
   SideOutputs sides_;
   ProcessTimers<Key> timers_;
-  KeyedTable<Key, State>* table_ = nullptr;
-  const State absent_{};
+  KeyedStates<Key, State> states_;
   ProcessContext<Key> user_context_{call_};
   std::uint32_t max_batch_ = 0;
   std::size_t flushing_ = 0;               // the outlet that flush() looks at next

@@ -27,7 +27,8 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
     next_ = 0;
     next_behind_ = 0;
     this->count().records_in += in_->size();
-    this->fetch(in_->hashes.data(), in_->size(), [this](std::size_t i) -> decltype(auto) { return std::invoke(key_of_, in_->values[i]); });
+    auto key_of = [this](std::size_t i) -> decltype(auto) { return std::invoke(key_of_, in_->values[i]); };
+    this->states().fetch(in_->hashes.data(), in_->size(), key_of);
     return run_batch();
   }
   Progress on_watermark(EventTime watermark) override {
@@ -66,10 +67,10 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
     at.batch = &in;
     this->call_.watermark = this->watermark_;
     std::size_t i = next_;
-    for (std::size_t k = i; k < std::min(i + Base::kAhead, n); ++k) this->prefetch(in.hashes[k]);
+    for (std::size_t k = i; k < std::min(i + Base::kAhead, n); ++k) this->states().prefetch(in.hashes[k]);
     try {
       while (i < n) {
-        if (i + Base::kAhead < n) this->prefetch(in.hashes[i + Base::kAhead]);
+        if (i + Base::kAhead < n) this->states().prefetch(in.hashes[i + Base::kAhead]);
         at.index = i;
         at.as_of = next_as_of(i);
         if (timed) at.time = in.times[i];
@@ -99,6 +100,7 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
       }
       if (this->flush() == Progress::kMore) return Progress::kMore;
     }
+    if (this->sweep() == Progress::kMore) return Progress::kMore;
     stepping_ = false;
     this->forwarded_ = this->watermark_;
     return Operator::on_watermark(this->watermark_);   // W8: after all that it lets fire

@@ -35,6 +35,9 @@ class ColdFetch {
   enum class Next : std::uint8_t { kGoOn, kStop, kMalformed };
   void read_range(StateId state, ByteView first, ByteView end,
                   const std::function<Next(ByteView key_after_state_id, ByteView value)>& take);
+  // Calls take(bytes after the prefix, value) for the rows of `state` whose key begins with `prefix` behind the id, in order. Throws as
+  // read().
+  void read_prefix(StateId state, ByteView prefix, const std::function<bool(ByteView rest, ByteView value)>& take);
 
  private:
   [[noreturn]] void fail(const Status& status) const;
