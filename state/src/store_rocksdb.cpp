@@ -166,6 +166,25 @@ class RocksStore final : public StateStore {
     return health();
   }
 
+  Status read_prefixes(std::span<const ByteView> prefixes,
+                       const std::function<bool(std::size_t index, ByteView key, ByteView value)>& visit) override {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    const std::unique_ptr<rocksdb::Iterator> at{db_->NewIterator(options)};
+    const std::shared_ptr<const DeadRows> dead = dead_->get();
+    std::string next;
+    for (std::size_t i = 0; i < prefixes.size(); ++i) {
+      for (at->Seek(rocksdb::Slice{prefixes[i].data(), prefixes[i].size()}); at->Valid(); at->Next()) {
+        const ByteView key{at->key().data(), at->key().size()};
+        const ByteView value{at->value().data(), at->value().size()};
+        if (!key.starts_with(prefixes[i])) break;
+        if (dead->judge(key, value, &next) == DeadRows::Answer::kAlive && !visit(i, key, value)) return health();
+      }
+      TIDEMARK_TRY(checked_read(at->status()));
+    }
+    return health();
+  }
+
   Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
     return checked_read(
         visit_rows(*db_, *dead_->get(), first, 0, [&](ByteView key, ByteView value) { return key < end && visit(key, value); }));

@@ -337,6 +337,27 @@ TEST_F(Store, LeavesExpiredRowsOutOfAScan) {
                                    {timeless_key(2, "aaaaaaaad"), stamped_value(1, "live")}}));
 }
 
+TEST_F(Store, ReadsTheLiveRowsOfSeveralPrefixesTogether) {
+  const auto store = created();
+  take(*store, {{timeless_key(2, "aa1"), stamped_value(9, "1")},
+                {timeless_key(2, "aa2"), stamped_value(0, "dead")},
+                {timeless_key(2, "aa3"), stamped_value(9, "3")},
+                {timeless_key(2, "ab"), stamped_value(9, "another")},
+                {timeless_key(2, "b"), stamped_value(9, "b")}});
+  store->set_dropped({{2, {event_time(0), true}}});
+  const Bytes prefixes[] = {timeless_key(2, "aa"), timeless_key(2, "ac"), timeless_key(2, "b"), timeless_key(3, "")};
+  const std::vector<ByteView> views(std::begin(prefixes), std::end(prefixes));
+  std::string found;
+  EXPECT_OK(store->read_prefixes(views, [&](std::size_t index, ByteView key, ByteView value) {
+    found += std::to_string(index) + ":" + Bytes{key.substr(2)} + "=" + Bytes{value.substr(8)} + " ";
+    return true;
+  }));
+  EXPECT_EQ(found, "0:aa1=1 0:aa3=3 2:b=b ");
+  std::size_t visits = 0;
+  EXPECT_OK(store->read_prefixes(views, [&](std::size_t, ByteView, ByteView) { return ++visits < 2; }));
+  EXPECT_EQ(visits, 2u);
+}
+
 // An expired row may lie above an older one with a later time, of an entry that was erased and made again by an earlier record.
 TEST_F(Store, RemovesExpiredRowsByCompactionAndBringsNoOlderOnesToLight) {
   const auto store = created();
