@@ -46,6 +46,8 @@ struct State {
   fingerprint @7 :UInt64;
   droppedThrough @8 :Int64;
   liveBuckets @9 :List(Int64);
+  entry @10 :Text;               # schema text
+  stamped @11 :Bool;
 }
 
 struct Source {

@@ -96,14 +96,14 @@ const StateEntry* find_state(const OperatorEntry& entry, std::string_view name) 
   return found == entry.states.end() ? nullptr : &*found;
 }
 
-std::map<StateId, EventTime> dropped_through(const Manifest& manifest) {
-  std::map<StateId, EventTime> dropped;
+std::map<StateId, Dropped> dropped_rows(const Manifest& manifest) {
+  std::map<StateId, Dropped> dropped;
   for (const OperatorEntry& entry : manifest.operators) {
     for (const StateEntry& state : entry.states) {
-      if (state.timed) dropped[state.id] = state.dropped_through;
+      if (state.timed || state.stamped) dropped[state.id] = {state.dropped_through, state.stamped};
     }
   }
-  for (const StateId id : manifest.discarded_states) dropped[id] = kPlusInfinity;
+  for (const StateId id : manifest.discarded_states) dropped[id] = {kPlusInfinity, false};
   return dropped;
 }
 

@@ -47,9 +47,11 @@ void write_state(wire::State::Builder to, const StateEntry& state) {
   to.setName(text(state.name));
   to.setKind(text(state.kind));
   to.setKey(text(state.key));
+  if (!state.entry.empty()) to.setEntry(text(state.entry));
   to.setValue(text(state.value));
   to.setParameters(text(state.parameters));
   to.setTimed(state.timed);
+  to.setStamped(state.stamped);
   to.setFingerprint(state.fingerprint);
   to.setDroppedThrough(micros(state.dropped_through));
   auto buckets = to.initLiveBuckets(count(state.live_buckets.size()));
@@ -62,9 +64,11 @@ StateEntry read_state(wire::State::Reader from) {
   state.name = string_of(from.getName());
   state.kind = string_of(from.getKind());
   state.key = string_of(from.getKey());
+  state.entry = string_of(from.getEntry());
   state.value = string_of(from.getValue());
   state.parameters = string_of(from.getParameters());
   state.timed = from.getTimed();
+  state.stamped = from.getStamped();
   state.fingerprint = from.getFingerprint();
   state.dropped_through = event_time(from.getDroppedThrough());
   read_each(from.getLiveBuckets(), state.live_buckets, event_time);

@@ -26,6 +26,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 // As StateSchema::text().
 std::string schema_text(const StateEntry& state) {
   std::string text = state.kind + " of " + state.key;
+  if (!state.entry.empty()) text += " by " + state.entry;
   if (!state.value.empty()) text += " to " + state.value;
   if (!state.parameters.empty()) text += ", " + state.parameters;
   return text;
@@ -47,7 +48,8 @@ std::string address(const OperatorEntry& entry, const StateEntry& state) { retur
 
 // Between states of one kind, time and parameters a migration may change the value.
 bool differ_in_value_alone(const StateEntry& a, const StateEntry& b) {
-  return a.kind == b.kind && a.key == b.key && a.parameters == b.parameters && a.timed == b.timed;
+  return a.kind == b.kind && a.key == b.key && a.entry == b.entry && a.parameters == b.parameters && a.timed == b.timed &&
+         a.stamped == b.stamped;
 }
 
 Error another_schema(const std::string& state, const std::string& owner, const StateEntry& stored, const StateEntry& wanted) {
@@ -60,6 +62,10 @@ Error another_schema(const std::string& state, const std::string& owner, const S
       why = "the operator keeps another kind of state now";
     } else if (stored.key != wanted.key) {
       why = "a key's schema never changes: its bytes decide which key groups its rows are in";
+    } else if (stored.entry != wanted.entry) {
+      why = "the schema of a map's keys never changes: they are part of its rows' keys";
+    } else if (stored.stamped != wanted.stamped) {
+      why = "only rows of a state with a ttl say when they were written";
     } else {
       why = "the window changed; slices of the old kind cannot be read as the new kind";
     }
@@ -140,9 +146,9 @@ class Reconciler {
     return {};
   }
 
-  // After a drain nothing waits for its time any more. Such a state begins empty under a new number, since of the old one every bucket, up
-  // to +infinity, counts as dropped.
-  bool has_fired(const StateEntry& stored) const { return manifest_.drained && stored.timed; }
+  // After a drain nothing waits for its time any more, and all that expires has expired. Such a state begins empty under a new number,
+  // since of the old one every bucket, up to +infinity, counts as dropped.
+  bool has_fired(const StateEntry& stored) const { return manifest_.drained && (stored.timed || stored.stamped); }
 
   // The state goes on, if its stored values can be read or made readable (K9).
   Status take_over(const StateEntry& old, const OperatorEntry& entry, StateEntry& state) {
@@ -151,7 +157,7 @@ class Reconciler {
     if (old.fingerprint != state.fingerprint && !is_read_as_it_is(old, name, state)) {
       auto steps = steps_between(old, entry, state);
       if (!steps) return another_schema(name, entry.name, old, state);
-      plan_.migrations.push_back({name, old.id, *std::move(steps)});
+      plan_.migrations.push_back({name, old.id, old.stamped, *std::move(steps)});
       report += " (migrated)";
     }
     state.id = old.id;

@@ -6,7 +6,7 @@ namespace tidemark {
 inline namespace v0 {
 namespace cli_internal {
 
-RowReader::RowReader(const StateEntry& state) : state_(state), key_(state.key), value_(state.value) {}
+RowReader::RowReader(const StateEntry& state) : state_(state), key_(state.key), entry_(state.entry), value_(state.value) {}
 
 Bytes RowReader::prefix() const {
   Bytes prefix;
@@ -31,12 +31,25 @@ std::optional<RowKey> RowReader::split(ByteView row_key) const {
   const std::size_t rest_size = has_tag() ? 4 : has_number() ? 8 : 0;
   if (row_key.size() <= rest_size) return {};   // a key has a byte at least
   row.key = row_key.substr(0, row_key.size() - rest_size);
+  if (has_entry()) {
+    row.key = row_key.substr(0, key_.size_of_first(row_key).value_or(row_key.size()));
+    row.entry = row_key.substr(row.key.size());
+    return row;
+  }
   for (const char c : row_key.substr(row.key.size())) row.rest = row.rest << 8 | static_cast<unsigned char>(c);
   return row;
 }
 
 std::string RowReader::key_json(ByteView key) { return shown(key_, key); }
-std::string RowReader::value_json(ByteView value) { return shown(value_, value); }
+std::string RowReader::entry_json(ByteView entry) { return entry.empty() ? "null" : shown(entry_, entry); }
+
+std::optional<EventTime> RowReader::written(ByteView value) const {
+  EventTime time{};
+  if (!state_.stamped || !take_time(value, time)) return {};
+  return time;
+}
+
+std::string RowReader::value_json(ByteView value) { return shown(value_, written(value) ? value.substr(sizeof(std::int64_t)) : value); }
 
 std::string RowReader::row_json(ByteView row_key, ByteView value) {
   const std::optional<RowKey> row = split(row_key);
@@ -47,8 +60,10 @@ std::string RowReader::row_json(ByteView row_key, ByteView value) {
   std::string json = "{";
   if (state_.timed) json += fmt::format(R"("time":"{}",)", to_string(row->time));
   json += R"("key":)" + key_json(row->key);
+  if (has_entry()) json += R"(,"entry":)" + entry_json(row->entry);
   if (has_tag()) json += fmt::format(R"(,"tag":{})", row->rest);
   if (has_number()) json += fmt::format(R"(,"number":{})", row->rest);
+  if (const std::optional<EventTime> time = written(value)) json += fmt::format(R"(,"written":"{}")", to_string(*time));
   if (has_value()) json += R"(,"value":)" + value_json(value);
   return json + '}';
 }

@@ -17,7 +17,8 @@ struct RowKey {
   EventTime time{};        // of timed states: the end of a slice, the time of a timer or of a record
   std::uint64_t hash = 0;
   ByteView key;            // encoded
-  std::uint64_t rest = 0;  // of timers the tag, of buffered records their number
+  ByteView entry;          // of maps: the encoded key within the key; empty if nobody can tell where the key ends
+  std::uint64_t rest = 0;  // of timers the tag, of buffered records and of list items their number
 };
 
 // Reads rows by what the manifest says of their state. Believes nothing of them.
@@ -28,7 +29,7 @@ class RowReader {
 
   const StateEntry& state() const { return state_; }
   const Schema& key_schema() const { return key_; }
-  // What all row keys of the state begin with; for a key of an untimed state, what its one row key begins with.
+  // What all row keys of the state begin with; for a key of an untimed state, what its row keys begin with.
   Bytes prefix() const;
   Bytes prefix(std::uint64_t hash, ByteView key) const;
   // Nothing: no row of this state has such a key.
@@ -37,12 +38,18 @@ class RowReader {
   // Bytes that their schema does not write are {"malformed":"hex"}, and counted.
   std::string key_json(ByteView key);
   std::string value_json(ByteView value);
-  // {"time":...,"key":...,"tag":...,"number":...,"value":...} with what the kind of the state has of these.
+  // When the row of a stamped state was written; nothing if its value does not say so, or is of another state.
+  std::optional<EventTime> written(ByteView value) const;
+  std::string entry_json(ByteView entry);
+  // {"time":...,"key":...,"entry":...,"tag":...,"number":...,"written":...,"value":...} with what the kind of the state has of these.
   std::string row_json(ByteView row_key, ByteView value);
   std::uint64_t malformed() const { return malformed_; }
 
   bool has_tag() const { return state_.kind == "timers"; }
-  bool has_number() const { return state_.kind == "buffer"; }
+  bool has_number() const { return state_.kind == "buffer" || state_.kind == "list"; }
+  bool has_entry() const { return state_.kind == "map"; }
+  // A key may have several rows.
+  bool has_many_rows() const { return state_.timed || has_entry() || has_number(); }
   bool has_value() const { return !state_.value.empty(); }
 
  private:
@@ -50,6 +57,7 @@ class RowReader {
 
   const StateEntry& state_;
   Schema key_;
+  Schema entry_;
   Schema value_;
   std::uint64_t malformed_ = 0;
 };

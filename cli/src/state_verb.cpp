@@ -47,7 +47,7 @@ Result<OpenedCheckpoint> open_checkpoint(const StateQuery& query) {
   TIDEMARK_ASSIGN(ChosenCheckpoint chosen, find_checkpoint(query.directory, query.checkpoint));
   OpenedCheckpoint opened{.path = std::move(chosen.path), .manifest = std::move(chosen.manifest), .rows = {}};
   const Manifest& manifest = opened.manifest;
-  auto rows = open_stored_rows(posix_file_system(), store_in(opened.path), manifest.files, dropped_through(manifest), {});
+  auto rows = open_stored_rows(posix_file_system(), store_in(opened.path), manifest.files, dropped_rows(manifest), {});
   if (!rows.ok()) return reason_or_removal(opened.path, rows.error());
   opened.rows = *std::move(rows);
   return opened;
@@ -122,6 +122,8 @@ std::string line_json(const StateLine& line) {
   std::string json = fmt::format(R"({{"operator":{},"state":{},"kind":{},"key":{},"value":{},"parameters":{},"rows":{},"bytes":{})",
                                  json_string(line.entry->name), json_string(state.name), json_string(state.kind), json_string(state.key),
                                  json_string(state.value), json_string(state.parameters), line.totals.rows, line.totals.bytes);
+  if (!state.entry.empty()) json += R"(,"entry":)" + json_string(state.entry);
+  if (state.stamped) json += fmt::format(R"(,"dropped_through":"{}")", to_string(state.dropped_through));
   if (state.timed) {
     json += fmt::format(R"(,"times":{},"dropped_through":"{}")", line.totals.times, to_string(state.dropped_through));
     if (line.totals.times > 0) {
@@ -160,7 +162,8 @@ Status print_lists(const Manifest& manifest, const std::vector<StateLine>& lines
     const bool has_times = line.totals.times > 0;
     states.add({line.entry->name, state.name, state.kind, std::to_string(line.totals.rows), std::to_string(line.totals.bytes),
                 state.timed ? std::to_string(line.totals.times) : "-", has_times ? to_string(line.totals.first) : "-",
-                has_times ? to_string(line.totals.last) : "-", state.key + (state.value.empty() ? "" : " -> " + state.value)});
+                has_times ? to_string(line.totals.last) : "-",
+                state.key + (state.entry.empty() ? "" : ", " + state.entry) + (state.value.empty() ? "" : " -> " + state.value)});
   }
   TIDEMARK_TRY(states.print());
   TIDEMARK_TRY(write_line(""));
@@ -194,7 +197,12 @@ class RowTable {
     std::vector<std::string> cells;
     if (reader_.state().timed) cells.push_back(row ? to_string(row->time) : "?");
     cells.push_back(row ? reader_.key_json(row->key) : reader_.row_json(row_key, value));
+    if (reader_.has_entry()) cells.push_back(row ? reader_.entry_json(row->entry) : "?");
     if (reader_.has_tag() || reader_.has_number()) cells.push_back(row ? std::to_string(row->rest) : "?");
+    if (reader_.state().stamped) {
+      const std::optional<EventTime> written = reader_.written(value);
+      cells.push_back(written ? to_string(*written) : "?");
+    }
     if (reader_.has_value()) cells.push_back(row ? reader_.value_json(value) : "?");
     table_.add(std::move(cells));
   }
@@ -205,8 +213,10 @@ class RowTable {
     std::vector<Table::Column> columns;
     if (reader.state().timed) columns.push_back({"TIME"});
     columns.push_back({"KEY"});
+    if (reader.has_entry()) columns.push_back({"ENTRY"});
     if (reader.has_tag()) columns.push_back({"TAG", Align::kRight});
     if (reader.has_number()) columns.push_back({"NUMBER", Align::kRight});
+    if (reader.state().stamped) columns.push_back({"WRITTEN"});
     if (reader.has_value()) columns.push_back({"VALUE"});
     return columns;
   }
@@ -358,7 +368,7 @@ int show_top_keys(const StateQuery& query) {
   if (!state.ok()) return report(state.error());
   RowReader reader(**state);
   Largest largest(query.limit);
-  std::unordered_map<Bytes, KeyTotals> by_key;   // of timed states, whose keys have rows in several places
+  std::unordered_map<Bytes, KeyTotals> by_key;   // of states whose keys have several rows
   std::uint64_t foreign = 0;
   Status status = opened->scan(reader.prefix(), [&](ByteView row_key, ByteView value) -> Status {
     const std::optional<RowKey> row = reader.split(row_key);
@@ -367,7 +377,7 @@ int show_top_keys(const StateQuery& query) {
       return {};
     }
     const std::uint64_t bytes = row_key.size() + value.size();
-    if (!(*state)->timed) {
+    if (!reader.has_many_rows()) {
       largest.add({Bytes{row->key}, 1, bytes});
       return {};
     }

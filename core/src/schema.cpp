@@ -201,6 +201,7 @@ class Decoder {
   }
 
   bool at_end() const { return in_.empty(); }
+  std::size_t bytes_left() const { return in_.size(); }
   std::string take_json() { return std::move(out_); }
 
  private:
@@ -322,6 +323,12 @@ Schema::Schema(std::string text) : text_(std::move(text)) {
   if (text_.size() <= kLongest) root = reader.next();
   if (!root || !reader.at_end()) root = SchemaNode{.text = text_};
   root_ = std::make_shared<const SchemaNode>(*std::move(root));
+}
+
+std::optional<std::size_t> Schema::size_of_first(ByteView bytes) const {
+  Decoder decoder(bytes);
+  if (decoder.decode(*root_, false) != Decoder::Outcome::kDone) return std::nullopt;
+  return bytes.size() - decoder.bytes_left();
 }
 
 std::optional<std::string> Schema::to_json(ByteView bytes) const {

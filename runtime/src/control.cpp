@@ -289,7 +289,7 @@ Status Control::store_checkpoint(const CoordinatorAction& action, bool& maybe_pu
   const auto outcome = facts_.checkpoints->publish(manifest);
   maybe_published = outcome.published == CheckpointStore::Published::kUnknown;
   TIDEMARK_TRY(outcome.status);
-  facts_.store->set_dropped_through(dropped_through(manifest));
+  facts_.store->set_dropped(dropped_rows(manifest));
   facts_.manifest.operators = std::move(manifest.operators);
   return {};
 }

@@ -279,9 +279,11 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
                               .name = schema.name,
                               .kind = schema.kind,
                               .key = schema.key,
+                              .entry = schema.entry,
                               .value = schema.value,
                               .parameters = schema.parameters,
                               .timed = schema.timed,
+                              .stamped = schema.stamped,
                               .fingerprint = schema.fingerprint(),
                               .dropped_through = kMinusInfinity,
                               .live_buckets = {}});

@@ -140,9 +140,9 @@ Status migrate_states(const RuntimeOptions& options, const RecoveryPlan& plan, c
                       StateStore& store) {
   if (plan.migrations.empty()) return {};
   TIDEMARK_ASSIGN(const std::unique_ptr<StoredRows> rows, open_stored_rows(*options.files, stored, plan.manifest->files,
-                                                                           dropped_through(*plan.manifest), {.logger = options.logger}));
+                                                                           dropped_rows(*plan.manifest), {.logger = options.logger}));
   for (const StateMigration& state : plan.migrations) {
-    TIDEMARK_TRY(migrate_rows(*options.files, *rows, store, state.id, state.name, state.steps, rows_directory));
+    TIDEMARK_TRY(migrate_rows(*options.files, *rows, store, state.id, state.stamped, state.name, state.steps, rows_directory));
   }
   return {};
 }
@@ -366,7 +366,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     if (manifest != nullptr) {
       TIDEMARK_ASSIGN(prepared.facts.store,
                       restore_store(*options.files, store_in(restored), manifest->files, live, store_options));
-      prepared.facts.store->set_dropped_through(dropped_through(*manifest));
+      prepared.facts.store->set_dropped(dropped_rows(*manifest));
       if (check_later) {
         prepared.facts.being_checked = manifest->checkpoint;
         prepared.unchecked_directory = store_in(restored);

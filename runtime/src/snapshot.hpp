@@ -18,7 +18,7 @@ namespace tidemark {
 inline namespace v0 {
 namespace runtime_internal {
 
-// What of a timed state the manifest must say (R2); gathered at the freeze.
+// What of a timed or stamped state the manifest must say (R2); gathered at the freeze.
 struct BucketFacts {
   StateId id = 0;
   EventTime dropped_through = kMinusInfinity;

@@ -350,7 +350,8 @@ void Task::begin_snapshot(CheckpointId id) {
     link.backend->note_checkpoint(id);
     link.backend->freeze(rows_);
     for (const auto& component : link.backend->components()) {
-      if (component->schema().timed) snapshot.buckets.push_back({component->id(), component->dropped_through(), component->live_buckets()});
+      if (!component->schema().timed && !component->schema().stamped) continue;
+      snapshot.buckets.push_back({component->id(), component->dropped_through(), component->live_buckets()});
     }
   }
   if (source != nullptr) {

@@ -11,15 +11,29 @@ void ColdFetch::begin() {
   ends_.clear();
 }
 
-void ColdFetch::read(const std::function<bool(std::size_t index, ByteView value)>& take) {
+void ColdFetch::view_keys() {
   keys_.clear();
   std::size_t begin = 0;
   for (const std::size_t end : ends_) {
     keys_.emplace_back(bytes_.data() + begin, end - begin);
     begin = end;
   }
+}
+
+void ColdFetch::read(const std::function<bool(std::size_t index, ByteView value)>& take) {
+  view_keys();
   bool readable = true;
   const Status status = rows_.get(keys_, [&](std::size_t index, ByteView value) { readable = readable && take(index, value); });
+  if (!status.ok()) fail(status);
+  if (!readable) fail_malformed();
+}
+
+void ColdFetch::read_prefixes(const std::function<bool(std::size_t index, ByteView rest, ByteView value)>& take) {
+  view_keys();
+  bool readable = true;
+  const Status status = rows_.read_prefixes(keys_, [&](std::size_t index, ByteView key, ByteView value) {
+    return readable = take(index, key.substr(keys_[index].size()), value);
+  });
   if (!status.ok()) fail(status);
   if (!readable) fail_malformed();
 }
@@ -40,15 +54,6 @@ void ColdFetch::read_range(StateId state, ByteView first, ByteView end,
   });
   if (!status.ok()) fail(status);
   if (next == Next::kMalformed) fail_malformed();
-}
-
-void ColdFetch::read_prefix(StateId state, ByteView prefix, const std::function<bool(ByteView rest, ByteView value)>& take) {
-  Bytes end{prefix};   // the least key that is greater than all with the prefix
-  while (!end.empty() && end.back() == '\xFF') end.pop_back();
-  if (!end.empty()) ++end.back();
-  read_range(state, prefix, end, [&](ByteView key, ByteView value) {
-    return take(key.substr(prefix.size()), value) ? Next::kGoOn : Next::kMalformed;
-  });
 }
 
 void ColdFetch::fail(const Status& status) const {

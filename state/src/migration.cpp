@@ -111,7 +111,7 @@ Status check_migrations(std::span<const Migration> steps, std::span<const std::s
   return {};
 }
 
-Status migrate_rows(FileSystem& files, StoredRows& rows, StateStore& store, StateId id, const std::string& state,
+Status migrate_rows(FileSystem& files, StoredRows& rows, StateStore& store, StateId id, bool stamped, const std::string& state,
                     std::span<const Migration> steps, const std::string& directory) {
   std::vector<std::string> paths;
   RowRun run;
@@ -123,10 +123,14 @@ Status migrate_rows(FileSystem& files, StoredRows& rows, StateStore& store, Stat
   };
   Bytes prefix;
   append_u16_big_endian(prefix, id);
+  const std::size_t stamp = stamped ? sizeof(std::int64_t) : 0;
   Bytes value;
+  Bytes row;
   const Status scanned = rows.scan(prefix, [&](ByteView key, ByteView old) -> Status {
-    TIDEMARK_TRY(take_row_through(steps, state, old, value));
-    run.put(key, value);
+    const ByteView written = old.substr(0, std::min(stamp, old.size()));
+    TIDEMARK_TRY(take_row_through(steps, state, old.substr(written.size()), value));
+    row.assign(written);
+    run.put(key, row.append(value));
     return run.bytes() < kRowFileBytes ? Status{} : write_run();
   });
   TIDEMARK_TRY(scanned);

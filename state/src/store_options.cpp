@@ -43,11 +43,16 @@ class DeadRowFilter final : public rocksdb::CompactionFilter {
  public:
   explicit DeadRowFilter(std::shared_ptr<const DeadRows> dead) : dead_(std::move(dead)) {}
   const char* Name() const override { return "tidemark.dead-rows"; }
-  // Skips a whole dead range at once. Older versions of its rows may come to light in deeper levels; they are as dead.
-  Decision FilterV2(int, const rocksdb::Slice& key, ValueType, const rocksdb::Slice&, std::string*,
+  // Skips a whole dead range at once. Older versions of its rows may come to light in deeper levels; they are as dead. Not so where the
+  // value decides: of a row that is written anew an older version may have a later time, so a single dead row leaves a tombstone.
+  Decision FilterV2(int, const rocksdb::Slice& key, ValueType, const rocksdb::Slice& value, std::string*,
                     std::string* skip_until) const override {
-    if (!dead_->contains(ByteView{key.data(), key.size()}, skip_until)) return Decision::kKeep;
-    return skip_until->empty() ? Decision::kRemove : Decision::kRemoveAndSkipUntil;
+    switch (dead_->judge(ByteView{key.data(), key.size()}, ByteView{value.data(), value.size()}, skip_until)) {
+      case DeadRows::Answer::kAlive: return Decision::kKeep;
+      case DeadRows::Answer::kDead: return Decision::kRemove;
+      case DeadRows::Answer::kDeadRange: return skip_until->empty() ? Decision::kRemove : Decision::kRemoveAndSkipUntil;
+    }
+    return Decision::kKeep;
   }
 
  private:
@@ -95,28 +100,30 @@ rocksdb::Options common_options(rocksdb::Env* environment) {
 
 }  // namespace
 
-DeadRows::DeadRows(const std::map<StateId, EventTime>& dropped_through) {
-  if (dropped_through.empty()) return;
-  dropped_through_.resize(std::size_t{dropped_through.rbegin()->first} + 1, kMinusInfinity);
-  for (const auto& [id, time] : dropped_through) dropped_through_[id] = time;
+DeadRows::DeadRows(const std::map<StateId, Dropped>& dropped) {
+  if (dropped.empty()) return;
+  dropped_.resize(std::size_t{dropped.rbegin()->first} + 1);
+  for (const auto& [id, of_state] : dropped) dropped_[id] = of_state;
 }
 
-bool DeadRows::contains(ByteView key, std::string* next) const {
+DeadRows::Answer DeadRows::judge(ByteView key, ByteView value, std::string* next) const {
   StateId id = 0;
   ByteView rest = key;
-  if (!take_u16_big_endian(rest, id) || id >= dropped_through_.size()) return false;
-  const EventTime through = dropped_through_[id];
-  if (through == kMinusInfinity) return false;
-  next->clear();
-  if (through == kPlusInfinity) {   // the whole state, timed or not
+  if (!take_u16_big_endian(rest, id) || id >= dropped_.size()) return Answer::kAlive;
+  const EventTime through = dropped_[id].through;
+  if (through == kMinusInfinity) return Answer::kAlive;
+  if (through == kPlusInfinity) {
+    next->clear();
     if (id != 0xFFFF) append_u16_big_endian(*next, static_cast<StateId>(id + 1));
-    return true;
+    return Answer::kDeadRange;
   }
-  EventTime bucket{};
-  if (!take_time_big_endian(rest, bucket) || bucket > through) return false;
+  EventTime time{};
+  if (dropped_[id].stamped) return take_time(value, time) && time <= through ? Answer::kDead : Answer::kAlive;
+  if (!take_time_big_endian(rest, time) || time > through) return Answer::kAlive;
+  next->clear();
   append_u16_big_endian(*next, id);
   append_time_big_endian(*next, through + Duration{1});
-  return true;
+  return Answer::kDeadRange;
 }
 
 rocksdb::Options row_file_options(rocksdb::Env* environment) {

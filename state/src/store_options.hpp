@@ -19,16 +19,19 @@ namespace tidemark {
 inline namespace v0 {
 namespace state_internal {
 
-// Tells dead rows by their keys. Immutable.
+// Tells dead rows. Immutable.
 class DeadRows {
  public:
   DeadRows() = default;
-  explicit DeadRows(const std::map<StateId, EventTime>& dropped_through);
-  // If the row of `key` is dead: true, and `next` is the first key that may be alive again (empty: there is none).
-  bool contains(ByteView key, std::string* next) const;
+  explicit DeadRows(const std::map<StateId, Dropped>& dropped);
+
+  enum class Answer : std::uint8_t { kAlive, kDead, kDeadRange };
+  // kDeadRange: all rows are dead from this one to `next`, the first key that may be alive again (empty: there is none). `next` is not
+  // touched otherwise.
+  Answer judge(ByteView key, ByteView value, std::string* next) const;
 
  private:
-  std::vector<EventTime> dropped_through_;   // by state id
+  std::vector<Dropped> dropped_;   // by state id
 };
 
 // The present DeadRows, shared with compactions.

@@ -52,8 +52,10 @@ Result<StoredFile> write_copy(FileSystem& files, const std::string& directory, c
 
 bool is_row_file(const std::string& name) { return name.size() > 4 && name.compare(name.size() - 4, 4, ".sst") == 0; }
 
+using state_internal::DeadRows;
+
 // Visits the live rows from `first` on, until visit() answers false; tells how reading ended.
-rocksdb::Status visit_rows(rocksdb::DB& db, const state_internal::DeadRows& dead, ByteView first, std::size_t readahead,
+rocksdb::Status visit_rows(rocksdb::DB& db, const DeadRows& dead, ByteView first, std::size_t readahead,
                            const std::function<bool(ByteView key, ByteView value)>& visit) {
   rocksdb::ReadOptions options;
   options.verify_checksums = true;
@@ -64,19 +66,21 @@ rocksdb::Status visit_rows(rocksdb::DB& db, const state_internal::DeadRows& dead
   at->Seek(rocksdb::Slice{first.data(), first.size()});
   while (at->Valid()) {
     const ByteView key{at->key().data(), at->key().size()};
-    if (dead.contains(key, &next)) {
+    const ByteView value{at->value().data(), at->value().size()};
+    const DeadRows::Answer answer = dead.judge(key, value, &next);
+    if (answer == DeadRows::Answer::kDeadRange) {
       if (next.empty()) break;
       at->Seek(next);
       continue;
     }
-    if (!visit(key, ByteView{at->value().data(), at->value().size()})) break;
+    if (answer == DeadRows::Answer::kAlive && !visit(key, value)) break;
     at->Next();
   }
   return at->status();
 }
 
 // Visits the live rows that begin with `prefix`. Returns the error of `visit`; `read` tells how reading itself ended.
-Status visit_prefix(rocksdb::DB& db, const state_internal::DeadRows& dead, ByteView prefix,
+Status visit_prefix(rocksdb::DB& db, const DeadRows& dead, ByteView prefix,
                     const std::function<Status(ByteView key, ByteView value)>& visit, rocksdb::Status& read) {
   constexpr std::size_t kReadahead = std::size_t{2} << 20;
   Status visited;
@@ -162,12 +166,31 @@ class RocksStore final : public StateStore {
     return health();
   }
 
+  Status read_prefixes(std::span<const ByteView> prefixes,
+                       const std::function<bool(std::size_t index, ByteView key, ByteView value)>& visit) override {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    const std::unique_ptr<rocksdb::Iterator> at{db_->NewIterator(options)};
+    const std::shared_ptr<const DeadRows> dead = dead_->get();
+    std::string next;
+    for (std::size_t i = 0; i < prefixes.size(); ++i) {
+      for (at->Seek(rocksdb::Slice{prefixes[i].data(), prefixes[i].size()}); at->Valid(); at->Next()) {
+        const ByteView key{at->key().data(), at->key().size()};
+        const ByteView value{at->value().data(), at->value().size()};
+        if (!key.starts_with(prefixes[i])) break;
+        if (dead->judge(key, value, &next) == DeadRows::Answer::kAlive && !visit(i, key, value)) return health();
+      }
+      TIDEMARK_TRY(checked_read(at->status()));
+    }
+    return health();
+  }
+
   Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
     return checked_read(
         visit_rows(*db_, *dead_->get(), first, 0, [&](ByteView key, ByteView value) { return key < end && visit(key, value); }));
   }
 
-  void set_dropped_through(std::map<StateId, EventTime> durable) override { dead_->set(state_internal::DeadRows{durable}); }
+  void set_dropped(std::map<StateId, Dropped> durable) override { dead_->set(DeadRows{durable}); }
 
   Status health() const override {
     Status first = errors_->first();
@@ -247,8 +270,8 @@ Status check_before_opening(FileSystem& files, const std::string& directory, con
 
 class RocksRows final : public StoredRows {
  public:
-  RocksRows(FileSystem& files, std::string directory, const std::map<StateId, EventTime>& dropped_through, const StoreOptions& options)
-      : directory_(std::move(directory)), dead_(dropped_through),
+  RocksRows(FileSystem& files, std::string directory, const std::map<StateId, Dropped>& dropped, const StoreOptions& options)
+      : directory_(std::move(directory)), dead_(dropped),
         environment_(state_internal::with_own_threads(state_internal::make_environment(files, reads_), options.background_threads)),
         options_(state_internal::store_options(environment_.get(), options, std::make_shared<state_internal::SharedDeadRows>())) {}
 
@@ -278,7 +301,7 @@ class RocksRows final : public StoredRows {
 
  private:
   std::string directory_;
-  state_internal::DeadRows dead_;
+  DeadRows dead_;
   std::shared_ptr<state_internal::ReadFailures> reads_ = std::make_shared<state_internal::ReadFailures>();
   std::unique_ptr<rocksdb::Env> environment_;
   rocksdb::Options options_;
@@ -314,9 +337,9 @@ Result<std::unique_ptr<StateStore>> restore_store(FileSystem& files, const std::
 
 Result<std::unique_ptr<StoredRows>> open_stored_rows(FileSystem& files, const std::string& checkpoint_directory,
                                                      const std::vector<StoredFile>& stored,
-                                                     const std::map<StateId, EventTime>& dropped_through, StoreOptions options) {
+                                                     const std::map<StateId, Dropped>& dropped, StoreOptions options) {
   TIDEMARK_TRY(check_before_opening(files, checkpoint_directory, stored));
-  auto rows = std::make_unique<RocksRows>(files, checkpoint_directory, dropped_through, options);
+  auto rows = std::make_unique<RocksRows>(files, checkpoint_directory, dropped, options);
   TIDEMARK_TRY(rows->open());
   return std::unique_ptr<StoredRows>{std::move(rows)};
 }

@@ -52,6 +52,9 @@ TEST(Manifest, ComesBackWithEveryFieldAndEqualOnesHaveEqualBytes) {
 
 TEST(Manifest, HoldsTheExtremesOfEveryNumber) {
   Manifest manifest = sample_manifest();
+  manifest.operators[1].states[1].kind = "map";
+  manifest.operators[1].states[1].entry = "struct{string,u8}";
+  manifest.operators[1].states[1].stamped = true;
   manifest.attempt = std::numeric_limits<std::uint64_t>::max();
   manifest.seed = std::numeric_limits<std::uint64_t>::max();
   manifest.key_groups = std::numeric_limits<std::uint32_t>::max();
@@ -193,8 +196,12 @@ TEST(Manifest, ThatContradictsItselfIsNotWritten) {
 }
 
 TEST(Manifest, TellsTheStoreWhichRowsAreDead) {
-  const std::map<StateId, EventTime> expected{{1, event_time(-60'000'000)}, {2, kPlusInfinity}};
-  EXPECT_EQ(dropped_through(sample_manifest()), expected);
+  Manifest manifest = sample_manifest();
+  manifest.operators[1].states[1].stamped = true;
+  manifest.operators[1].states[1].dropped_through = event_time(7);
+  const std::map<StateId, Dropped> expected{
+      {1, {event_time(-60'000'000), false}}, {2, {kPlusInfinity, false}}, {4, {event_time(7), true}}};
+  EXPECT_EQ(dropped_rows(manifest), expected);
 }
 
 }  // namespace

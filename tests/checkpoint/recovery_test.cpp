@@ -309,6 +309,41 @@ TEST(Recovery, BeginsWhatWaitsOnTimeAnewAfterADrain) {   // C9
   EXPECT_THAT(planned(holding({complete(manifest)}), job, allowed).discarded_states, ElementsAre(2, 1));
 }
 
+TEST(Recovery, BeginsStateWhoseEntriesExpireAnewAfterADrain) {   // C9, K8: at +infinity all of them have
+  Manifest manifest = sample_manifest();
+  manifest.drained = true;
+  manifest.operators[1].states[1].stamped = true;
+  manifest.operators[1].states[1].dropped_through = kPlusInfinity;
+  JobFacts job = sample_job();
+  job.operators[1].states[1].stamped = true;
+  RecoveryOptions allowed;
+  allowed.allow_drained = true;
+  const RecoveryPlan plan = planned(holding({complete(manifest)}), job, allowed);
+  EXPECT_EQ(plan.operators[1].states[1].id, 6);
+  EXPECT_EQ(plan.operators[1].states[1].dropped_through, kMinusInfinity);
+  EXPECT_THAT(plan.discarded_states, ElementsAre(2, 1, 4));
+}
+
+TEST(Recovery, RefusesAMapWhoseKeysHaveChangedAndATimeToLiveThatCameOrWent) {   // K9
+  Manifest manifest = sample_manifest();
+  StateEntry& stored = manifest.operators[1].states[1];
+  stored.kind = "map";
+  stored.entry = "u8";
+  JobFacts job = sample_job();
+  StateEntry& wanted = job.operators[1].states[1];
+  wanted.kind = "map";
+  wanted.entry = "string";
+  wanted.fingerprint = stored.fingerprint + 1;
+  const auto refusal = [&] { return plan_recovery(holding({complete(manifest)}), job, {}, {}).error(); };
+  EXPECT_THAT(refusal().why, HasSubstr("a map's keys never changes"));
+  EXPECT_THAT(refusal().facts[0].second, HasSubstr("map of string by u8 to bool"));
+  EXPECT_THAT(refusal().facts[1].second, HasSubstr("map of string by string to bool"));
+  wanted.entry = stored.entry;
+  wanted.stamped = true;
+  wanted.parameters = "expiring";
+  EXPECT_THAT(refusal().why, HasSubstr("only rows of a state with a ttl say when they were written"));
+}
+
 TEST(Recovery, RefusesADrainedCheckpointUnlessAsked) {   // C9
   Manifest manifest = sample_manifest();
   manifest.drained = true;

@@ -113,7 +113,7 @@ StateEntry entry(std::string kind, std::string key, std::string value) {
   StateEntry state;
   state.id = 3;
   state.name = "s";
-  state.timed = kind != "value";
+  state.timed = kind == "slices" || kind == "timers" || kind == "buffer";
   state.kind = std::move(kind);
   state.key = std::move(key);
   state.value = std::move(value);
@@ -133,6 +133,32 @@ TEST(RowReader, ShowsWhatEachKindOfStateHas) {
   const StateEntry buffer = entry("buffer", "mine", "mine");
   EXPECT_EQ(RowReader(buffer).row_json(row_key(3, event_time(0), "\x07", Bytes("\0\0\0\0\0\0\0\2", 8)), "x"),
             R"({"time":"1970-01-01T00:00:00Z","key":{"schema":"mine","hex":"07"},"number":2,"value":{"schema":"mine","hex":"78"}})");
+}
+
+TEST(RowReader, ShowsItemsOfListsAndEntriesOfMapsAndWhenTheyWereWritten) {
+  StateEntry list = entry("list", "string", "u8");
+  const Bytes item_key = row_key(3, {}, encoded(std::string{"k"}), Bytes("\0\0\0\0\0\0\1\2", 8));
+  EXPECT_EQ(RowReader(list).row_json(item_key, "\x09"), R"({"key":"k","number":258,"value":9})");
+  StateEntry map = entry("map", "string", "u8");
+  map.entry = "struct{string,u8}";
+  const Bytes entry_key = row_key(3, {}, encoded(std::string{"k"}), encoded(std::pair<std::string, std::uint8_t>{"shop", 4}));
+  EXPECT_EQ(RowReader(map).row_json(entry_key, "\x09"), R"({"key":"k","entry":["shop",4],"value":9})");
+  Bytes stamped;
+  append_time(stamped, event_time(1'000'000));
+  stamped += "\x09";
+  for (StateEntry* state : {&list, &map}) state->stamped = true;
+  EXPECT_EQ(RowReader(list).row_json(item_key, stamped), R"({"key":"k","number":258,"written":"1970-01-01T00:00:01Z","value":9})");
+  EXPECT_EQ(RowReader(map).row_json(entry_key, stamped), R"({"key":"k","entry":["shop",4],"written":"1970-01-01T00:00:01Z","value":9})");
+}
+
+// A codec of the user does not tell where its bytes end.
+TEST(RowReader, ShowsKeyAndEntryTogetherWhereNobodyCanTellThemApart) {
+  StateEntry map = entry("map", "mine", "u8");
+  map.entry = "u8";
+  RowReader reader(map);
+  EXPECT_EQ(reader.row_json(row_key(3, {}, "key", "\x07"), "\x09"),
+            R"({"key":{"schema":"mine","hex":"6b657907"},"entry":null,"value":9})");
+  EXPECT_EQ(reader.malformed(), 0U);
 }
 
 TEST(RowReader, ShowsAndCountsWhatItsSchemaDoesNotWrite) {

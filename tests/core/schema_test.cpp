@@ -321,4 +321,13 @@ TEST(SchemaValue, IsRefusedWithThePlaceAndWhatWasExpected) {
   EXPECT_EQ(reason("mine", R"({"bytes":"00"})"), "expected \"schema\" or \"hex\" at character 2");
 }
 
+TEST(SchemaSizes, TellWhereTheFirstValueEnds) {
+  EXPECT_EQ(Schema("u16").size_of_first("abc"), 2U);
+  EXPECT_EQ(Schema("string").size_of_first(Bytes("\2abc", 4)), 3U);
+  EXPECT_EQ(Schema("struct{u8,optional<u16>}").size_of_first(Bytes("a\1bcd", 5)), 4U);
+  EXPECT_EQ(Schema("u32").size_of_first("abc"), std::nullopt) << "too short";
+  EXPECT_EQ(Schema("mine").size_of_first("abc"), std::nullopt) << "a codec of the user";
+  EXPECT_EQ(Schema("struct{u8,mine}").size_of_first("abc"), std::nullopt);
+}
+
 }  // namespace

@@ -68,7 +68,7 @@ std::map<std::string, std::map<Bytes, Bytes>> rows_of(const std::string& directo
   const auto manifest = golden::newest_manifest(directory);
   EXPECT_TRUE(manifest.ok()) << manifest.error().describe();
   const auto rows = open_stored_rows(posix_file_system(), checkpoint_store_path(join_path(directory, "state"), golden::kNewest),
-                                     manifest->files, dropped_through(*manifest), {});
+                                     manifest->files, dropped_rows(*manifest), {});
   EXPECT_TRUE(rows.ok()) << rows.error().describe();
   for (const OperatorEntry& entry : manifest->operators) {
     for (const StateEntry& state : entry.states) {

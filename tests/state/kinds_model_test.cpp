@@ -342,12 +342,12 @@ void run_seeds(std::uint64_t first, std::uint64_t end, const Expiry& expiry, boo
 }
 
 TEST(KindsModel, HoldsForEntriesThatStay) { run_seeds(0, 30, {}, false); }
-TEST(KindsModel, HoldsForEntriesThatStayWithAColdTier) { run_seeds(100, 130, {}, true); }
-TEST(KindsModel, HoldsForEntriesThatExpire) { run_seeds(200, 230, {.ttl = Duration{7}}, false); }
-TEST(KindsModel, HoldsForEntriesThatExpireWithAColdTier) { run_seeds(300, 330, {.ttl = Duration{7}}, true); }
-TEST(KindsModel, HoldsForEntriesThatLiveForOneMoment) { run_seeds(400, 430, {.ttl = Duration{1}}, true); }
-TEST(KindsModel, HoldsForEntriesThatReadingRenews) { run_seeds(500, 530, {.ttl = Duration{5}, .renew_on_read = true}, false); }
-TEST(KindsModel, HoldsForEntriesThatReadingRenewsWithAColdTier) { run_seeds(600, 630, {.ttl = Duration{5}, .renew_on_read = true}, true); }
+TEST(KindsModel, HoldsForEntriesThatStayWithAColdTier) { run_seeds(100, 120, {}, true); }
+TEST(KindsModel, HoldsForEntriesThatExpire) { run_seeds(200, 220, {.ttl = Duration{7}}, false); }
+TEST(KindsModel, HoldsForEntriesThatExpireWithAColdTier) { run_seeds(300, 320, {.ttl = Duration{7}}, true); }
+TEST(KindsModel, HoldsForEntriesThatLiveForOneMoment) { run_seeds(400, 420, {.ttl = Duration{1}}, true); }
+TEST(KindsModel, HoldsForEntriesThatReadingRenews) { run_seeds(500, 520, {.ttl = Duration{5}, .renew_on_read = true}, false); }
+TEST(KindsModel, HoldsForEntriesThatReadingRenewsWithAColdTier) { run_seeds(600, 620, {.ttl = Duration{5}, .renew_on_read = true}, true); }
 
 }  // namespace
 }  // namespace tidemark::state_test

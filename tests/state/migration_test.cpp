@@ -114,8 +114,8 @@ class MigratedRows : public ::testing::Test {
     EXPECT_TRUE(linked.ok());
     return linked.ok() ? *linked : std::vector<StoredFile>{};
   }
-  Status migrate(StateId id, const std::vector<Migration>& steps) {
-    return migrate_rows(files, *old, *store, id, "totals/state", steps, directory / "rows");
+  Status migrate(StateId id, const std::vector<Migration>& steps, bool stamped = false) {
+    return migrate_rows(files, *old, *store, id, stamped, "totals/state", steps, directory / "rows");
   }
   static Rows rows_of(StateStore& from) {
     Rows found;
@@ -138,6 +138,13 @@ TEST_F(MigratedRows, HaveTheirOldKeysAndTheNewValuesAndAllOthersAreAsTheyWere) {
   ASSERT_TRUE(migrate(2, {named_step("v1", "v2"), named_step("v2", "v3")}).ok());
   const Rows expected{{row_key(1, "a"), "1"}, {row_key(2, "a"), "2v2v3"}, {row_key(2, "b"), "v2v3"}, {row_key(3, ""), "3"}};
   EXPECT_EQ(rows_of(*store), expected);
+}
+
+// K8: a migration does not make an entry younger.
+TEST_F(MigratedRows, OfAStampedStateKeepTheTimeAtWhichTheyWereWritten) {
+  restore({{row_key(2, "a"), "12345678value"}, {row_key(2, "b"), "ABCDEFGH"}});
+  ASSERT_TRUE(migrate(2, {named_step("v1", "v2"), named_step("v2", "v3")}, true).ok());
+  EXPECT_EQ(rows_of(*store), (Rows{{row_key(2, "a"), "12345678valuev2v3"}, {row_key(2, "b"), "ABCDEFGHv2v3"}}));
 }
 
 TEST_F(MigratedRows, AreInTheNextCheckpointAndNotInTheOneBefore) {

@@ -84,8 +84,17 @@ class PlayedStore final : public ColdRows {
     looked_up += keys.size();
     return {};
   }
+  Status read_prefixes(std::span<const ByteView> prefixes,
+                       const std::function<bool(std::size_t index, ByteView key, ByteView value)>& visit) override {
+    ranges_read += prefixes.size();
+    for (std::size_t i = 0; i < prefixes.size(); ++i) {
+      for (auto row = rows_.lower_bound(Bytes{prefixes[i]}); row != rows_.end() && row->first.starts_with(prefixes[i]); ++row) {
+        if (!visit(i, row->first, row->second)) return {};
+      }
+    }
+    return {};
+  }
   Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
-    ++ranges_read;
     for (auto row = rows_.lower_bound(Bytes{first}); row != rows_.end() && row->first < end && visit(row->first, row->second);) ++row;
     return {};
   }

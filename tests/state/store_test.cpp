@@ -288,7 +288,7 @@ TEST_F(Store, LeavesDeadBucketsOutOfAScanAtOnce) {
                 {timeless_key(3, "aaaaaaaaaaaa"), "gone"},
                 {timeless_key(4, "aaaaaaaaaaaa"), "live"},
                 {timed_key(5, -3, "a"), "live"}});
-  store->set_dropped_through({{2, event_time(0)}, {3, kPlusInfinity}, {5, kMinusInfinity}});
+  store->set_dropped({{2, {event_time(0)}}, {3, {kPlusInfinity}}, {5, {kMinusInfinity}}});
   EXPECT_EQ(rows_of(*store),
             (Rows{{timed_key(2, 1, "a"), "live"}, {timeless_key(4, "aaaaaaaaaaaa"), "live"}, {timed_key(5, -3, "a"), "live"}}));
 }
@@ -304,7 +304,7 @@ TEST_F(Store, RemovesDeadBucketsByCompactionAndNothingElse) {
   }
   take(*store, dead);
   take(*store, live);
-  store->set_dropped_through({{2, event_time(99)}});
+  store->set_dropped({{2, {event_time(99)}}});
   bool removed = false;
   for (int i = 0; i < 300 && !removed; ++i) {
     take(*store, {{timed_key(2, 150, "k"), std::to_string(i)}, {timed_key(2, 0, "k"), "dead"}});   // overlaps: compactions follow
@@ -319,20 +319,96 @@ TEST_F(Store, RemovesDeadBucketsByCompactionAndNothingElse) {
   EXPECT_EQ(rows_of(*store), live);
 }
 
+// The value of a row of a stamped state.
+Bytes stamped_value(std::int64_t written, const Bytes& value) {
+  Bytes stamped;
+  append_time(stamped, event_time(written));
+  return stamped + value;
+}
+
+TEST_F(Store, LeavesExpiredRowsOutOfAScan) {
+  const auto store = created();
+  take(*store, {{timeless_key(2, "aaaaaaaaa"), stamped_value(-5, "dead")},
+                {timeless_key(2, "aaaaaaaab"), stamped_value(7, "live")},
+                {timeless_key(2, "aaaaaaaac"), stamped_value(0, "dead")},
+                {timeless_key(2, "aaaaaaaad"), stamped_value(1, "live")}});
+  store->set_dropped({{2, {event_time(0), true}}});
+  EXPECT_EQ(rows_of(*store), (Rows{{timeless_key(2, "aaaaaaaab"), stamped_value(7, "live")},
+                                   {timeless_key(2, "aaaaaaaad"), stamped_value(1, "live")}}));
+}
+
+TEST_F(Store, ReadsTheLiveRowsOfSeveralPrefixesTogether) {
+  const auto store = created();
+  take(*store, {{timeless_key(2, "aa1"), stamped_value(9, "1")},
+                {timeless_key(2, "aa2"), stamped_value(0, "dead")},
+                {timeless_key(2, "aa3"), stamped_value(9, "3")},
+                {timeless_key(2, "ab"), stamped_value(9, "another")},
+                {timeless_key(2, "b"), stamped_value(9, "b")}});
+  store->set_dropped({{2, {event_time(0), true}}});
+  const Bytes prefixes[] = {timeless_key(2, "aa"), timeless_key(2, "ac"), timeless_key(2, "b"), timeless_key(3, "")};
+  const std::vector<ByteView> views(std::begin(prefixes), std::end(prefixes));
+  std::string found;
+  EXPECT_OK(store->read_prefixes(views, [&](std::size_t index, ByteView key, ByteView value) {
+    found += std::to_string(index) + ":" + Bytes{key.substr(2)} + "=" + Bytes{value.substr(8)} + " ";
+    return true;
+  }));
+  EXPECT_EQ(found, "0:aa1=1 0:aa3=3 2:b=b ");
+  std::size_t visits = 0;
+  EXPECT_OK(store->read_prefixes(views, [&](std::size_t, ByteView, ByteView) { return ++visits < 2; }));
+  EXPECT_EQ(visits, 2u);
+}
+
+// An expired row may lie above an older one with a later time, of an entry that was erased and made again by an earlier record.
+TEST_F(Store, RemovesExpiredRowsByCompactionAndBringsNoOlderOnesToLight) {
+  const auto store = created();
+  Rows older;
+  Rows dead;
+  Rows live;
+  for (int i = 0; i < 100; ++i) {
+    const Bytes key = timeless_key(2, "kkkkkkkk" + std::to_string(i));
+    older[key] = stamped_value(1000, "older");
+    (i % 2 == 0 ? dead : live)[key] = stamped_value(i % 2 == 0 ? 5 : 900, "newer");
+  }
+  take(*store, older);
+  take(*store, live);
+  take(*store, dead);
+  store->set_dropped({{2, {event_time(99), true}}});
+  const Bytes often = timeless_key(2, "kkkkkkkk1");
+  bool removed = false;
+  for (int i = 0; i < 300 && !removed; ++i) {
+    take(*store, {{often, stamped_value(901, std::to_string(i))}, {timeless_key(2, "kkkkkkkk0"), stamped_value(5, "newer")}});
+    live[often] = stamped_value(901, std::to_string(i));
+    const std::string to = fresh_directory("checkpoint");
+    // A store that was told of nothing shows what is really there.
+    const Rows rows = rows_of(*restored(to, value_of(store->link_into(to))));
+    for (const auto& [key, value] : live) ASSERT_EQ(rows.count(key), 1U);
+    for (const auto& [key, value] : rows) ASSERT_NE(value, stamped_value(1000, "older"));
+    removed = rows.size() <= live.size() + 1;
+  }
+  EXPECT_TRUE(removed);
+  EXPECT_EQ(rows_of(*store), live);
+}
+
 TEST(DeadRows, SayWhereLifeBeginsAgain) {
-  const state_internal::DeadRows dead{{{1, event_time(5)}, {3, kPlusInfinity}, {0xFFFF, kPlusInfinity}}};
+  using state_internal::DeadRows;
+  const DeadRows dead{{{1, {event_time(5)}}, {3, {kPlusInfinity}}, {4, {event_time(5), true}}, {0xFFFF, {kPlusInfinity}}}};
   std::string next;
-  EXPECT_TRUE(dead.contains(timed_key(1, 5, "k"), &next));
+  EXPECT_EQ(dead.judge(timed_key(1, 5, "k"), "", &next), DeadRows::Answer::kDeadRange);
   EXPECT_EQ(next, timed_key(1, 6, ""));
-  EXPECT_TRUE(dead.contains(timed_key(1, -5, "k"), &next));
-  EXPECT_FALSE(dead.contains(timed_key(1, 6, ""), &next));
-  EXPECT_FALSE(dead.contains(timed_key(2, 0, "k"), &next));
-  EXPECT_TRUE(dead.contains(timeless_key(3, "k"), &next));
+  EXPECT_EQ(dead.judge(timed_key(1, -5, "k"), "", &next), DeadRows::Answer::kDeadRange);
+  EXPECT_EQ(dead.judge(timed_key(1, 6, ""), "", &next), DeadRows::Answer::kAlive);
+  EXPECT_EQ(dead.judge(timed_key(2, 0, "k"), "", &next), DeadRows::Answer::kAlive);
+  EXPECT_EQ(dead.judge(timeless_key(3, "k"), "", &next), DeadRows::Answer::kDeadRange);
   EXPECT_EQ(next, timeless_key(4, ""));
-  EXPECT_TRUE(dead.contains(timeless_key(0xFFFF, "k"), &next));
+  EXPECT_EQ(dead.judge(timeless_key(0xFFFF, "k"), "", &next), DeadRows::Answer::kDeadRange);
   EXPECT_EQ(next, "");
-  EXPECT_FALSE(dead.contains("", &next));
-  EXPECT_FALSE(dead.contains(timeless_key(1, "short"), &next));
+  EXPECT_EQ(dead.judge("", "", &next), DeadRows::Answer::kAlive);
+  EXPECT_EQ(dead.judge(timeless_key(1, "short"), "", &next), DeadRows::Answer::kAlive);
+  next = "as it was";
+  EXPECT_EQ(dead.judge(timeless_key(4, "k"), stamped_value(5, "v"), &next), DeadRows::Answer::kDead);
+  EXPECT_EQ(dead.judge(timeless_key(4, "k"), stamped_value(6, "v"), &next), DeadRows::Answer::kAlive);
+  EXPECT_EQ(dead.judge(timeless_key(4, "k"), "short", &next), DeadRows::Answer::kAlive);
+  EXPECT_EQ(next, "as it was");
 }
 
 class StoredCheckpoint : public Store {

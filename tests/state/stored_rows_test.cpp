@@ -66,7 +66,7 @@ class RowsOfACheckpoint : public ::testing::Test {
     return found;
   }
   Result<std::unique_ptr<StoredRows>> opened(FileSystem& over) {
-    return open_stored_rows(over, checkpoint, stored, {{3, event_time(10)}}, {});
+    return open_stored_rows(over, checkpoint, stored, {{3, {event_time(10)}}}, {});
   }
 
   FileSystem& files = posix_file_system();
@@ -83,7 +83,7 @@ TEST_F(RowsOfACheckpoint, AreThoseThatARestoreGives) {
   EXPECT_EQ(rows_of(**rows, {}), kept);
   auto restored = restore_store(files, checkpoint, stored, directory / "restored", {});
   ASSERT_TRUE(restored.ok());
-  (*restored)->set_dropped_through({{3, event_time(10)}});
+  (*restored)->set_dropped({{3, {event_time(10)}}});
   Rows expected;
   ASSERT_TRUE((*restored)->scan({}, [&](ByteView key, ByteView value) {
     expected.emplace(key, value);

@@ -28,13 +28,15 @@ inline constexpr const char* kKeyHashName = "xxh3-64";
 struct StateEntry {
   StateId id = 0;                       // first field of its rows' keys; unique in the lineage, never used again
   std::string name;
-  std::string kind;                     // "value", "slices", "timers", "buffer", "list"
+  std::string kind;                     // "value", "list", "map", "slices", "timers", "buffer"
   std::string key;                      // schema texts (StateSchema)
+  std::string entry{};
   std::string value;
   std::string parameters;
   bool timed = false;
+  bool stamped = false;
   std::uint64_t fingerprint = 0;        // of the schema; equal fingerprints are the same schema (K9)
-  EventTime dropped_through = kMinusInfinity;   // rows of buckets at or below are dead
+  EventTime dropped_through = kMinusInfinity;   // rows of buckets at or below, and stamped ones written at or below, are dead
   std::vector<EventTime> live_buckets;  // ascending, over all tasks
   friend bool operator==(const StateEntry&, const StateEntry&) = default;
 };
@@ -136,8 +138,8 @@ Status check_manifest(const Manifest& manifest);
 const OperatorEntry* find_operator(const std::vector<OperatorEntry>& operators, std::string_view name);
 const StateEntry* find_state(const OperatorEntry& entry, std::string_view name);
 
-// The values for StateStore::set_dropped_through: timed states, and discarded ones as kPlusInfinity.
-std::map<StateId, EventTime> dropped_through(const Manifest& manifest);
+// For StateStore::set_dropped: timed and stamped states, and discarded ones as kPlusInfinity.
+std::map<StateId, Dropped> dropped_rows(const Manifest& manifest);
 
 }  // namespace v0
 }  // namespace tidemark

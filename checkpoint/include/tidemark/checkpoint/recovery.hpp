@@ -76,6 +76,7 @@ struct RecoveryOptions {
 struct StateMigration {
   std::string name;                           // "operator/state"
   StateId id = 0;
+  bool stamped = false;
   std::vector<Migration> steps;
 };
 
@@ -93,7 +94,7 @@ struct RecoveryPlan {
   std::vector<CommittableEntry> recommit;     // before the first record
   std::vector<OperatorEntry> operators;       // the job's, with state ids, and of restored states dropped_through and live buckets
   StateId next_state_id = 1;
-  std::vector<StateId> discarded_states;      // for the next manifests and for StateStore::set_dropped_through
+  std::vector<StateId> discarded_states;      // for the next manifests and for StateStore::set_dropped
   std::vector<StateMigration> migrations;
   // For the report of the start: "operator/state" and "source NAME", with "(formerly OLD)" and "(migrated)" behind.
   std::vector<std::string> restored;

@@ -15,6 +15,7 @@
 // A user's codec does not tell where its bytes end. If it is the last part of a value it is shown as above; else the whole value is, under
 // its whole schema.
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,8 @@ class Schema {
   // The JSON of the value whose encoding `bytes` is. Nothing: no value has these bytes; entries that are twice in a set or map are not
   // noticed. Believes nothing of them: takes time and memory in proportion to their number.
   std::optional<std::string> to_json(ByteView bytes) const;
+  // How many bytes of `bytes` are the first value in it, whatever follows. Nothing: none begins there, or its end cannot be told.
+  std::optional<std::size_t> size_of_first(ByteView bytes) const;
   // The other way round: the encoding of a value that is written as to_json() does, blanks allowed. A whole string, char or time may stand
   // without its quotation marks if it does not begin with one or with a brace. The entries of sets and maps are taken in the order given,
   // which is that of the bytes. kUsage: no such value, with the place and what was expected there.

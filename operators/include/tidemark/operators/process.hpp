@@ -16,9 +16,29 @@
 //
 // The function is a lambda or a struct; its parameter types are written out, since the state is read off them. `State&` creates the key's
 // state, default constructed, and marks it changed; `const State&` changes nothing and sees a default-constructed value for a key without
-// state. A function without state leaves the parameter out. References and the context are good for that call alone. The function is copied
-// once for each task and called by that task's thread alone. What it throws fails the job with the operator and, where known, the record's
-// position. What one call emits is never cut, so a batch grows past its usual size if a single call emits more than that.
+// state. A function without state leaves the parameter out.
+//
+// A plain struct is one value for each key, stored as a whole whenever it was changed. State of which a call changes a small part is better
+// made of handles (state/handles.hpp): values, lists and maps whose entries are stored one by one, each with a name, and with a time to
+// live if wanted (K8). The State then holds handles alone, and both functions see those of their key:
+//
+//   struct State {
+//     ValueState<Profile> profile{"profile", {.ttl = 24h}};
+//     MapState<std::string, Visit> merchants{"merchants", {.ttl = 1h}};
+//     ListState<Payment> recent{"recent"};
+//   };
+//   void operator()(const Payment& payment, State& state, ProcessContext<CardId>& context, Collector<Alert>& out) {
+//     if (const Visit* visit = state.merchants.find(payment.merchant)) ...
+//     state.merchants.put(payment.merchant, Visit{...});
+//     state.recent.append(payment);
+//   }
+//
+// The watermark of a time to live is context.watermark(), so in event-time order what has expired does not depend on the steps in which the
+// watermark came. context.forget() erases all states of the key.
+//
+// References and the context are good for that call alone. The function is copied once for each task and called by that task's thread
+// alone. What it throws fails the job with the operator and, where known, the record's position. What one call emits is never cut, so a
+// batch grows past its usual size if a single call emits more than that.
 
 #include <tidemark/operators/detail/process_node.hpp>
 #include <tidemark/operators/process_context.hpp>

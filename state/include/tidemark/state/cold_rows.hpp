@@ -18,6 +18,10 @@ class ColdRows {
   virtual ~ColdRows() = default;
   // Looks up all keys together, and calls found(index, value) for each that has a row, in no promised order.
   virtual Status get(std::span<const ByteView> keys, const std::function<void(std::size_t index, ByteView value)>& found) = 0;
+  // Visits the rows whose keys begin with one of `prefixes`, of each in key order, until `visit` answers false. For a few rows of each;
+  // fastest if the prefixes ascend.
+  virtual Status read_prefixes(std::span<const ByteView> prefixes,
+                               const std::function<bool(std::size_t index, ByteView key, ByteView value)>& visit) = 0;
   // Visits the rows with first <= key < end in key order, until `visit` answers false.
   virtual Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) = 0;
 };

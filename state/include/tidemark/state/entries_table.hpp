@@ -2,11 +2,12 @@
 // Keyed state of a kind: a value, a list or a map for each key, whose entries may expire by event time (K8). The state handles of process()
 // are bound to such tables.
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include <tidemark/core/check.hpp>
 #include <tidemark/core/job_failure.hpp>
 #include <tidemark/state/detail/key_entries.hpp>
 #include <tidemark/state/detail/map_component.hpp>
@@ -24,8 +25,8 @@ struct StateCall {
   std::uint64_t number = 0;           // of the call; no two that follow each other have the same
 };
 
-// A table as a handle sees it, which does not know the type of its keys. Content is one of EntryValue, EntryList and EntryMap. A call takes
-// one look into the hash table, by one virtual call. What it gives back is good until the next one.
+// A table as a handle sees it, which does not know the type of its keys. Content is one of EntryValue, EntryList and EntryMap. What a call
+// gives back is good until the next one. Throws JobFailure as HotMap does, and where entries expire but the call has no time.
 template <class Content>
 class ContentTable {
  public:
@@ -33,7 +34,7 @@ class ContentTable {
   ContentTable& operator=(const ContentTable&) = delete;
   virtual ~ContentTable() = default;
 
-  // What the key has; null if that is nothing. What has expired by the watermark is let go first.
+  // What the key has; null if that is nothing. What is dead is let go, now or at a later call.
   virtual const Content* find(const StateCall& call) = 0;
   // The same to be changed: made if there is none, and marked as changed.
   virtual Content& change(const StateCall& call) = 0;
@@ -139,7 +140,8 @@ class EntriesTable final : public ContentTable<Content>,
     if (!expiry_.expires()) return map_.find(call.hash, key_of(call));
     advance(call);
     const Content* content = map_.find(call.hash, key_of(call));
-    if (content == nullptr || !content->may_be_dead(expiry_.dead_through())) return content;
+    const EventTime through = Content::kManyRows ? expiry_.long_dead_through() : expiry_.dead_through();
+    if (content == nullptr || !content->may_be_dead(through)) return content;
     map_.let_go(call.hash, key_of(call), expiry_.dead_through());
     return map_.find(call.hash, key_of(call));
   }
@@ -163,7 +165,7 @@ class EntriesTable final : public ContentTable<Content>,
     if (!expiry_.expires()) return true;
     const EventTime through = expiry_.dead_through();
     if (through == kMinusInfinity) return true;
-    if (through == kPlusInfinity ? swept_ != kPlusInfinity : !sweeping_ && through >= saturating_add(swept_, expiry_.ttl() / 8)) {
+    if (through == kPlusInfinity ? swept_ != kPlusInfinity : !sweeping_ && expiry_.long_dead_through() >= swept_) {
       swept_ = through;
       sweep_at_ = {};
       sweeping_ = true;

@@ -29,10 +29,12 @@ class ExpiryClock {
   explicit ExpiryClock(const Expiry& expiry) : ttl_(expiry.ttl) {}
 
   bool expires() const { return ttl_.has_value(); }
-  Duration ttl() const { return *ttl_; }
 
   // Entries written at or before this are dead.
   EventTime dead_through() const { return dead_through_; }
+  // Entries written at or before this were dead already an eighth of the ttl ago. Who clears up no sooner looks at an entry a few times in
+  // its life, and not at every access.
+  EventTime long_dead_through() const { return saturating_add(dead_through_, -*ttl_ / 8); }
   // Never goes back.
   void advance(EventTime watermark) {
     if (ttl_) dead_through_ = std::max(dead_through_, saturating_add(saturating_add(watermark, Duration{1}), -*ttl_));

@@ -19,10 +19,12 @@
 // Cost: the first access of a call, and the first change, look the key up in the handle's table, by one virtual call. All that follow are
 // accesses to a variable, a std::vector or a std::map. A checkpoint walks all entries of each key that has changed.
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include <tidemark/core/check.hpp>

@@ -541,16 +541,9 @@ class HotMap {
   [[gnu::noinline]] std::uint32_t load(SubTable& table, std::uint64_t hash, const Key& key) {
     const auto [known, end] = std::equal_range(absent_.begin(), absent_.end(), hash, ByHash{});
     if (std::any_of(known, end, [&key](const Sought& absent) { return state_internal::same_key(absent.key, key); })) return kNone;
-    bool found = false;
-    if constexpr (kManyRows) {
-      found = read_rows(hash, key);
-    } else {
-      state_internal::ColdFetch& fetch = *context_.cold;
-      fetch.begin();
-      append_sought(fetch, hash, key);
-      fetch.read([&](std::size_t, ByteView value) { return found = take_row(hash, key, value); });
-    }
-    return found ? search(table, start_of(hash).slot, hash, Same{table, key}) : kNone;
+    std::vector<Sought> sought{{hash, key, false}};
+    read(sought);
+    return sought.front().found ? search(table, start_of(hash).slot, hash, Same{table, key}) : kNone;
   }
   template <class KeyOf>
   [[gnu::noinline]] void fetch_missing(const std::uint64_t* hashes, std::size_t n, KeyOf& key_of) {
@@ -569,42 +562,38 @@ class HotMap {
     // Not absent_ itself: bringing in may drive others out, which forgets who is known to be absent.
     std::vector<Sought> sought = std::move(absent_);
     absent_.clear();
-    if constexpr (kManyRows) {
-      for (Sought& each : sought) each.found = read_rows(each.hash, each.key);
-    } else {
-      state_internal::ColdFetch& fetch = *context_.cold;
-      fetch.begin();
-      for (const Sought& each : sought) append_sought(fetch, each.hash, each.key);
-      fetch.read([&](std::size_t index, ByteView value) {
-        sought[index].found = true;
-        return take_row(sought[index].hash, sought[index].key, value);
-      });
-    }
+    read(sought);
     std::erase_if(sought, [](const Sought& each) { return each.found; });
     absent_ = std::move(sought);
   }
-  void append_sought(state_internal::ColdFetch& fetch, std::uint64_t hash, const Key& key) {
-    append_u16_big_endian(fetch.key_buffer(), context_.id);
-    rows_.append_key(fetch.key_buffer(), state_internal::meta_of(hash), key);
-    fetch.end_key();
+  // Brings in what the store has, all in one look.
+  void read(std::vector<Sought>& sought) {
+    state_internal::ColdFetch& fetch = *context_.cold;
+    fetch.begin();
+    for (const Sought& each : sought) {
+      append_u16_big_endian(fetch.key_buffer(), context_.id);
+      rows_.append_key(fetch.key_buffer(), state_internal::meta_of(each.hash), each.key);
+      fetch.end_key();
+    }
+    if constexpr (kManyRows) {
+      std::vector<Value> values(sought.size());
+      fetch.read_prefixes([&](std::size_t index, ByteView rest, ByteView row) { return rows_.take_row(rest, row, values[index]); });
+      for (std::size_t i = 0; i < sought.size(); ++i) {
+        sought[i].found = values[i].live() > 0;
+        if (sought[i].found) bring_in(sought[i], std::move(values[i]));
+      }
+    } else {
+      fetch.read([&](std::size_t index, ByteView row) {
+        Value value{};
+        sought[index].found = rows_.take_value(row, value);
+        if (sought[index].found) bring_in(sought[index], std::move(value));
+        return sought[index].found;
+      });
+    }
   }
-  // One range for each key. false: nothing of it is alive.
-  bool read_rows(std::uint64_t hash, const Key& key) {
-    Bytes prefix;
-    rows_.append_key(prefix, state_internal::meta_of(hash), key);
-    Value value{};
-    context_.cold->read_prefix(context_.id, prefix, [&](ByteView rest, ByteView row) { return rows_.take_row(rest, row, value); });
-    if (value.live() == 0) return false;
-    heap_sample_.take(key, value);
-    restore(hash, key, std::move(value));
-    return true;
-  }
-  bool take_row(std::uint64_t hash, const Key& key, ByteView row) {
-    Value value{};
-    if (!rows_.take_value(row, value)) return false;
-    heap_sample_.take(key, value);
-    restore(hash, key, std::move(value));
-    return true;
+  void bring_in(const Sought& sought, Value&& value) {
+    heap_sample_.take(sought.key, value);
+    restore(sought.hash, sought.key, std::move(value));
   }
 
   // A block without dead slots.

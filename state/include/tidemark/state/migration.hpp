@@ -37,12 +37,13 @@ std::optional<std::vector<Migration>> migration_path(std::span<const Migration> 
 // kBadGraph for a step that leads from a schema to itself, that is there twice, or that leads to none of `schemas`.
 Status check_migrations(std::span<const Migration> steps, std::span<const std::string> schemas);
 
-// Puts every live row of the state over itself in `store`, its value taken through `steps`; the keys stay. `rows`: where the old rows are
+// Puts every live row of the state over itself in `store`, its value taken through `steps`; the keys stay, and in a `stamped` state the
+// time in front of the value. `rows`: where the old rows are
 // read, of the checkpoint that `store` was restored from. Needs memory for one row file, whatever the size of the state. Row files are made
 // in `directory`, which holds no files of this name, and are moved into the store. Errors: kCheckpointCorrupt if a row has not the schema
 // that the first step is for, kUserFunction if a step throws, kStorageFailed. After an error the store holds some rows of either schema and
 // is of no use. `state` names it in messages.
-Status migrate_rows(FileSystem& files, StoredRows& rows, StateStore& store, StateId id, const std::string& state,
+Status migrate_rows(FileSystem& files, StoredRows& rows, StateStore& store, StateId id, bool stamped, const std::string& state,
                     std::span<const Migration> steps, const std::string& directory);
 
 }  // namespace v0

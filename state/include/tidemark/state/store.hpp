@@ -1,7 +1,7 @@
 #pragma once
 // The durable and cold tier of a job's state: sorted rows on disk. Hot tables (keyed_table.hpp and its neighbours) hand it the rows that
 // changed, as files; a checkpoint is a set of links to its files. It knows rows, not their meaning, but for the time bucket of timed
-// states.
+// states and the time at which rows of stamped states were written.
 //
 // Life of a row: RowRun (memory) -> write_row_file (a synced file) -> StateStore::ingest -> StateStore::link_into (a checkpoint) ->
 // restore_store, or open_stored_rows for those who only look. Thread rule: write_row_file and verify_files may run on any thread, also at
@@ -71,6 +71,14 @@ class RowRun final : public RowSink {
 // and syncs it. Precondition: run.rows() > 0. After an error the file is of no use; what there is of it is removed if that is possible.
 Result<StoredFile> write_row_file(FileSystem& files, const std::string& path, RowRun run);
 
+// Which rows of a state are dead without a tombstone.
+struct Dropped {
+  // Those of buckets at or below it; of a stamped state, those written at or below it. kPlusInfinity: all rows of the state.
+  EventTime through = kMinusInfinity;
+  bool stamped = false;   // the state has no buckets, and its row values begin with the time at which they were written
+  friend bool operator==(const Dropped&, const Dropped&) = default;
+};
+
 class StateStore : public ColdRows {
  public:
   // Takes the files of write_row_file in, all or none: in that order, later files win over earlier ones and over what is there. The files
@@ -79,13 +87,12 @@ class StateStore : public ColdRows {
   // Links (copies across file systems) every file of the store as it is now into `directory` (made by the caller, empty), syncs what it
   // wrote and the directory, and lists all with size and checksum, sorted by name.
   virtual Result<std::vector<StoredFile>> link_into(const std::string& directory) = 0;
-  // Visits the live rows whose keys begin with `prefix` in key order, block checksums verified, dead buckets left out; stops at the first
+  // Visits the live rows whose keys begin with `prefix` in key order, block checksums verified, dead rows left out; stops at the first
   // error of `visit` and returns it. The views are valid during the visit.
   virtual Status scan(ByteView prefix, const std::function<Status(ByteView key, ByteView value)>& visit) = 0;
-  // The dropped-through times of the last durable manifest (of the restored one, after a restore). Rows of these states with a bucket at or
-  // below are dead: compaction may remove them, scan() leaves them out. kPlusInfinity: all rows of that state are dead, timed or not.
-  // Values never fall.
-  virtual void set_dropped_through(std::map<StateId, EventTime> durable) = 0;
+  // By the last durable manifest (the restored one, after a restore): compaction may remove dead rows, scan() and read_range() leave them
+  // out. Times never fall.
+  virtual void set_dropped(std::map<StateId, Dropped> durable) = 0;
   // An error: the disk failed behind the store's back (in compaction, say) and it is of no more use. Each other call returns the same error
   // then. The job must go back to its last checkpoint, with a new store.
   virtual Status health() const = 0;
@@ -115,11 +122,11 @@ class StoredRows {
 };
 
 // Opens the files of a checkpoint in their own directory and never writes, links or locks there, so that it may be called beside a running
-// job; from then on it holds them open, and does not mind if the checkpoint is removed. Checks what restore_store checks. `dropped_through`
-// is that of the manifest, see StateStore::set_dropped_through. The result is used by one thread at a time.
+// job; from then on it holds them open, and does not mind if the checkpoint is removed. Checks what restore_store checks. `dropped` is
+// that of the manifest, see StateStore::set_dropped. The result is used by one thread at a time.
 Result<std::unique_ptr<StoredRows>> open_stored_rows(FileSystem& files, const std::string& checkpoint_directory,
                                                      const std::vector<StoredFile>& stored,
-                                                     const std::map<StateId, EventTime>& dropped_through, StoreOptions options);
+                                                     const std::map<StateId, Dropped>& dropped, StoreOptions options);
 
 // Presence and size of every file, without reading it. Errors as for verify_files.
 Status check_files(FileSystem& files, const std::string& directory, const std::vector<StoredFile>& stored);

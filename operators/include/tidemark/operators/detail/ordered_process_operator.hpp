@@ -186,6 +186,10 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     if (deterministic) {
       std::stable_sort(ahead_.begin(), ahead_.end(), [](const Item& a, const Item& b) { return encoded(a.key) < encoded(b.key); });
     }
+    auto key_of = [this](std::size_t i) -> const Key& { return ahead_[i].key; };
+    hashes_.clear();
+    for (const Item& item : ahead_) hashes_.push_back(item.hash);
+    this->states().fetch(hashes_.data(), hashes_.size(), key_of);
     return !ahead_.empty();
   }
 
@@ -227,6 +231,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
   std::size_t next_behind_ = 0;
   bool stepping_ = false;               // a watermark step is under way
   std::vector<Item> ahead_;             // taken from the buffer, to be handled in this step
+  std::vector<std::uint64_t> hashes_;   // theirs
   std::size_t next_ahead_ = 0;
   EventTime greatest_ = kMinusInfinity;   // τ
 };

@@ -30,16 +30,16 @@ class ColdFetch {
   // Calls take(index, value) for each key that has a row; take answers false if the value cannot be decoded. Throws JobFailure if the store
   // cannot be read or a value is malformed.
   void read(const std::function<bool(std::size_t index, ByteView value)>& take);
+  // As read(), for all rows that begin with one of the keys: take(index, bytes after the key, value).
+  void read_prefixes(const std::function<bool(std::size_t index, ByteView rest, ByteView value)>& take);
   // Calls take(bytes after the state id, value) for the rows of `state` with first <= bytes after the id < end, in that order. An empty
   // `end`: to the last row of the state. Throws as read().
   enum class Next : std::uint8_t { kGoOn, kStop, kMalformed };
   void read_range(StateId state, ByteView first, ByteView end,
                   const std::function<Next(ByteView key_after_state_id, ByteView value)>& take);
-  // Calls take(bytes after the prefix, value) for the rows of `state` whose key begins with `prefix` behind the id, in order. Throws as
-  // read().
-  void read_prefix(StateId state, ByteView prefix, const std::function<bool(ByteView rest, ByteView value)>& take);
 
  private:
+  void view_keys();
   [[noreturn]] void fail(const Status& status) const;
   [[noreturn]] void fail_malformed() const;
 

@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <tidemark/core/bytes.hpp>
-#include <tidemark/core/check.hpp>
 #include <tidemark/core/codec.hpp>
 #include <tidemark/state/detail/entry_life.hpp>
 #include <tidemark/state/expiry.hpp>

@@ -1,6 +1,7 @@
 #pragma once
 // Row form of plain keyed state: one row for each key.
 
+#include <cstdint>
 #include <optional>
 
 #include <tidemark/core/codec.hpp>
