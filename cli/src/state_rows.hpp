@@ -17,7 +17,7 @@ struct RowKey {
   EventTime time{};        // of timed states: the end of a slice, the time of a timer or of a record
   std::uint64_t hash = 0;
   ByteView key;            // encoded
-  std::uint64_t rest = 0;  // of timers the tag, of buffered records their number
+  std::uint64_t rest = 0;  // of timers the tag, of buffered records their number, of a part of a value in a slice its generation
 };
 
 // Reads rows by what the manifest says of their state. Believes nothing of them.
@@ -37,12 +37,14 @@ class RowReader {
   // Bytes that their schema does not write are {"malformed":"hex"}, and counted.
   std::string key_json(ByteView key);
   std::string value_json(ByteView value);
-  // {"time":...,"key":...,"tag":...,"number":...,"value":...} with what the kind of the state has of these.
+  // {"time":...,"key":...,"tag":...,"number":...,"generation":...,"value":...} with what the kind of the state has of these. A value of a
+  // slice may be in parts, a row each; only the first has no generation.
   std::string row_json(ByteView row_key, ByteView value);
   std::uint64_t malformed() const { return malformed_; }
 
   bool has_tag() const { return state_.kind == "timers"; }
   bool has_number() const { return state_.kind == "buffer"; }
+  bool has_generation() const { return state_.kind == "slices"; }
   bool has_value() const { return !state_.value.empty(); }
 
  private:

@@ -194,7 +194,7 @@ class RowTable {
     std::vector<std::string> cells;
     if (reader_.state().timed) cells.push_back(row ? to_string(row->time) : "?");
     cells.push_back(row ? reader_.key_json(row->key) : reader_.row_json(row_key, value));
-    if (reader_.has_tag() || reader_.has_number()) cells.push_back(row ? std::to_string(row->rest) : "?");
+    if (reader_.has_tag() || reader_.has_number() || reader_.has_generation()) cells.push_back(row ? std::to_string(row->rest) : "?");
     if (reader_.has_value()) cells.push_back(row ? reader_.value_json(value) : "?");
     table_.add(std::move(cells));
   }
@@ -207,6 +207,7 @@ class RowTable {
     columns.push_back({"KEY"});
     if (reader.has_tag()) columns.push_back({"TAG", Align::kRight});
     if (reader.has_number()) columns.push_back({"NUMBER", Align::kRight});
+    if (reader.has_generation()) columns.push_back({"GENERATION", Align::kRight});
     if (reader.has_value()) columns.push_back({"VALUE"});
     return columns;
   }
