@@ -28,7 +28,11 @@ std::optional<RowKey> RowReader::split(ByteView row_key) const {
   if (!take_u16_big_endian(row_key, id) || id != state_.id) return {};
   if (state_.timed && !take_time_big_endian(row_key, row.time)) return {};
   if (!take_u64_big_endian(row_key, row.hash)) return {};
-  const std::size_t rest_size = has_tag() ? 4 : has_number() ? 8 : 0;
+  std::size_t rest_size = has_tag() ? 4 : has_number() ? 8 : 0;
+  // No key begins with the whole of another one, so at most one of both readings is a key.
+  if (has_generation() && row_key.size() > 8 && !key_.to_json(row_key) && key_.to_json(row_key.substr(0, row_key.size() - 8))) {
+    rest_size = 8;
+  }
   if (row_key.size() <= rest_size) return {};   // a key has a byte at least
   row.key = row_key.substr(0, row_key.size() - rest_size);
   if (has_entry()) {
@@ -63,6 +67,7 @@ std::string RowReader::row_json(ByteView row_key, ByteView value) {
   if (has_entry()) json += R"(,"entry":)" + entry_json(row->entry);
   if (has_tag()) json += fmt::format(R"(,"tag":{})", row->rest);
   if (has_number()) json += fmt::format(R"(,"number":{})", row->rest);
+  if (has_generation() && row->rest != 0) json += fmt::format(R"(,"generation":{})", row->rest);
   if (const std::optional<EventTime> time = written(value)) json += fmt::format(R"(,"written":"{}")", to_string(*time));
   if (has_value()) json += R"(,"value":)" + value_json(value);
   return json + '}';

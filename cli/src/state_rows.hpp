@@ -18,7 +18,8 @@ struct RowKey {
   std::uint64_t hash = 0;
   ByteView key;            // encoded
   ByteView entry;          // of maps: the encoded key within the key; empty if nobody can tell where the key ends
-  std::uint64_t rest = 0;  // of timers the tag, of buffered records and of list items their number
+  // Of timers the tag, of buffered records and of list items their number, of a part of a value in a slice its generation.
+  std::uint64_t rest = 0;
 };
 
 // Reads rows by what the manifest says of their state. Believes nothing of them.
@@ -41,7 +42,8 @@ class RowReader {
   // When the row of a stamped state was written; nothing if its value does not say so, or is of another state.
   std::optional<EventTime> written(ByteView value) const;
   std::string entry_json(ByteView entry);
-  // {"time":...,"key":...,"entry":...,"tag":...,"number":...,"written":...,"value":...} with what the kind of the state has of these.
+  // {"time":...,"key":...,"entry":...,"tag":...,"number":...,"generation":...,"written":...,"value":...} with what the kind of the state
+  // has of these. A value of a slice may be in parts, a row each; only the first has no generation.
   std::string row_json(ByteView row_key, ByteView value);
   std::uint64_t malformed() const { return malformed_; }
 
@@ -50,6 +52,7 @@ class RowReader {
   bool has_entry() const { return state_.kind == "map"; }
   // A key may have several rows.
   bool has_many_rows() const { return state_.timed || has_entry() || has_number(); }
+  bool has_generation() const { return state_.kind == "slices"; }
   bool has_value() const { return !state_.value.empty(); }
 
  private:

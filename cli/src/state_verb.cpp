@@ -198,7 +198,7 @@ class RowTable {
     if (reader_.state().timed) cells.push_back(row ? to_string(row->time) : "?");
     cells.push_back(row ? reader_.key_json(row->key) : reader_.row_json(row_key, value));
     if (reader_.has_entry()) cells.push_back(row ? reader_.entry_json(row->entry) : "?");
-    if (reader_.has_tag() || reader_.has_number()) cells.push_back(row ? std::to_string(row->rest) : "?");
+    if (reader_.has_tag() || reader_.has_number() || reader_.has_generation()) cells.push_back(row ? std::to_string(row->rest) : "?");
     if (reader_.state().stamped) {
       const std::optional<EventTime> written = reader_.written(value);
       cells.push_back(written ? to_string(*written) : "?");
@@ -216,6 +216,7 @@ class RowTable {
     if (reader.has_entry()) columns.push_back({"ENTRY"});
     if (reader.has_tag()) columns.push_back({"TAG", Align::kRight});
     if (reader.has_number()) columns.push_back({"NUMBER", Align::kRight});
+    if (reader.has_generation()) columns.push_back({"GENERATION", Align::kRight});
     if (reader.state().stamped) columns.push_back({"WRITTEN"});
     if (reader.has_value()) columns.push_back({"VALUE"});
     return columns;

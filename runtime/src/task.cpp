@@ -361,7 +361,7 @@ void Task::begin_snapshot(CheckpointId id) {
     }
   }
   snapshot_ = id;
-  held_back_ = memory_is_short();
+  held_back_ = memory_ != nullptr && memory_->begin_part();
   work_ = std::make_shared<SnapshotWork>(std::move(snapshot), reports_.on_snapshot);
   for (Link& link : links) {
     EpochSeal seal = link.op->seal(id);
@@ -432,9 +432,9 @@ void Task::hand_over_rows() {
 // What was written is clean now, and may go.
 void Task::give_up_memory() {
   for (Link& link : links) {
-    if (link.backend && memory_->spent()) link.backend->shrink();
+    if (link.backend && (held_back_ || memory_->spent())) link.backend->shrink();
   }
-  memory_->relieve(held_back_);
+  memory_->end_part();
 }
 
 // Only sources wait: whatever is under way, barriers among it, goes through.

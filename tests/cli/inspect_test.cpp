@@ -127,6 +127,10 @@ TEST(RowReader, ShowsWhatEachKindOfStateHas) {
   const StateEntry slices = entry("slices", "u8", "u8");
   EXPECT_EQ(RowReader(slices).row_json(row_key(3, event_time(0), "\x07", ""), "\x08"),
             R"({"time":"1970-01-01T00:00:00Z","key":7,"value":8})");
+  EXPECT_EQ(RowReader(slices).row_json(row_key(3, event_time(0), "\x07", Bytes("\0\0\0\0\0\0\0\5", 8)), "\x08"),
+            R"({"time":"1970-01-01T00:00:00Z","key":7,"generation":5,"value":8})");
+  EXPECT_EQ(RowReader(slices).row_json(row_key(3, event_time(0), "ab", ""), "\x08"),
+            R"({"time":"1970-01-01T00:00:00Z","key":{"malformed":"6162"},"value":8})");
   const StateEntry timers = entry("timers", "u8", "");
   EXPECT_EQ(RowReader(timers).row_json(row_key(3, event_time(0), "\x07", Bytes("\0\0\1\2", 4)), ""),
             R"({"time":"1970-01-01T00:00:00Z","key":7,"tag":258})");

@@ -118,6 +118,31 @@ TEST(Aggregates, ReduceRecordsTwoByTwo) {
 }
 
 // The state of the usual aggregates is copied as memory, which tables and checkpoints are fastest with.
+// Whether their parts may be merged wherever memory ran out (D1).
+template <class... Aggregates>
+bool is_exact(Aggregates... aggregates) {
+  using All = Combined<Payment, Aggregates...>;
+  static_cast<void>(All{std::move(aggregates)...});
+  return All::kExact;
+}
+
+TEST(Aggregates, SayWhetherTheyAreExact) {
+  const auto own = aggregate<std::int64_t>([](std::int64_t& into, const Payment&) { ++into; },
+                                           [](std::int64_t& into, const std::int64_t& from) { into += from; },
+                                           [](const std::int64_t& from) { return from; });
+  EXPECT_TRUE(is_exact(count()));
+  EXPECT_TRUE(is_exact(sum(&Payment::cents)));
+  EXPECT_TRUE(is_exact(sum(&Payment::took)));
+  EXPECT_TRUE(is_exact(average(&Payment::cents)));
+  EXPECT_TRUE(is_exact(min(&Payment::weight))) << "the least of numbers is one of them";
+  EXPECT_TRUE(is_exact(max(&Payment::city)));
+  EXPECT_TRUE(is_exact(count(), sum(&Payment::cents), max(&Payment::took)));
+  EXPECT_FALSE(is_exact(sum(&Payment::weight)));
+  EXPECT_FALSE(is_exact(average(&Payment::weight)));
+  EXPECT_FALSE(is_exact(own)) << "it may add floating-point numbers";
+  EXPECT_FALSE(is_exact(count(), sum(&Payment::weight)));
+}
+
 TEST(Aggregates, KeepPlainAccumulatorsWithoutPadding) {
   using Usual = Combined<Payment, decltype(count()), decltype(sum(&Payment::cents)), decltype(average(&Payment::weight)),
       decltype(max(&Payment::took))>;

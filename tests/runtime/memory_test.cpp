@@ -196,11 +196,12 @@ WindowOutputs<double> expected_floating(std::uint64_t records) {
 }
 
 // The most that the state of a job held while it ran to its end.
-std::size_t most_memory_of(Graph graph, std::size_t memory) {
+std::size_t most_memory_of(Graph graph, std::size_t memory, std::uint32_t parallelism = 1) {
   test_support::TemporaryDirectory directory;
   RuntimeOptions options;
   options.state_directory = directory.path() + "/state";
   options.memory = memory;
+  options.parallelism = parallelism;
   options.queue_bytes = 16 << 10;
   auto runtime = Runtime::start(std::move(graph), options);
   if (!runtime.ok()) return ADD_FAILURE() << runtime.error().describe(), 0;
@@ -215,6 +216,14 @@ TEST(Memory, IsKeptToByExactWindowsThatAreLarger) {
   const std::size_t most = most_memory_of(exact_windows(300'000, sink), kMemory);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 3 * kMemory / 2);
+  EXPECT_EQ(sorted(sink.committed()), expected_exact(300'000));
+}
+
+TEST(Memory, IsKeptToByExactWindowsWhoseRecordsComeFromOtherTasks) {
+  MemorySink<WindowResult<Key, Exact>> sink;
+  const std::size_t most = most_memory_of(exact_windows(300'000, sink), 3 * kMemory / 2, 2);
+  EXPECT_GT(most, kMemory / 8);
+  EXPECT_LT(most, 2 * kMemory);
   EXPECT_EQ(sorted(sink.committed()), expected_exact(300'000));
 }
 

@@ -188,12 +188,14 @@ TEST_P(SliceResidencies, ReadNothingAtARestoreButTheirTimes) {
 TEST_P(SliceResidencies, BeginAFreshSliceWithAllOfItInMemory) {
   job_.add(1, "a");
   complete(job_, 1, store_);
-  job_.shrink();
-  EXPECT_EQ(job_.fire(), (Content{{1, "a"}}));
+  Job restored(GetParam(), 1, store_);
+  restored.restore(store_, 1, kMinusInfinity);
+  EXPECT_EQ(restored.fire(), (Content{{1, "a"}}));
   store_.looked_up = 0;
-  job_.add(event_time(20), 1, "b", hash_of(1));   // in the memory of the slice before
+  restored.add(event_time(20), 1, "b", hash_of(1));   // in the memory of the slice before
+  restored.add(event_time(20), 2, "c", hash_of(2));
   EXPECT_EQ(store_.looked_up, 0u) << "nothing of it can be in the store";
-  EXPECT_EQ(job_.fire(event_time(20), 1), (std::map<EventTime, Content>{{event_time(20), {{1, "b"}}}}));
+  EXPECT_EQ(restored.fire(event_time(20), 1), (std::map<EventTime, Content>{{event_time(20), {{1, "b"}, {2, "c"}}}}));
 }
 
 TEST_P(SliceResidencies, AreNotGivenUpWhileTheyAreVisited) {
@@ -213,7 +215,7 @@ TEST_P(SliceResidencies, AreNotGivenUpWhileTheyAreVisited) {
 
 TEST_P(SliceResidencies, AreReadInPiecesThatEndWithAKey) {
   // More rows than a piece has, several of each key, and keys in memory besides.
-  constexpr Key kKeys = 3000;
+  constexpr Key kKeys = 6000;
   Content expected;
   for (std::uint64_t checkpoint = 1; checkpoint <= 4; ++checkpoint) {
     for (Key key = checkpoint; key < kKeys; ++key) {

@@ -84,8 +84,8 @@ class StateComponent {
   // At a restore: true if the state reads its rows from the store when they are needed, and restore_row() is not to be called.
   virtual bool restores_lazily() { return false; }
 
-  // Gives up clean entries until the job holds no more memory than it may; to_the_least: about half of the memory in any case. By default
-  // nothing can be given up.
+  // Gives up clean entries until the job holds no more memory than it may, or less; to_the_least: about half of the memory in any case. By
+  // default nothing can be given up.
   virtual void shrink(bool to_the_least) { (void)to_the_least; }
 
   // Takes a row from a checkpoint: the key as it was put, without the state id. The entry is clean. Rows that are dead by

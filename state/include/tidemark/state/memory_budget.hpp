@@ -20,14 +20,31 @@ class MemoryBudget {
   std::size_t bytes() const { return bytes_; }
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   bool spent() const { return used() > bytes_; }
-  // More is held than may be: who brings records in shall wait. relieve() lets a little more in, whatever it could give up, so that a
-  // job whose state cannot leave memory goes on all the same.
-  bool holds_back() const { return used() > allowed_.load(std::memory_order_relaxed); }
-  // What could be given up after a checkpoint was. `held_back`: nothing was brought in since before that checkpoint, so what is still held
-  // cannot leave, or not yet. Else it may be that it can after the next one, and no more is let in than was.
-  void relieve(bool held_back) {
+  // Less than half is held: what had to be given up was.
+  bool roomy() const { return used() <= bytes_ / 2; }
+  // More is held than may be, or was since the last checkpoint ended: who brings records in shall wait. Each checkpoint lets a little more
+  // in, whatever could be given up, so that a job whose state cannot leave memory goes on all the same.
+  bool holds_back() {
+    if (!held_back_.load(std::memory_order_relaxed) && used() > allowed_.load(std::memory_order_relaxed)) {
+      held_back_.store(true, std::memory_order_relaxed);
+    }
+    return held_back_.load(std::memory_order_relaxed);
+  }
+  // A task's part of a checkpoint, from its freeze to when it is settled and what could be given up was. begin_part() answers whether
+  // records are held back. Only the last part to end lets them in again: before, they would make dirty what another task is to give up.
+  bool begin_part() {
+    parts_.fetch_add(1);
+    const bool held_back = holds_back();
+    if (!held_back) some_came_in_.store(true);
+    return held_back;
+  }
+  void end_part() {
+    if (parts_.fetch_sub(1) != 1) return;
+    // Where records came in during the checkpoint, what is held may be given up after the next one.
+    const bool came_in = some_came_in_.exchange(false);
     const std::size_t allowed = std::max(bytes_, used() + bytes_ / 8);
-    if (held_back || allowed < allowed_.load(std::memory_order_relaxed)) allowed_.store(allowed, std::memory_order_relaxed);
+    if (!came_in || allowed < allowed_.load(std::memory_order_relaxed)) allowed_.store(allowed, std::memory_order_relaxed);
+    held_back_.store(used() > allowed_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
   // Somebody needed more than there was, since the last call: what is dirty keeps it from being given up.
   bool take_pressure() { return pressed_.exchange(false, std::memory_order_relaxed); }
@@ -40,6 +57,9 @@ class MemoryBudget {
   std::atomic<std::size_t> allowed_{bytes_};
   std::atomic<std::size_t> shared_used_{0};      // beyond each_, over all accounts
   std::atomic<bool> pressed_{false};
+  std::atomic<bool> held_back_{false};           // stays, though a table may just have grown and left a smaller block behind
+  std::atomic<unsigned> parts_{0};               // of the checkpoint under way, begun and not ended
+  std::atomic<bool> some_came_in_{false};        // since one of them began
 };
 
 // What one state holds of the budget. Without a budget everything is allowed. Not thread-safe.
@@ -57,6 +77,7 @@ class MemoryAccount {
   // Of all accounts; the greatest number without a budget.
   std::size_t budget() const { return budget_ != nullptr ? budget_->bytes_ : ~std::size_t{0}; }
   bool spent() const { return budget_ != nullptr && budget_->spent(); }
+  bool roomy() const { return budget_ == nullptr || budget_->roomy(); }
   // What is held from now on; never refused.
   void set(std::size_t held);
   void press() const {

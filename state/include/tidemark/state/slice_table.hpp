@@ -131,9 +131,12 @@ class SliceTable final : public StateComponent {
   }
   void shrink(bool to_the_least) override {
     if (residency_ == SliceResidency::kAll || cold() == nullptr) return;
+    // Parts go by whole key groups, and as many as can: nobody looks for them again before the slice is visited, and each checkpoint that
+    // makes them clean should be worth it, for every task, also if another one has made room already.
     const auto enough = [&] {
       charge_heap();
-      return !to_the_least && !blocks_.spent();
+      if (to_the_least) return false;
+      return residency_ == SliceResidency::kParts ? blocks_.roomy() : !blocks_.spent();
     };
     // The oldest first: it is least likely to get more records.
     for (Live& live : slices_) {
@@ -222,7 +225,7 @@ class SliceTable final : public StateComponent {
     Cursor memory;
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
-  static constexpr std::size_t kRowsPerRead = 4096;
+  static constexpr std::size_t kRowsPerRead = 8192;   // a seek in all files costs as much as two thousand rows
 
   static bool take_row(ByteView key_after_bucket, ByteView value, Row& row) {
     return state_internal::take_row_key(key_after_bucket, row.hash, row.key) && key_after_bucket.empty() && decode_whole(value, row.value);

@@ -32,6 +32,8 @@ class BlockPool {
   bool may_take(std::size_t bytes) const;
   // More is held, by all together, than the budget allows.
   bool spent() const { return account_.spent(); }
+  // Less than half of the budget is held, by all together.
+  bool roomy() const { return account_.roomy(); }
   // What was needed all the same: dirty entries keep the state from staying within.
   void press() const { account_.press(); }
 
