@@ -267,6 +267,15 @@ class Rows final : public RowSink, public ColdRows {
     }
     return {};
   }
+  Status read_prefixes(std::span<const ByteView> prefixes,
+                       const std::function<bool(std::size_t index, ByteView key, ByteView value)>& visit) override {
+    for (std::size_t i = 0; i < prefixes.size(); ++i) {
+      for (auto row = stored_.lower_bound(Bytes{prefixes[i]}); row != stored_.end() && row->first.starts_with(prefixes[i]); ++row) {
+        if (!visit(i, row->first, row->second)) return {};
+      }
+    }
+    return {};
+  }
   Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
     for (auto row = stored_.lower_bound(Bytes{first}); row != stored_.end() && row->first < end && visit(row->first, row->second);) ++row;
     return {};
