@@ -104,6 +104,17 @@ struct RunningTotal {
   std::exit(1);
 }
 
+void run_to_its_end(Graph graph, std::size_t memory, const std::string& directory) {
+  RuntimeOptions options;
+  options.job_name = "state_bench";
+  options.state_directory = directory;
+  options.memory = memory;
+  auto runtime = Runtime::start(std::move(graph), options);
+  if (!runtime.ok()) fail(runtime.error().describe());
+  const JobResult result = (*runtime)->wait();
+  if (result.state != JobState::kFinished) fail(result.error ? result.error->describe() : "the job did not finish");
+}
+
 Outcome run_tidemark(const Records& records, std::size_t memory, const std::string& directory) {
   peer::reset_peak_memory();
   Marks marks;
@@ -125,14 +136,7 @@ Outcome run_tidemark(const Records& records, std::size_t memory, const std::stri
               if (outputs == records.size()) Marks::take(marks.end);
             };
           }));
-  RuntimeOptions options;
-  options.job_name = "state_bench";
-  options.state_directory = directory;
-  options.memory = memory;
-  auto runtime = Runtime::start(std::move(graph), options);
-  if (!runtime.ok()) fail(runtime.error().describe());
-  const JobResult result = (*runtime)->wait();
-  if (result.state != JobState::kFinished) fail(result.error ? result.error->describe() : "the job did not finish");
+  run_to_its_end(std::move(graph), memory, directory);
   return {marks.seconds(), hash, peer::peak_memory_mib()};
 }
 
@@ -220,14 +224,7 @@ Outcome run_windows(std::uint64_t keys, std::uint64_t window_records, std::size_
               if (counted == kWindows * window_records) Marks::take(marks.end);
             };
           }));
-  RuntimeOptions options;
-  options.job_name = "state_bench";
-  options.state_directory = directory;
-  options.memory = memory;
-  auto runtime = Runtime::start(std::move(graph), options);
-  if (!runtime.ok()) fail(runtime.error().describe());
-  const JobResult result = (*runtime)->wait();
-  if (result.state != JobState::kFinished) fail(result.error ? result.error->describe() : "the job did not finish");
+  run_to_its_end(std::move(graph), memory, directory);
   if (counted != kWindows * window_records) fail("windows: records are missing, or counted twice");
   return {marks.seconds(), hash, peer::peak_memory_mib()};
 }

@@ -2,11 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
-#include <thread>
 
 #include <tidemark/runtime/runtime.hpp>
 
@@ -89,10 +87,6 @@ TEST(CopiedDirectory, F08StopsAPausedProcessBeforeItCommitsIfItsSuccessorRanOnAC
   EXPECT_EQ(lines.committed_epoch(), committed);
 
   EXPECT_EQ(start("copy", 1h, files)->wait().state, JobState::kFinished);
-  const auto sorted = [](std::vector<Line> all) {
-    std::sort(all.begin(), all.end());
-    return all;
-  };
   EXPECT_EQ(sorted(lines.committed()), expected.lines);
   EXPECT_EQ(sorted(late.committed()), expected.late);
 }

@@ -95,10 +95,6 @@ TEST(SlowDisk, F21LetsRecordsGoOnGivesCheckpointsUpAndLetsNothingPileUp) {
   const JobResult result = (*runtime)->wait();
   ASSERT_EQ(result.state, JobState::kFinished) << (result.error ? result.error->describe() : "");
   EXPECT_GT((*runtime)->snapshot().checkpoints, 0u);
-  const auto sorted = [](std::vector<Line> all) {
-    std::sort(all.begin(), all.end());
-    return all;
-  };
   EXPECT_EQ(sorted(lines.committed()), expected.lines);
   EXPECT_EQ(sorted(late.committed()), expected.late);
 }
