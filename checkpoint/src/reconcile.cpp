@@ -173,7 +173,10 @@ class Reconciler {
   std::optional<std::vector<Migration>> steps_between(const StateEntry& old, const OperatorEntry& entry, const StateEntry& state) const {
     const auto steps = job_.past.migrations.find(entry.name);
     if (steps == job_.past.migrations.end() || !differ_in_value_alone(old, state)) return std::nullopt;
-    return migration_path(steps->second, old.value, state.value);
+    const auto parts = job_.past.parts.find(address(entry, state));
+    if (parts == job_.past.parts.end()) return migration_path(steps->second, old.value, state.value);
+    auto step = migration_of_parts(steps->second, old.value, parts->second);
+    return step ? std::optional{std::vector{*std::move(step)}} : std::nullopt;
   }
 
   // No state of the checkpoint is left behind unsaid.

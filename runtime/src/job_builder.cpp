@@ -273,7 +273,12 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
     std::vector<std::string> values;
     for (const auto& component : backend.components()) {
       const StateSchema& schema = component->schema();
-      values.push_back(schema.value);
+      if (schema.parts.parts.empty()) {
+        values.push_back(schema.value);
+      } else {
+        for (const ValueParts::Part& part : schema.parts.parts) values.push_back(part.schema);
+        facts.past.parts[node.name + "/" + schema.name] = schema.parts;
+      }
       if (schema.reads != nullptr) facts.past.reads[node.name + "/" + schema.name] = schema.reads;
       entry.states.push_back({.id = 0,
                               .name = schema.name,

@@ -23,14 +23,63 @@ Error unsound(std::string message, const Migration& step, std::string why, std::
                .fix = std::move(fix)};
 }
 
-// The value after all steps, in `value`. false: it is not of the first step's schema.
-bool take_through(std::span<const Migration> steps, ByteView old, Bytes& value) {
+// Removes what the first step is for from the front of `old` and appends what the last one makes of it. false: it is not there.
+bool take_through(std::span<const Migration> steps, ByteView& old, Bytes& out) {
+  if (steps.size() == 1) return steps.front().convert(old, out);
+  Bytes value;
   Bytes made;
-  value.assign(old);
   for (const Migration& step : steps) {
     made.clear();
-    if (!step.convert(value, made)) return false;
+    ByteView before = value;
+    if (!step.convert(&step == &steps.front() ? old : before, made) || !before.empty()) return false;
     value.swap(made);
+  }
+  out += value;
+  return true;
+}
+
+using Paths = std::vector<std::vector<Migration>>;
+
+// For each part from `at` on, the path from the schema that `from`, the rest of the value's old schema, has in its place: none where that
+// is the same as now. A schema may hold any characters, so what stands there is not parsed but compared with all that it could be.
+std::optional<Paths> paths_of_parts(std::span<const Migration> steps, std::string_view from, const ValueParts& value, std::size_t at) {
+  if (!from.starts_with(value.text[at])) return std::nullopt;
+  from.remove_prefix(value.text[at].size());
+  if (at == value.parts.size()) return from.empty() ? std::optional<Paths>{Paths{}} : std::nullopt;
+  const auto with = [&](std::string_view schema, std::vector<Migration> path) -> std::optional<Paths> {
+    if (!from.starts_with(schema)) return std::nullopt;
+    std::optional<Paths> rest = paths_of_parts(steps, from.substr(schema.size()), value, at + 1);
+    if (rest) rest->insert(rest->begin(), std::move(path));
+    return rest;
+  };
+  const std::string& wanted = value.parts[at].schema;
+  std::optional<Paths> found = with(wanted, {});
+  for (auto step = steps.begin(); step != steps.end() && !found; ++step) {
+    if (step->from == wanted) continue;
+    if (auto path = migration_path(steps, step->from, wanted)) found = with(step->from, *std::move(path));
+  }
+  return found;
+}
+
+bool take_parts(const ValueParts& value, const Paths& paths, ByteView& old, Bytes& out) {
+  std::uint64_t times = 1;
+  if (value.repeated) {
+    if (!take_varint(old, times)) return false;
+    append_varint(out, times);
+  }
+  for (; times > 0; --times) {
+    if (old.size() < value.head) return false;
+    out += old.substr(0, value.head);
+    old.remove_prefix(value.head);
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      if (!paths[i].empty()) {
+        if (!take_through(paths[i], old, out)) return false;
+        continue;
+      }
+      const ByteView before = old;
+      if (!value.parts[i].skip(old)) return false;
+      out += before.substr(0, before.size() - old.size());
+    }
   }
   return true;
 }
@@ -43,8 +92,9 @@ Status take_row_through(std::span<const Migration> steps, const std::string& sta
                  .why = "without it the stored values cannot be read",
                  .fix = "correct the function given to migrate(); the checkpoint is as it was"};
   };
+  value.clear();
   try {
-    if (take_through(steps, old, value)) return {};
+    if (take_through(steps, old, value) && old.empty()) return {};
   } catch (const std::exception& thrown) {
     return threw(thrown.what());
   } catch (...) {
@@ -83,6 +133,16 @@ std::optional<std::vector<Migration>> migration_path(std::span<const Migration> 
     return path;
   }
   return std::nullopt;
+}
+
+std::optional<Migration> migration_of_parts(std::span<const Migration> steps, std::string_view from, const ValueParts& value) {
+  std::optional<Paths> paths = paths_of_parts(steps, from, value, 0);
+  if (!paths) return std::nullopt;
+  std::string to = value.text.front();
+  for (std::size_t i = 0; i < value.parts.size(); ++i) to += value.parts[i].schema + value.text[i + 1];
+  return Migration{.from = std::string{from}, .to = std::move(to), .convert = [value, paths = *std::move(paths)](ByteView& old, Bytes& out) {
+                     return take_parts(value, paths, old, out);
+                   }};
 }
 
 Status check_migrations(std::span<const Migration> steps, std::span<const std::string> schemas) {

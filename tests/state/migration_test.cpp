@@ -20,8 +20,8 @@ using Rows = std::map<Bytes, Bytes>;
 
 // A step that only has a name: it puts `to` behind the value.
 Migration named_step(std::string from, std::string to) {
-  return {.from = std::move(from), .to = to, .convert = [to](ByteView old, Bytes& out) {
-            out += old;
+  return {.from = std::move(from), .to = to, .convert = [to](ByteView& old, Bytes& out) {
+            out += std::exchange(old, {});
             out += to;
             return true;
           }};
@@ -81,6 +81,69 @@ TEST(Migrations, AreRefusedIfTheyCannotBeMeant) {
     EXPECT_THAT(status.error().describe(), HasSubstr(one.says));
     EXPECT_FALSE(status.error().fix.empty());
   }
+}
+
+// Values whose schema is "[" part "|" part "]", now "[a3|b]": one letter of head, and for each part one letter.
+ValueParts two_parts(bool repeated) {
+  const auto skip = [](ByteView& in) { return !in.empty() && (in.remove_prefix(1), true); };
+  return {.parts = {{"a3", skip}, {"b", skip}}, .text = {"[", "|", "]"}, .head = 1, .repeated = repeated};
+}
+// A step for one letter.
+Migration letter_step(std::string from, std::string to, char change) {
+  return {.from = std::move(from), .to = std::move(to), .convert = [change](ByteView& old, Bytes& out) {
+            if (old.empty()) return false;
+            out += old.front();
+            out += change;
+            old = old.substr(1);
+            return true;
+          }};
+}
+
+TEST(MigrationOfParts, IsFoundByWhatEachPartWasBefore) {
+  // The step from "b" leads away from what the second part is, and "a" is how "a2" begins.
+  const std::vector<Migration> steps{letter_step("a", "a3", 'x'), letter_step("a2", "a3", 'y'), letter_step("b", "a3", 'z'),
+                                     letter_step("old", "b", '!')};
+  struct Case {
+    const char* from;
+    const char* becomes;   // of "*12"; nullptr: there is no way
+  };
+  for (const Case& one : std::vector<Case>{{"[a3|b]", "*12"}, {"[a|b]", "*1x2"}, {"[a2|b]", "*1y2"}, {"[a2|old]", "*1y2!"}, {"[b|b]", "*1z2"},
+                                           {"[a4|b]", nullptr}, {"[a2|c]", nullptr}, {"[a2|b", nullptr}, {"a2", nullptr}, {"[a2|b]]", nullptr}}) {
+    const std::optional<Migration> step = migration_of_parts(steps, one.from, two_parts(false));
+    ASSERT_EQ(step.has_value(), one.becomes != nullptr) << one.from;
+    if (!step) continue;
+    EXPECT_EQ(step->from, one.from);
+    EXPECT_EQ(step->to, "[a3|b]");
+    ByteView old = "*12and more";
+    Bytes made = "before ";
+    ASSERT_TRUE(step->convert(old, made));
+    EXPECT_EQ(made, Bytes{"before "} + one.becomes);
+    EXPECT_EQ(old, "and more");
+  }
+}
+
+TEST(MigrationOfParts, ChangesThemAsOftenAsTheyAreThere) {
+  const auto letters = [](char from, const char* to) {   // a step that consumes what the one before appends
+    return Migration{.from = std::string{from}, .to = to, .convert = [](ByteView& old, Bytes& out) {
+                       out += std::exchange(old, {});
+                       out += '+';
+                       return true;
+                     }};
+  };
+  const auto step = migration_of_parts(std::vector{letter_step("a1", "m", 'x'), letters('m', "a3")}, "[a1|b]", two_parts(true));
+  ASSERT_TRUE(step.has_value());
+  const auto convert = [&](Bytes old) {
+    ByteView in = old;
+    Bytes made;
+    return step->convert(in, made) && in.empty() ? made : "malformed";
+  };
+  EXPECT_EQ(convert(Bytes("\2*12#34", 7)), Bytes("\2*1x+2#3x+4", 11));
+  EXPECT_EQ(convert(Bytes("\0", 1)), Bytes("\0", 1));
+  EXPECT_EQ(convert(""), "malformed");
+  EXPECT_EQ(convert("\2*12"), "malformed");
+  EXPECT_EQ(convert("\1*1"), "malformed");
+  EXPECT_EQ(convert("\1*12 "), "malformed");
+  EXPECT_EQ(convert("\xff\xff\xff\xff\xff\xff\xff\xff\x7f*12"), "malformed");   // more than can be there
 }
 
 Bytes row_key(StateId id, const Bytes& rest) {
@@ -181,6 +244,8 @@ TEST_F(MigratedRows, MayBeNone) {
 TEST_F(MigratedRows, AreRefusedWithTheStateIfOneIsMalformedOrTheFunctionThrows) {
   restore({{row_key(2, "a"), "2"}});
   Migration step = named_step("v1", "v2");
+  step.convert = [](ByteView, Bytes&) { return true; };   // and leaves bytes over
+  EXPECT_EQ(migrate(2, {step}).error().code, ErrorCode::kCheckpointCorrupt);
   step.convert = [](ByteView, Bytes&) { return false; };
   const Status malformed = migrate(2, {step});
   ASSERT_FALSE(malformed.ok());

@@ -44,6 +44,8 @@ struct JobPast {
   std::map<std::string, std::vector<Migration>> migrations;    // from what it stored in earlier releases (K9)
   // Of the states whose codec reads other schemas too, by "operator/state": StateSchema::reads.
   std::map<std::string, bool (*)(std::string_view)> reads;
+  // Of the states whose values hold accumulators, by "operator/state": StateSchema::parts.
+  std::map<std::string, ValueParts> parts;
 };
 
 // The job as it was built. State ids are 0: the plan gives them.

@@ -184,9 +184,10 @@ class ResultStream : public BasicStream<Out, kTiming> {
   }
   // How what an earlier release stored under Old's schema becomes what is stored now: f(const Old&) -> New. Steps are put together: with
   // Total(const TotalV2&) and TotalV2(const TotalV1&) a checkpoint may hold any of the three. Applied to the state struct of process() or
-  // what its state handles hold, to the records that wait in event-time order, and to the accumulator of a tumbling window with one
-  // aggregate, before the first record; `f` is called on one thread, once for each stored value, and what it throws refuses the start.
-  // Without one, state of another schema is refused. The schema of a key never changes, nor do the parameters of a window (K9, K11).
+  // what its state handles hold, to the records that wait in event-time order, and to the accumulators of windows, each aggregate's by
+  // itself, before the first record; `f` is called on one thread, once for each stored value, and what it throws refuses the start.
+  // Without one, state of another schema is refused. The schema of a key never changes, nor do the parameters of a window or the number
+  // of its aggregates (K9, K11).
   template <class F>
   ResultStream migrate(F f) const {
     this->place().graph->nodes[this->place().edge.from].migrations.push_back(operators_internal::migration(std::move(f)));

@@ -18,6 +18,7 @@
 #include <tidemark/state/cold_rows.hpp>
 #include <tidemark/state/detail/row_context.hpp>
 #include <tidemark/state/memory_budget.hpp>
+#include <tidemark/state/migration.hpp>
 #include <tidemark/state/rows.hpp>
 
 namespace tidemark {
@@ -34,6 +35,7 @@ struct StateSchema {
   bool timed = false;        // its row keys have a bucket
   bool stamped = false;      // its row values begin with the time at which they were written
   bool (*reads)(std::string_view value) = nullptr;   // Codec<Value>::reads(), if it has that
+  ValueParts parts{};        // of the value: what migrations are for
 
   // All but the name, for a person: "slices of i64 to struct{i64,f64}, tumbling(60s,0s)".
   std::string text() const;
@@ -49,6 +51,12 @@ constexpr auto schema_reader() -> bool (*)(std::string_view) {
   if constexpr (requires(std::string_view schema) { { Codec<Value>::reads(schema) } -> std::same_as<bool>; }) return &Codec<Value>::reads;
   return nullptr;
 }
+
+// For StateSchema::parts: specialised for what operators make of the user's types before they store it.
+template <class Value>
+struct PartsOf {
+  static ValueParts get() { return {}; }
+};
 
 }  // namespace state_internal
 

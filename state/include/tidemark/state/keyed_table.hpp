@@ -28,7 +28,8 @@ class KeyedTable final : public state_internal::MapComponent<HotMap<Key, Value>>
               .key = Codec<Key>::schema(),
               .value = Codec<Value>::schema(),
               .parameters = std::move(parameters),
-              .reads = state_internal::schema_reader<Value>()},
+              .reads = state_internal::schema_reader<Value>(),
+              .parts = state_internal::PartsOf<Value>::get()},
              residency, space, first_group, end_group) {
     core_internal::require_key<Key>();
     core_internal::require_storable<Value>();

@@ -5,6 +5,7 @@
 // themselves in the store of the new attempt. So all rows of a state have the one schema that the manifest records, in every checkpoint and
 // in every store; whoever reads rows, now or later, knows nothing of migrations (docs/decisions/001-state-migration.md).
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <span>
@@ -27,12 +28,29 @@ class StoredRows;
 struct Migration {
   std::string from;   // Codec<Old>::schema()
   std::string to;     // Codec<New>::schema()
-  // Appends the encoding of the New. false: `old` is not the encoding of an Old. What the user's function throws passes through.
-  std::function<bool(ByteView old, Bytes& out)> convert;
+  // Removes the encoding of an Old from the front of `old` and appends that of the New. false: no Old is there. What the user's function
+  // throws passes through.
+  std::function<bool(ByteView& old, Bytes& out)> convert;
+};
+
+// Where a stored value holds what migrations are for, if it is more than that: accumulators within what a window stage stores. Its encoding
+// is `head` bytes and then the parts; if `repeated`, a varint and that many times the same.
+struct ValueParts {
+  struct Part {
+    std::string schema;
+    bool (*skip)(ByteView& in) = nullptr;   // removes one from the front; false: none is there
+  };
+  std::vector<Part> parts;          // empty: the value as a whole is what migrations are for
+  std::vector<std::string> text;    // of the value's schema, what is before the parts, between them and behind them
+  std::size_t head = 0;
+  bool repeated = false;
 };
 
 // The least number of steps from one schema to another; nothing if they do not lead there. Precondition: from != to.
 std::optional<std::vector<Migration>> migration_path(std::span<const Migration> steps, std::string_view from, std::string_view to);
+
+// The same for a value whose parts change: one step, made of a path for each part that was of another schema. Precondition: it has parts.
+std::optional<Migration> migration_of_parts(std::span<const Migration> steps, std::string_view from, const ValueParts& value);
 
 // kBadGraph for a step that leads from a schema to itself, that is there twice, or that leads to none of `schemas`.
 Status check_migrations(std::span<const Migration> steps, std::span<const std::string> schemas);

@@ -34,9 +34,9 @@ Migration migration(F f) {
   core_internal::require_storable<Old>();
   core_internal::require_storable<New>();
   if constexpr (Storable<Old> && Storable<New>) {
-    return {.from = Codec<Old>::schema(), .to = Codec<New>::schema(), .convert = [f = std::move(f)](ByteView bytes, Bytes& out) mutable {
+    return {.from = Codec<Old>::schema(), .to = Codec<New>::schema(), .convert = [f = std::move(f)](ByteView& in, Bytes& out) mutable {
               Old old{};
-              if (!decode_whole(bytes, old)) return false;
+              if (!Codec<Old>::decode(in, old)) return false;
               Codec<New>::encode(f(std::as_const(old)), out);
               return true;
             }};

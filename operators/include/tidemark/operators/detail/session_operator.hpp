@@ -77,6 +77,18 @@ struct Codec<operators_internal::SessionList<Accumulator>> {
   }
 };
 
+namespace state_internal {
+
+template <class Accumulator>
+struct PartsOf<operators_internal::SessionList<Accumulator>> {
+  static ValueParts get() {
+    const std::string schema = Codec<operators_internal::SessionList<Accumulator>>::schema();
+    return operators_internal::repeated_accumulators<Accumulator>(schema, 2 * sizeof(EventTime), "}>");
+  }
+};
+
+}  // namespace state_internal
+
 namespace operators_internal {
 
 template <class Key, class T, class KeyOf, class Aggregate>

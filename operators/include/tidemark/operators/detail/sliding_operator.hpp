@@ -42,6 +42,22 @@ struct Straggle {
   Accumulator accumulator{};
 };
 
+}  // namespace operators_internal
+
+namespace state_internal {
+
+template <class Accumulator>
+struct PartsOf<std::vector<operators_internal::Straggle<Accumulator>>> {
+  static ValueParts get() {
+    const std::string schema = Codec<std::vector<operators_internal::Straggle<Accumulator>>>::schema();
+    return operators_internal::repeated_accumulators<Accumulator>(schema, sizeof(EventTime), "}>");
+  }
+};
+
+}  // namespace state_internal
+
+namespace operators_internal {
+
 template <class Key, class T, class KeyOf, class Aggregate>
 class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   using Base = SlicedOperator<Key, T, KeyOf, Aggregate>;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <tidemark/core/codec.hpp>
+#include <tidemark/operators/detail/accumulator_parts.hpp>
 #include <tidemark/operators/late.hpp>
 #include <tidemark/operators/operator.hpp>
 #include <tidemark/operators/refusals.hpp>
