@@ -16,6 +16,8 @@ void rename(Manifest& manifest, const std::string& from, const std::string& to) 
   };
   for (OperatorEntry& entry : manifest.operators) change(entry.name);
   for (SourceEntry& source : manifest.sources) change(source.operator_name);
+  for (std::string& sink : manifest.sinks) change(sink);
+  for (CommittableEntry& committable : manifest.committables) change(committable.sink);
   for (TaskEntry& task : manifest.tasks) {
     change(task.task);
     for (InputEntry& input : task.inputs) {

@@ -14,10 +14,10 @@ namespace checkpoint_internal {
 
 struct RenamedManifest {
   std::shared_ptr<const Manifest> manifest;
-  std::map<std::string, std::string> former;   // of each renamed operator or source, by its present name
+  std::map<std::string, std::string> former;   // of each renamed operator, source or sink, by its present name
 };
 
-// kStateMismatch if two stored operators or sources would become one. What is named in `drop_state` keeps its old name.
+// kStateMismatch if two stored operators, sources or sinks would become one. What is named in `drop_state` keeps its old name.
 Result<RenamedManifest> under_present_names(std::shared_ptr<const Manifest> manifest, const JobFacts& job,
                                             const std::vector<std::string>& drop_state);
 

@@ -236,7 +236,11 @@ class Reconciler {
     const auto is_orphan = [&](const CommittableEntry& committable) { return !contains(job_.sinks, committable.sink); };
     plan_.recommit.erase(std::remove_if(plan_.recommit.begin(), plan_.recommit.end(), is_orphan), plan_.recommit.end());
     for (const std::string& wanted : job_.sinks) {
-      if (!contains(manifest_.sinks, wanted)) plan_.added.push_back("sink " + wanted);
+      if (!contains(manifest_.sinks, wanted)) {
+        plan_.added.push_back("sink " + wanted);
+      } else if (former_.contains(wanted)) {
+        plan_.restored.push_back(with_former_name("sink " + wanted, wanted));
+      }
     }
   }
 

@@ -84,8 +84,13 @@ const SinkPosition* past(const std::vector<SinkPosition>& sinks, CheckpointId id
   return found == sinks.end() ? nullptr : &*found;
 }
 
-bool position_known(const std::vector<SinkPosition>& sinks, const std::string& name) {
-  return std::any_of(sinks.begin(), sinks.end(), [&](const SinkPosition& position) { return position.sink == name; });
+// `name`: as a manifest has it.
+bool position_known(const std::vector<SinkPosition>& sinks, const JobPast& past, const std::string& name) {
+  return std::any_of(sinks.begin(), sinks.end(), [&](const SinkPosition& position) {
+    const auto formers = past.formerly.find(position.sink);
+    return position.sink == name ||
+           (formers != past.formerly.end() && std::find(formers->second.begin(), formers->second.end(), name) != formers->second.end());
+  });
 }
 
 struct Choice {
@@ -95,7 +100,7 @@ struct Choice {
 };
 
 // The newest one; an older one only if every sink is known not to have committed past it (C6, fault F18).
-Result<Choice> choose_latest(const DirectoryFacts& directory, const std::vector<SinkPosition>& sinks) {
+Result<Choice> choose_latest(const DirectoryFacts& directory, const JobPast& job_past, const std::vector<SinkPosition>& sinks) {
   Choice choice;
   std::vector<const FoundCheckpoint*> complete;   // newest first
   for (auto found = directory.checkpoints.rbegin(); found != directory.checkpoints.rend(); ++found) {
@@ -114,7 +119,7 @@ Result<Choice> choose_latest(const DirectoryFacts& directory, const std::vector<
     if (newer_format(found)) return found.damage.error();
     if (older == nullptr) return unusable(found, nullptr, "no other checkpoint can be used");
     for (const std::string& sink : older->manifest->sinks) {
-      if (!position_known(sinks, sink)) {
+      if (!position_known(sinks, job_past, sink)) {
         return unusable(found, older, name_of(older->id) + " is the newest usable one, and sink " + sink + " may have committed past it");
       }
     }
@@ -217,7 +222,7 @@ Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFac
   if (options.from == From::kNone) return fresh_start(directory, job, options, sinks);
   Result<Choice> chosen = options.from == From::kId      ? choose_by_id(directory, options.id)
                           : options.from == From::kNamed ? choose_named(directory, options.named)
-                                                         : choose_latest(directory, sinks);
+                                                         : choose_latest(directory, job.past, sinks);
   if (!chosen.ok()) return chosen.status();
   if (chosen->manifest == nullptr) return fresh_start(directory, job, options, sinks);
 

@@ -23,7 +23,7 @@ Graph& Graph::on_refused(QuarantinePolicy policy) {
   return *this;
 }
 
-Graph& Graph::quarantine_to(std::string name, Sink<Quarantined> sink, QuarantinePolicy policy) {
+Graph& Graph::quarantine_to(std::string name, Sink<Quarantined> sink, QuarantinePolicy policy, std::vector<std::string> formerly) {
   if (data_->quarantine) {
     data_->errors.push_back({.code = ErrorCode::kBadGraph,
                              .message = "quarantine_to() was called twice",
@@ -31,7 +31,7 @@ Graph& Graph::quarantine_to(std::string name, Sink<Quarantined> sink, Quarantine
                              .fix = "give the job one quarantine sink"});
     return *this;
   }
-  Node node{.kind = NodeKind::kSink, .name = std::move(name)};
+  Node node{.kind = NodeKind::kSink, .name = std::move(name), .formerly = std::move(formerly)};
   node.description = sink.base()->describe();
   node.sink = sink.base();
   node.make = [base = sink.base()] { return std::make_unique<operators_internal::SinkStage>(base); };
@@ -104,10 +104,10 @@ Place add_stage(const Place& place, Node node) {
 
 void add_former_name(const Place& place, std::string name) {
   Node& node = place.graph->nodes[place.edge.from];
-  if (node.kind == NodeKind::kSource || node.stateful) return node.formerly.push_back(std::move(name));
+  if (node.kind == NodeKind::kSource || node.kind == NodeKind::kSink || node.stateful) return node.formerly.push_back(std::move(name));
   place.graph->errors.push_back({.code = ErrorCode::kBadGraph,
                                  .message = "formerly(\"" + name + "\") stands behind \"" + node.name + "\"",
-                                 .why = "only sources and stateful operators have something in checkpoints that a name leads to",
+                                 .why = "only sources, stateful operators and sinks have something in checkpoints that a name leads to",
                                  .fix = "put formerly() right behind the stage that was renamed"});
 }
 

@@ -50,8 +50,12 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
 Status commit_again(const RecoveryPlan& plan, std::vector<CommittingSink>& sinks) {
   if (plan.completed == 0) return {};   // a new lineage
   for (CommittingSink& sink : sinks) {
-    if (std::find(plan.manifest->sinks.begin(), plan.manifest->sinks.end(), sink.name) == plan.manifest->sinks.end())
-      continue;  // new in the job
+    if (std::find(plan.manifest->sinks.begin(), plan.manifest->sinks.end(), sink.name) == plan.manifest->sinks.end()) {
+      // New in the job, or back in it: what was committed meanwhile had no output of this sink.
+      TIDEMARK_ASSIGN(const CheckpointId held, sink.committer->committed_epoch());
+      TIDEMARK_TRY(sink.committer->commit(plan.manifest->checkpoint, held, {}));
+      continue;
+    }
     std::vector<Committable> mine;
     for (const CommittableEntry& entry : plan.recommit) {
       if (entry.sink == sink.name) mine.push_back({entry.subtask, entry.epoch, entry.bytes});
@@ -257,7 +261,8 @@ Status open_committers(const GraphData& graph, const BuildOptions& options, Rand
   for (const Node& node : graph.nodes) {
     if (node.kind != NodeKind::kSink) continue;
     const SinkIdentity identity{
-        .job = options.job, .lineage = options.lineage, .attempt = options.attempt, .sink = node.name, .subtask = 0, .owner = owner};
+        .job = options.job, .lineage = options.lineage, .attempt = options.attempt, .sink = node.name, .subtask = 0, .owner = owner,
+        .formerly = node.formerly};
     TIDEMARK_ASSIGN(auto committer, node.sink->open_committer(*options.io, identity));
     sinks.push_back({node.name, std::move(committer)});
   }

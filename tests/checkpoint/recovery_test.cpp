@@ -585,6 +585,39 @@ TEST(Recovery, RefusesTwoClaimsToOneNameUnlessOneIsGivenUp) {   // K10
   EXPECT_THAT(plan.warnings, IsEmpty());
 }
 
+// The sample's job, whose sink is called "lines" now.
+JobFacts with_renamed_sink() {
+  JobFacts job = sample_job();
+  job.operators[2].name = "lines";
+  job.sinks = {"lines"};
+  job.past.formerly["lines"] = {"ages_ago", "out"};
+  return job;
+}
+
+TEST(Recovery, CommitsUnderASinksPresentNameWhatItHadPreparedUnderAFormerOne) {   // K10
+  const RecoveryPlan plan = planned(holding({complete(7)}), with_renamed_sink(), {}, {{"lines", 6}});
+  EXPECT_THAT(plan.restored, ElementsAre("per_user/panes", "per_user/seen", "source source", "sink lines (formerly out)"));
+  EXPECT_THAT(plan.dropped, IsEmpty());
+  EXPECT_THAT(plan.manifest->sinks, ElementsAre("lines"));
+  ASSERT_EQ(plan.recommit.size(), 2U);
+  for (const CommittableEntry& entry : plan.recommit) EXPECT_EQ(entry.sink, "lines");
+}
+
+TEST(Recovery, KnowsThePositionOfARenamedSink) {   // C6, fault F18
+  const DirectoryFacts directory = holding({complete(6), damaged(7)});
+  EXPECT_EQ(planned(directory, with_renamed_sink(), {}, {{"lines", 6}}).manifest->checkpoint, 6U);
+  EXPECT_THAT(refused(directory, with_renamed_sink(), {}, {{"lines", 7}}).describe(), HasSubstr("sink lines has committed epoch 7"));
+  EXPECT_THAT(refused(directory, with_renamed_sink(), {}, {}).describe(), HasSubstr("sink out may have committed past it"));
+}
+
+TEST(Recovery, LeavesAFormerNameOfASinkToTheSinkThatStillHasIt) {   // K10
+  JobFacts job = with_renamed_sink();
+  Manifest manifest = sample_manifest();
+  manifest.operators.push_back({.name = "lines", .kind = "sink", .parallelism = 2, .states = {}});
+  manifest.sinks.push_back("lines");
+  EXPECT_THAT(refused(holding({complete(manifest)}), job).describe(), HasSubstr("\"lines\" has two claims"));
+}
+
 TEST(Recovery, MigratesARenamedOperator) {
   JobFacts job = renamed_job({"per_user"});
   job.operators[1].states[0].value = "struct{u64,f64}";

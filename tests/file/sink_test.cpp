@@ -73,7 +73,11 @@ class Attempt {
     identity.subtask = subtask;
     return sink_.base()->open_writer(io_, identity);
   }
-  Result<std::unique_ptr<SinkCommitter>> committer() { return sink_.base()->open_committer(io_, identity_); }
+  Result<std::unique_ptr<SinkCommitter>> committer(const std::vector<std::string>& formerly = {}) {
+    SinkIdentity identity = identity_;
+    identity.formerly = formerly;
+    return sink_.base()->open_committer(io_, identity);
+  }
 
  private:
   IoContext io_;
@@ -223,6 +227,68 @@ TEST(FileSink, RefusesToGoOnWhereAnotherOwnerHasCommittedMeanwhile) {   // fault
   }
   ASSERT_TRUE(successor->commit(3, 2, {}).ok());
   EXPECT_EQ(contents(directory / "out-0000000002-000.txt"), "b\n");
+}
+
+// K10: what a sink that is called "new" now has in the directory under the name "out".
+class RenamedFileSink : public testing::Test {
+ protected:
+  RenamedFileSink() { EXPECT_TRUE((*before.committer())->commit(1, 0, {}).ok()); }
+
+  std::vector<std::string> markers() const {
+    std::vector<std::string> found;
+    for (const std::string& name : names_in(directory.path(), true)) {
+      if (name.starts_with(".tidemark-commit-")) found.push_back(name);
+    }
+    return found;
+  }
+
+  TemporaryDirectory directory;
+  Attempt before{directory.path(), 1};
+  Attempt after{directory.path(), 2, posix_file_system(), kLineage, "new"};
+};
+
+TEST_F(RenamedFileSink, CommitsWhatItHadPreparedAndGoesOnUnderItsPresentName) {
+  const Committable prepared = prepare(before, 2, {"a"});
+  auto committer = *after.committer({"ages_ago", "out"});
+  EXPECT_EQ(*committer->committed_epoch(), 1u);
+  ASSERT_TRUE(committer->commit(2, 1, {prepared}).ok());
+  EXPECT_EQ(*committer->committed_epoch(), 2u);
+  ASSERT_TRUE(committer->commit(3, 2, {prepare(after, 3, {"b"})}).ok());
+  EXPECT_THAT(names_in(directory.path()), ElementsAre("new-0000000003-000.txt", "out-0000000002-000.txt"));
+  EXPECT_THAT(markers(), ElementsAre(".tidemark-commit-new"));
+  EXPECT_EQ(*(*after.committer())->committed_epoch(), 3u);   // formerly() may go
+}
+
+TEST_F(RenamedFileSink, TakesOverAnEpochThatWasCommittedUnderTheFormerName) {
+  ASSERT_TRUE((*after.committer({"out"}))->commit(1, 0, {}).ok());
+  EXPECT_THAT(markers(), ElementsAre(".tidemark-commit-new"));
+  EXPECT_EQ(*(*after.committer())->committed_epoch(), 1u);
+  // The earlier release does not write again what the later one has committed.
+  EXPECT_EQ((*before.committer())->commit(2, 1, {}).error().code, ErrorCode::kSinkEpochMismatch);
+}
+
+TEST_F(RenamedFileSink, FinishesARenamingThatACrashCutOff) {
+  const std::string former = contents(directory / ".tidemark-commit-out");
+  ASSERT_TRUE((*after.committer({"out"}))->commit(2, 1, {}).ok());
+  write_file(directory / ".tidemark-commit-out", former);   // as if the crash had come before its removal
+  auto committer = *after.committer({"out"});
+  EXPECT_EQ(*committer->committed_epoch(), 2u);
+  ASSERT_TRUE(committer->commit(2, 1, {}).ok());
+  EXPECT_THAT(markers(), ElementsAre(".tidemark-commit-new"));
+}
+
+TEST_F(RenamedFileSink, RemovesWhatNoManifestListsUnderAnyOfItsNames) {
+  prepare(before, 2, {"a"});
+  prepare(after, 2, {"b"});
+  Attempt other(directory.path(), 1, posix_file_system(), kLineage, "other");
+  prepare(other, 2, {"c"});
+  ASSERT_TRUE((*after.committer({"out"}))->discard_unlisted().ok());
+  EXPECT_THAT(staged_in(directory.path()), ElementsAre(testing::EndsWith("-other.txt")));
+}
+
+TEST_F(RenamedFileSink, RefusesAnotherLineagesOutputUnderAFormerNameToo) {
+  Attempt foreign(directory.path(), 1, posix_file_system(), kForeignLineage, "new");
+  EXPECT_EQ((*foreign.committer({"out"}))->committed_epoch().error().code, ErrorCode::kSinkEpochMismatch);
 }
 
 TEST(FileSink, GoesOnWhereAReleaseThatKnewNoOwnersHasCommitted) {

@@ -510,6 +510,73 @@ TEST_F(Releases, FindWhatIsStoredUnderFormerNames) {   // K10
                                                                  "1: 63 in 104", "2: 10 in 101"));
 }
 
+// A sink whose target takes nothing for now: what was prepared stays so.
+class UnreachableSink final : public SinkBase {
+ public:
+  explicit UnreachableSink(Sink<std::string> under) : under_(std::move(under)) {}
+  std::string describe() const override { return under_.base()->describe(); }
+  SinkGuarantee guarantee() const override { return under_.base()->guarantee(); }
+  Result<std::unique_ptr<SinkWriterBase>> open_writer(const IoContext& io, const SinkIdentity& identity) override {
+    return under_.base()->open_writer(io, identity);
+  }
+  Result<std::unique_ptr<SinkCommitter>> open_committer(const IoContext&, const SinkIdentity&) override {
+    return std::unique_ptr<SinkCommitter>(std::make_unique<Committer>());
+  }
+
+ private:
+  class Committer final : public SinkCommitter {
+    Result<CheckpointId> committed_epoch() override { return CheckpointId{0}; }
+    Status commit(CheckpointId, CheckpointId, const std::vector<Committable>&) override {
+      return Error{.code = ErrorCode::kSinkFailed, .message = "the target is not there"};
+    }
+  };
+  Sink<std::string> under_;
+};
+
+Build with_sink_called(const char* name, const char* former = "") {
+  return [=](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    auto end = keyed_deposits(graph, source).process<std::string>("totals", &add_up<TotalV1>).to(name, lines);
+    if (*former != '\0') end.formerly("ages_ago").formerly(former);
+    return graph;
+  };
+}
+
+TEST_F(Releases, CommitUnderTheSinksPresentNameWhatItHadPreparedUnderAFormerOne) {   // K10
+  const Status failed = run(
+      [](Source<Deposit> source, Sink<std::string> lines) {
+        return with_sink_called("lines")(source, Sink<std::string>(std::make_shared<UnreachableSink>(lines)));
+      },
+      3);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().code, ErrorCode::kSinkFailed);
+  read = 3;   // the checkpoint is complete
+  EXPECT_THAT(refused(with_sink_called("sums")).describe(), HasSubstr("output of sink lines that is not yet committed"));
+  expect_runs(with_sink_called("sums", "lines"), 5);
+  EXPECT_THAT(report.restored, ElementsAre("totals/state", "source deposits", "sink sums (formerly lines)"));
+  EXPECT_THAT(target.committed(), ElementsAre("2: 5", "1: 1", "1: 3", "1: 7", "1: 15"));
+  expect_runs(with_sink_called("sums"), 8);
+  EXPECT_THAT(report.restored, ElementsAre("totals/state", "source deposits"));
+  EXPECT_EQ(target.committed().back(), "2: 10");
+}
+
+TEST_F(Releases, MayHaveAnotherSinkMoreAndTakeItUpAgain) {   // what it missed meanwhile is not missing in its target
+  MemorySink<std::string> more;
+  const Build with_more = [&](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    auto totals = keyed_deposits(graph, source).process<std::string>("totals", &add_up<TotalV1>);
+    totals.to("lines", lines);
+    totals.to("more", more.sink());
+    return graph;
+  };
+  expect_runs(release<TotalV1>(), 2);
+  expect_runs(with_more, 3);
+  expect_runs(release<TotalV1>(), 4, [](RuntimeOptions& options) { options.drop_state = {"more"}; });
+  expect_runs(with_more, 8);
+  EXPECT_EQ(target.committed().size(), 8U);
+  EXPECT_THAT(more.committed(), ElementsAre("1: 3", "1: 15", "1: 31", "1: 63", "2: 10"));
+}
+
 TEST_F(Releases, FindAtAnotherParallelismWhatIsStoredUnderFormerNames) {   // K10, K5
   expect_runs(release<TotalV1>(), 3, [](RuntimeOptions& options) { options.parallelism = 2; });
   expect_runs(

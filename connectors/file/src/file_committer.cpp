@@ -24,7 +24,7 @@ class FileCommitter final : public SinkCommitter {
 
   Result<CheckpointId> committed_epoch() override {
     TIDEMARK_ASSIGN(const Marker marker, read_marker());
-    if (marker.epoch == 0 || (marker.lineage == identity_.lineage && marker.sink == identity_.sink)) return found(marker);
+    if (marker.epoch == 0 || (marker.lineage == identity_.lineage && is_name_of(identity_, marker.sink))) return found(marker);
     return Error{.code = ErrorCode::kSinkEpochMismatch,
                  .message = "the directory \"" + directory_ + "\" holds results of another run of this job, or of another job",
                  .facts = {{"results there",
@@ -36,7 +36,7 @@ class FileCommitter final : public SinkCommitter {
 
   Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
     TIDEMARK_ASSIGN(const CheckpointId held, committed_epoch());
-    if (held >= epoch) return {};
+    if (held >= epoch) return keep_under_present_name(held);
     if (held != previous) {
       return Error{.code = ErrorCode::kSinkEpochMismatch,
                    .message = "the directory \"" + directory_ + "\" does not hold the epoch before the one to commit",
@@ -57,10 +57,7 @@ class FileCommitter final : public SinkCommitter {
       TIDEMARK_TRY(publish(record, committable->epoch));
     }
     if (!ordered.empty()) TIDEMARK_TRY(files_.sync_directory(directory_));
-    const Marker marker{
-        .job = identity_.job, .lineage = identity_.lineage, .sink = identity_.sink, .epoch = epoch, .owner = identity_.owner};
-    TIDEMARK_TRY(publish_file(files_, path_of(marker_name(identity_)), encode(marker)));
-    seen_ = marker;
+    TIDEMARK_TRY(record(epoch));
     from_earlier_process_ = false;
     return {};
   }
@@ -77,9 +74,38 @@ class FileCommitter final : public SinkCommitter {
  private:
   std::string path_of(const std::string& name) const { return join_path(directory_, name); }
 
-  // Epoch 0: there is none.
+  // Under the present name; then those under former ones go. An earlier release that came back would take them for the newest.
+  Status record(CheckpointId epoch) {
+    const Marker marker{
+        .job = identity_.job, .lineage = identity_.lineage, .sink = identity_.sink, .epoch = epoch, .owner = identity_.owner};
+    TIDEMARK_TRY(publish_file(files_, path_of(marker_name(identity_.sink)), encode(marker)));
+    seen_ = marker;
+    return remove_former_markers();
+  }
+  Status keep_under_present_name(CheckpointId held) {
+    if (identity_.formerly.empty()) return {};
+    TIDEMARK_ASSIGN(const Marker present, read_marker(identity_.sink));
+    return present.epoch == 0 ? record(held) : remove_former_markers();
+  }
+  Status remove_former_markers() {
+    for (const std::string& former : identity_.formerly) {
+      const std::string path = path_of(marker_name(former));
+      TIDEMARK_ASSIGN(const FileKind kind, files_.kind(path));
+      if (kind != FileKind::kAbsent) TIDEMARK_TRY(files_.remove_file(path));
+    }
+    return {};
+  }
+
+  // Under the present name or, where that has none, under a former one. Epoch 0: there is none.
   Result<Marker> read_marker() const {
-    const std::string path = path_of(marker_name(identity_));
+    TIDEMARK_ASSIGN(Marker marker, read_marker(identity_.sink));
+    for (auto former = identity_.formerly.begin(); former != identity_.formerly.end() && marker.epoch == 0; ++former) {
+      TIDEMARK_ASSIGN(marker, read_marker(*former));
+    }
+    return marker;
+  }
+  Result<Marker> read_marker(const std::string& sink) const {
+    const std::string path = path_of(marker_name(sink));
     TIDEMARK_ASSIGN(const FileKind kind, files_.kind(path));
     if (kind == FileKind::kAbsent) return Marker{};
     TIDEMARK_ASSIGN(const Bytes bytes, read_file(files_, path, kLargestMarker));
@@ -109,7 +135,7 @@ class FileCommitter final : public SinkCommitter {
                    .facts = {{"staged file", record.staged}, {"size", std::to_string(record.size)}},
                    .why = "the checkpoint says that these results were written, and they are not computed again",
                    .fix = "restore the file, or start afresh with another state directory; "
-                          "whoever takes results away must wait for the marker " + marker_name(identity_)};
+                          "whoever takes results away must wait for the marker " + marker_name(identity_.sink)};
     }
     if (final_kind != FileKind::kAbsent) {
       TIDEMARK_TRY(verify(final, record, true));

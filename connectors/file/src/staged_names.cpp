@@ -1,5 +1,6 @@
 #include "src/staged_names.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cinttypes>
 #include <cstdio>
@@ -52,11 +53,16 @@ std::string staged_name(const SinkIdentity& identity, CheckpointId after, const 
   return staged_prefix(identity) + numbers + "-" + identity.sink + extension;
 }
 
+bool is_name_of(const SinkIdentity& identity, std::string_view name) {
+  return name == identity.sink || std::find(identity.formerly.begin(), identity.formerly.end(), name) != identity.formerly.end();
+}
+
 bool is_staged_name(std::string_view name, const SinkIdentity& identity, const std::string& extension) {
   const std::string prefix = staged_prefix(identity);
   if (!name.starts_with(prefix)) return false;
   name.remove_prefix(prefix.size());
-  return take_number(name) && take_number(name) && take_number(name) && name == identity.sink + extension;
+  if (!take_number(name) || !take_number(name) || !take_number(name) || !name.ends_with(extension)) return false;
+  return is_name_of(identity, name.substr(0, name.size() - extension.size()));
 }
 
 std::string final_name(const SinkIdentity& identity, CheckpointId epoch, const std::string& extension) {
@@ -65,7 +71,7 @@ std::string final_name(const SinkIdentity& identity, CheckpointId epoch, const s
   return identity.sink + numbers + extension;
 }
 
-std::string marker_name(const SinkIdentity& identity) { return ".tidemark-commit-" + identity.sink; }
+std::string marker_name(const std::string& sink) { return ".tidemark-commit-" + sink; }
 
 Bytes encode(const StagedRecord& record) {
   Bytes bytes;

@@ -16,11 +16,13 @@ namespace file_internal {
 // ".tidemark-staged-<lineage>-<attempt>-<epoch>-<subtask>-<sink><extension>". `after`: the epoch sealed before; a file is begun before its
 // own epoch's number is known.
 std::string staged_name(const SinkIdentity& identity, CheckpointId after, const std::string& extension);
-// Whether this is a staged file of the sink in this lineage, of any attempt, epoch and subtask.
+// Whether the sink has this name or had it formerly.
+bool is_name_of(const SinkIdentity& identity, std::string_view name);
+// Whether this is a staged file of the sink in this lineage, under any of its names, of any attempt, epoch and subtask.
 bool is_staged_name(std::string_view name, const SinkIdentity& identity, const std::string& extension);
 // "<sink>-<epoch, 10 digits>-<subtask, 3 digits><extension>": in the order of names within a sink, files are in the order of epochs.
 std::string final_name(const SinkIdentity& identity, CheckpointId epoch, const std::string& extension);
-std::string marker_name(const SinkIdentity& identity);
+std::string marker_name(const std::string& sink);
 
 struct StagedRecord {
   std::string staged;           // names in the sink's directory

@@ -38,7 +38,7 @@ struct DirectoryFacts {
   std::vector<std::string> unknown;           // names that are not of the layout
 };
 
-// What a job says about its own past. By the name that the operator or source has now.
+// What a job says about its own past. By the name that the operator, source or sink has now.
 struct JobPast {
   std::map<std::string, std::vector<std::string>> formerly;    // names under which older checkpoints have it (K10)
   std::map<std::string, std::vector<Migration>> migrations;    // from what it stored in earlier releases (K9)
@@ -85,8 +85,8 @@ struct StateMigration {
 struct RecoveryPlan {
   enum class Answer : std::uint8_t { kFreshStart, kRestore, kAlreadyFinished };
   Answer answer{};
-  // To restore (kRestore) or to commit again (kAlreadyFinished); null at a fresh start. Renamed operators and sources have the names that
-  // the job gives them, whatever the checkpoint on disk says.
+  // To restore (kRestore) or to commit again (kAlreadyFinished); null at a fresh start. Renamed operators, sources and sinks have the names
+  // that the job gives them, whatever the checkpoint on disk says.
   std::shared_ptr<const Manifest> manifest;
   std::string lineage;                        // to go on with; empty: draw a new one
   std::optional<std::uint64_t> seed;          // of keys; none: draw one
@@ -98,7 +98,8 @@ struct RecoveryPlan {
   StateId next_state_id = 1;
   std::vector<StateId> discarded_states;      // for the next manifests and for StateStore::set_dropped
   std::vector<StateMigration> migrations;
-  // For the report of the start: "operator/state" and "source NAME", with "(formerly OLD)" and "(migrated)" behind.
+  // For the report of the start: "operator/state" and "source NAME", with "(formerly OLD)" and "(migrated)" behind; of the sinks those that
+  // have another name now.
   std::vector<std::string> restored;
   std::vector<std::string> added;             // starts empty
   std::vector<std::string> dropped;           // given up, as the user said

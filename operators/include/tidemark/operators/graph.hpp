@@ -35,7 +35,7 @@ struct Node {
   NodeKind kind = NodeKind::kOperator;
   std::string name{};         // the user's for sources, stateful operators and sinks; "map-3" for others
   std::string description{};  // for `plan`: "tumbling window 60s"
-  std::vector<std::string> formerly{};            // sources and stateful operators: names under which older checkpoints have it (K10)
+  std::vector<std::string> formerly{};            // all but stages without a name: those under which older checkpoints have it (K10)
   std::vector<Migration> migrations{};            // stateful operators: from what they stored in earlier releases (K9)
   bool stateful = false;
   bool decides_lateness = false;                  // L9
@@ -72,8 +72,9 @@ class Graph {
   template <class T>
   auto from(std::string name, Source<T> source);
 
-  // Where records go that cannot be processed (Q1), and for which reasons. At most one per job.
-  Graph& quarantine_to(std::string name, Sink<Quarantined> sink, QuarantinePolicy policy = {});
+  // Where records go that cannot be processed (Q1), and for which reasons. At most one per job. `formerly`: names that the sink had in
+  // earlier releases (K10).
+  Graph& quarantine_to(std::string name, Sink<Quarantined> sink, QuarantinePolicy policy = {}, std::vector<std::string> formerly = {});
   // The policy alone, for jobs without a quarantine sink. OnRefused::kQuarantine then is an error unless it is the default.
   Graph& on_refused(QuarantinePolicy policy);
 

@@ -49,6 +49,22 @@ constexpr Timing after_source(Timing timing) { return timing == Timing::kSource 
 
 }  // namespace operators_internal
 
+// What to() returns.
+class StreamEnd {
+ public:
+  explicit StreamEnd(operators_internal::Place place) : place_(std::move(place)) {}
+
+  // A name that the sink had in an earlier release: what it had prepared under that name is committed, and its target is known by it (K10).
+  // Once the job has taken a checkpoint the call may go. May be called once for each former name.
+  StreamEnd formerly(std::string name) const {
+    operators_internal::add_former_name(place_, std::move(name));
+    return *this;
+  }
+
+ private:
+  operators_internal::Place place_;
+};
+
 template <class T, Timing kTiming>
 class BasicStream {
  public:
@@ -59,8 +75,8 @@ class BasicStream {
   // behind from(). May be called once for each former name.
   BasicStream formerly(std::string name) const {
     static_assert(kTiming == Timing::kSource,
-                  "Tidemark: formerly() stands right behind from(), process(), aggregate() or reduce(): other stages have no name that a "
-                  "checkpoint knows");
+                  "Tidemark: formerly() stands right behind from(), process(), aggregate(), reduce() or to(): other stages have no name that "
+                  "a checkpoint knows");
     operators_internal::add_former_name(place_, std::move(name));
     return *this;
   }
@@ -132,12 +148,12 @@ class BasicStream {
   }
 
   // The end of the stream. `name` is the user's, unique in the job.
-  void to(std::string name, Sink<T> sink) const {
+  StreamEnd to(std::string name, Sink<T> sink) const {
     Node node{.kind = NodeKind::kSink, .name = std::move(name)};
     node.description = sink.base()->describe();
     node.sink = sink.base();
     node.make = [base = sink.base()] { return std::make_unique<operators_internal::SinkStage>(base); };
-    operators_internal::add_stage(place_, std::move(node));
+    return StreamEnd{operators_internal::add_stage(place_, std::move(node))};
   }
 
   template <class... Any>

@@ -18,7 +18,7 @@ struct Place {
 
 // Adds a node that reads from `place`; returns the place of its main outlet.
 Place add_stage(const Place& place, Node node);
-// Of the source or stateful operator at this place; of any other stage it is an error of the graph.
+// Of the source, stateful operator or sink at this place; of any other stage it is an error of the graph.
 void add_former_name(const Place& place, std::string name);
 // "map-3": a name for a stage to which the user gives none.
 std::string numbered(const GraphData& graph, std::string_view verb);
