@@ -16,6 +16,7 @@ namespace {
 using checkpoint_internal::damaged;
 
 constexpr const char* kProbe = ".probe";
+constexpr std::uint64_t kLargestPlace = 4096;
 constexpr const char* kUnfinishedSavepoint = "~";   // no label
 
 // Children of `path`; none if it is absent. A symbolic link in its place is an error of list().
@@ -27,7 +28,7 @@ Result<std::vector<DirectoryEntry>> children(FileSystem& files, const std::strin
 
 // Files of the layout, and what publish_file leaves of them in a process that is killed.
 bool is_our_file(const std::string& name) {
-  return name == "LOCK" || name == "SOCKET" || name == ".LINEAGE.partial" || name == kProbe ||
+  return name == "LOCK" || name == "SOCKET" || name == ".LINEAGE.partial" || name == "PLACE" || name == ".PLACE.partial" || name == kProbe ||
          name == std::string{"."} + kProbe + ".partial";
 }
 
@@ -170,7 +171,18 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(FileSystem& files
   TIDEMARK_ASSIGN(const FileKind marker, files.kind(lineage_path(directory)));
   std::unique_ptr<CheckpointStore> store{new CheckpointStore{files, std::move(directory), std::move(lock)}};
   store->lineage_marked_ = marker != FileKind::kAbsent;
+  // Whatever else PLACE is, absent, damaged or not to be read: then it is not known where the checkpoints were taken.
+  const Result<Bytes> place = read_file(files, place_path(store->directory_), kLargestPlace);
+  store->in_place_ = place.ok() && *place == store->place();
   return store;
+}
+
+Bytes CheckpointStore::place() const { return "tidemark state directory 1\nLOCK " + lock_->identity() + "\n"; }
+
+Result<DirectoryFacts> CheckpointStore::read() const {
+  TIDEMARK_ASSIGN(DirectoryFacts facts, read_state_directory(files_, directory_));
+  facts.copied = !in_place_;
+  return facts;
 }
 
 Status CheckpointStore::make_live(AttemptId attempt) {
@@ -211,6 +223,10 @@ CheckpointStore::PublishOutcome CheckpointStore::publish(const Manifest& manifes
       return {Published::kUnknown, std::move(marked)};
     }
     lineage_marked_ = true;
+  }
+  if (!in_place_) {   // the newest checkpoint was taken here now, from nothing or from one of which every byte was read
+    if (Status marked = publish_file(files_, place_path(directory_), place()); !marked.ok()) return {Published::kUnknown, std::move(marked)};
+    in_place_ = true;
   }
   return {Published::kYes, {}};
 }

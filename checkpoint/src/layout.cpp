@@ -15,6 +15,7 @@ constexpr std::size_t kDigits = 10;
 std::string lock_path(const std::string& directory) { return join_path(directory, "LOCK"); }
 std::string socket_path(const std::string& directory) { return join_path(directory, "SOCKET"); }
 std::string lineage_path(const std::string& directory) { return join_path(directory, "LINEAGE"); }
+std::string place_path(const std::string& directory) { return join_path(directory, "PLACE"); }
 std::string checkpoints_path(const std::string& directory) { return join_path(directory, "checkpoints"); }
 std::string checkpoint_path(const std::string& directory, CheckpointId id) {
   return join_path(checkpoints_path(directory), numbered_name(id));

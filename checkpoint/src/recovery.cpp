@@ -237,7 +237,11 @@ Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFac
   plan.attempt = next_attempt(directory, options);
   plan.next_checkpoint = next_checkpoint(directory, manifest.get());
   plan.warnings = std::move(chosen->warnings);
-  plan.verify_all = !chosen->newest || options.fork_lineage;
+  plan.verify_all = !chosen->newest || options.fork_lineage || directory.copied;
+  if (directory.copied && options.from != From::kNamed) {
+    plan.warnings.push_back("the state directory was copied, or it is not known where it was before: every byte of " +
+                            name_of(manifest->checkpoint) + " is read before the first record");
+  }
   if (!options.fork_lineage) {
     // What the original has prepared is for the original to commit.
     plan.lineage = manifest->lineage;

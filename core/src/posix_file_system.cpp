@@ -187,17 +187,27 @@ class TableEntry {
   bool added_;
 };
 
+// Nobody can set the time of the last change of an inode: copies have another one, whatever else they preserve. The number of the device is
+// left out, since it may change when the machine restarts.
+std::string identity_of(const struct stat& info) {
+  return "inode " + std::to_string(info.st_ino) + " changed " + std::to_string(info.st_ctim.tv_sec) + " s " +
+         std::to_string(info.st_ctim.tv_nsec) + " ns";
+}
+
 class PosixLock final : public DirectoryLock {
  public:
-  PosixLock(Descriptor descriptor, std::unique_ptr<TableEntry> entry) : entry_(std::move(entry)), descriptor_(std::move(descriptor)) {}
+  PosixLock(Descriptor descriptor, std::unique_ptr<TableEntry> entry, std::string identity)
+      : entry_(std::move(entry)), descriptor_(std::move(descriptor)), identity_(std::move(identity)) {}
   ~PosixLock() override {
     // Explicitly: a child process that was forked meanwhile shares the descriptor, and closing ours would leave the lock to it.
     ::flock(descriptor_.get(), LOCK_UN);
   }
+  std::string identity() const override { return identity_; }
 
  private:
   std::unique_ptr<TableEntry> entry_;   // first, so that it is given up last
   Descriptor descriptor_;
+  std::string identity_;
 };
 
 class PosixFileSystem final : public FileSystem {
@@ -298,7 +308,7 @@ class PosixFileSystem final : public FileSystem {
     if (::lstat(path.c_str(), &now) != 0 || now.st_dev != info.st_dev || now.st_ino != info.st_ino) {
       return in_use(path, "another process, which replaced the lock file");
     }
-    return std::unique_ptr<DirectoryLock>{std::make_unique<PosixLock>(std::move(descriptor), std::move(entry))};
+    return std::unique_ptr<DirectoryLock>{std::make_unique<PosixLock>(std::move(descriptor), std::move(entry), identity_of(info))};
   }
 
  private:

@@ -111,6 +111,51 @@ TEST_F(CheckpointStoreTest, FindsWhatItPublished) {
   EXPECT_FALSE(check_checkpoint_in(files, checkpoint_path(state, 3), manifest_of(3)).ok());
 }
 
+// R3: what was not taken here is verified in full before it is used.
+TEST_F(CheckpointStoreTest, KnowsThatItWasCopiedUntilACheckpointIsTakenInIt) {
+  const auto is_copied = [&](const std::string& path) {
+    const auto store = opened(files, path);
+    const Result<DirectoryFacts> found = store->read();
+    EXPECT_TRUE(found.ok()) << found.error().describe();
+    return found.ok() && found->copied;
+  };
+  const auto take_in = [&](const std::string& path, CheckpointId id) {
+    const auto store = opened(files, path);
+    if (id == 1) ASSERT_OK(store->make_live(1));
+    ASSERT_EQ(take(files, *store, id).published, Published::kYes);
+  };
+  take_in(state, 1);
+  EXPECT_FALSE(is_copied(state));
+  ASSERT_EQ(std::system(("cp -a '" + state + "' '" + directory / "copy" + "'").c_str()), 0);
+  EXPECT_TRUE(is_copied(directory / "copy"));
+  EXPECT_TRUE(is_copied(directory / "copy"));   // a start alone proves nothing: it may have ended before it used what is here
+  take_in(directory / "copy", 2);
+  EXPECT_FALSE(is_copied(directory / "copy"));
+  EXPECT_FALSE(is_copied(state));
+  ASSERT_OK(files.rename(state, directory / "moved"));
+  EXPECT_FALSE(is_copied(directory / "moved"));
+  EXPECT_THAT(facts().unknown, IsEmpty());
+}
+
+TEST_F(CheckpointStoreTest, CountsAsCopiedIfItDoesNotSayWhereItWas) {
+  {
+    const auto store = opened(files, state);
+    ASSERT_OK(store->make_live(1));
+    ASSERT_EQ(take(files, *store, 1).published, Published::kYes);
+  }
+  const Bytes place = *read_file(files, place_path(state), 1000);
+  for (std::size_t i = 0; i <= place.size(); ++i) {   // whatever is left of it
+    Bytes damaged = place.substr(0, i);
+    if (i == place.size()) damaged[i / 2] ^= 1;
+    ASSERT_OK(publish_file(files, place_path(state), damaged));
+    EXPECT_TRUE(opened(files, state)->read()->copied) << damaged;
+  }
+  ASSERT_OK(publish_file(files, place_path(state), place));
+  EXPECT_FALSE(opened(files, state)->read()->copied);
+  ASSERT_OK(files.remove_file(place_path(state)));   // as a release left it that did not say so
+  EXPECT_TRUE(opened(files, state)->read()->copied);
+}
+
 // R1: the exact steps of a publish.
 TEST_F(CheckpointStoreTest, PublishesByWriteSyncRenameSync) {
   RecordingFileSystem recording{files};

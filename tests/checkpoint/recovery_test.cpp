@@ -656,6 +656,20 @@ TEST(Recovery, StartsNewStateEmptyAndReportsIt) {   // K10
   EXPECT_EQ(plan.operators[1].states[2].id, 5);
 }
 
+TEST(Recovery, VerifiesEveryByteFirstInADirectoryThatWasCopiedAndSaysSo) {   // R3
+  DirectoryFacts directory = holding({complete(6), complete(7)});
+  EXPECT_FALSE(planned(directory, sample_job()).verify_all);
+  directory.copied = true;
+  const RecoveryPlan plan = planned(directory, sample_job());
+  EXPECT_TRUE(plan.verify_all);
+  EXPECT_THAT(plan.warnings, ElementsAre(AllOf(HasSubstr("copied"), HasSubstr("every byte of checkpoint 7"))));
+  // That is known of a savepoint anyway, and of nothing there is nothing to read.
+  EXPECT_THAT(planned(directory, sample_job(), named(sample_manifest(5))).warnings, IsEmpty());
+  directory.checkpoints.clear();
+  directory.ever_completed = false;
+  EXPECT_THAT(planned(directory, sample_job()).warnings, IsEmpty());
+}
+
 TEST(Recovery, LetsASinkGoThatHasNothingPending) {
   Manifest manifest = sample_manifest();
   manifest.committables.clear();

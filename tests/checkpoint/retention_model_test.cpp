@@ -291,7 +291,8 @@ class History {
   void check_that_nothing_else_is_there(std::optional<CheckpointId> pending) {
     const auto facts = read_state_directory(plain_, state_);
     ASSERT_TRUE(facts.ok());
-    std::set<std::string> owned{lock_path(state_), lineage_path(state_), join_path(state_, ".LINEAGE.partial")};
+    std::set<std::string> owned{lock_path(state_), lineage_path(state_), join_path(state_, ".LINEAGE.partial"), place_path(state_),
+                                join_path(state_, ".PLACE.partial")};
     const auto own = [&](const std::string& directory) {
       const auto manifest = load_manifest_in(plain_, directory);
       ASSERT_TRUE(manifest.ok()) << manifest.error().describe();

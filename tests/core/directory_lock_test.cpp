@@ -120,6 +120,24 @@ TEST(DirectoryLock, IsNotKeptByAChildThatOutlivesIt) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
 }
 
+// By whatever was preserved: a copy is another file, and its inode has changed at another time.
+TEST(DirectoryLock, IsToldFromItsCopiesAndKnownAgainWhereItsDirectoryWasMoved) {
+  const TemporaryDirectory directory;
+  const auto identity = [&](const std::string& path) {
+    const auto lock = disk().lock(directory / path);
+    return lock.ok() ? (*lock)->identity() : "no lock";
+  };
+  ASSERT_TRUE(disk().make_directory(directory / "a").ok());
+  const std::string first = identity("a/lock");
+  EXPECT_EQ(identity("a/lock"), first);
+  ASSERT_EQ(std::system(("cp -a '" + directory / "a" + "' '" + directory / "copy" + "'").c_str()), 0);
+  EXPECT_NE(identity("copy/lock"), first);
+  ASSERT_TRUE(disk().rename(directory / "a", directory / "moved").ok());
+  EXPECT_EQ(identity("moved/lock"), first);
+  ASSERT_EQ(std::system(("cp -al '" + directory / "moved" + "' '" + directory / "links" + "'").c_str()), 0);
+  EXPECT_NE(identity("links/lock"), first);
+}
+
 TEST(DirectoryLock, IsRefusedWithTheRemedy) {
   const TemporaryDirectory directory;
   const auto held = disk().lock(directory / "lock");

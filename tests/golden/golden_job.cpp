@@ -174,6 +174,7 @@ Status write_golden(const std::string& directory) {
   const std::string state = join_path(directory, "state");
   TIDEMARK_TRY(newest_manifest(directory).status());
   TIDEMARK_TRY(remove_tree(files, all_live_path(state)));
+  TIDEMARK_TRY(files.remove_file(place_path(state)));
   return files.remove_file(lock_path(state));
 }
 

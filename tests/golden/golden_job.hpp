@@ -3,7 +3,7 @@
 // format of what is stored, and read by every later release (fault F49).
 //
 //   input.txt   what of the input was there
-//   state/      checkpoints and LINEAGE; LOCK and the live store are left out
+//   state/      checkpoints and LINEAGE; LOCK, PLACE and the live store are left out
 //   out/        committed results, the marker of the commit, and results that are staged and named by the newest checkpoint
 
 #include <string>

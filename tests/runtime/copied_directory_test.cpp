@@ -1,6 +1,6 @@
 // Two runtimes that go on from copies of one state directory and write to the same sinks (faults F08, F10; R8).
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <condition_variable>
 #include <filesystem>
@@ -89,6 +89,38 @@ TEST(CopiedDirectory, F08StopsAPausedProcessBeforeItCommitsIfItsSuccessorRanOnAC
   EXPECT_EQ(start("copy", 1h, files)->wait().state, JobState::kFinished);
   EXPECT_EQ(sorted(lines.committed()), expected.lines);
   EXPECT_EQ(sorted(late.committed()), expected.late);
+}
+
+// R3: once a checkpoint was taken in it, the copy is the place of its checkpoints.
+TEST(CopiedDirectory, IsReadToItsEndBeforeTheFirstRecordOnceAndTheLogSaysSo) {
+  const Splits splits = make_payments(42, 2, 20'000);
+  test_support::TemporaryDirectory directory;
+  MemorySink<Line> lines;
+  MemorySink<Line> late;
+  const auto said_at_a_start = [&](const std::string& name) {
+    std::mutex mutex;
+    std::string said;
+    RuntimeOptions options;
+    options.state_directory = directory.path() + "/" + name;
+    options.logger = Logger::to_sink([&](LogLevel, std::string_view line) {
+      const std::lock_guard lock(mutex);
+      said += std::string{line} + "\n";
+    });
+    const MemorySourceOptions pauses{.pause_every = 100, .pause = 2ms};
+    auto runtime = Runtime::start(make_graph(memory_source(splits, pauses), lines.sink(), late.sink()), options);
+    EXPECT_TRUE(runtime.ok()) << runtime.error().describe();
+    (*runtime)->request_stop();
+    EXPECT_EQ((*runtime)->wait().state, JobState::kStopped);
+    return said;
+  };
+  const testing::Matcher<std::string> copied = testing::HasSubstr("the state directory was copied");
+  EXPECT_THAT(said_at_a_start("state"), Not(copied));
+  EXPECT_THAT(said_at_a_start("state"), Not(copied));   // a start in place
+  std::filesystem::copy(directory.path() + "/state", directory.path() + "/copy", std::filesystem::copy_options::recursive);
+  EXPECT_THAT(said_at_a_start("copy"), copied);
+  EXPECT_THAT(said_at_a_start("copy"), Not(copied));
+  std::filesystem::rename(directory.path() + "/copy", directory.path() + "/moved");
+  EXPECT_THAT(said_at_a_start("moved"), Not(copied));
 }
 
 }  // namespace

@@ -343,6 +343,19 @@ TEST_F(DamagedCheckpoint, IsRefusedBeforeTheFirstRecordWhenEverythingIsVerified)
   EXPECT_NE(refused.error().describe().find(damaged_.filename().string()), std::string::npos) << refused.error().describe();
 }
 
+TEST_F(DamagedCheckpoint, IsRefusedBeforeTheFirstRecordInADirectoryThatWasCopied) {   // R3, fault F16
+  const std::string copy = directory_.path() + "/copy";
+  ASSERT_EQ(std::system(("cp -a '" + options_.state_directory + "' '" + copy + "'").c_str()), 0);
+  options_.state_directory = copy;
+  for (int start = 0; start < 2; ++start) {   // nor is it taken for the place of its checkpoints afterwards
+    const auto refused = Runtime::start(milestones(kRecords, sink_), options_);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::kCheckpointCorrupt);
+    EXPECT_NE(refused.error().describe().find(copy), std::string::npos) << refused.error().describe();
+    EXPECT_NE(refused.error().describe().find(damaged_.filename().string()), std::string::npos) << refused.error().describe();
+  }
+}
+
 TEST_F(DamagedCheckpoint, IsRefusedBeforeTheFirstRecordWhenAFileIsShort) {   // R3, fault F15
   std::filesystem::resize_file(damaged_, std::filesystem::file_size(damaged_) - 1);
   const auto refused = Runtime::start(milestones(kRecords, sink_), options_);

@@ -43,7 +43,8 @@ class CheckpointStore {
   CheckpointStore& operator=(const CheckpointStore&) = delete;
 
   const std::string& directory() const { return directory_; }
-  Result<DirectoryFacts> read() const { return read_state_directory(files_, directory_); }
+  // What only the owner knows is there as well: whether the directory was copied.
+  Result<DirectoryFacts> read() const;
 
   // The first change of a start, when nothing refuses it any more. Makes the live directory of an attempt, durable, with an empty rows/ in
   // it; its store/ is made by create_store or restore_store.
@@ -77,6 +78,8 @@ class CheckpointStore {
 
  private:
   CheckpointStore(FileSystem& files, std::string directory, std::unique_ptr<DirectoryLock> lock);
+  // What PLACE says where the newest checkpoint was taken here.
+  Bytes place() const;
   // The files of a checkpoint in a new directory `to`, durable but for its name.
   Status link_checkpoint(CheckpointId id, const std::string& to);
 
@@ -84,6 +87,7 @@ class CheckpointStore {
   std::string directory_;
   std::unique_ptr<DirectoryLock> lock_;
   bool lineage_marked_ = false;
+  bool in_place_ = false;
 };
 
 }  // namespace v0

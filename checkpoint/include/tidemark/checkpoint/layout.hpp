@@ -5,6 +5,8 @@
 //   SOCKET                              where a job that a command line runs listens while it runs
 //   LINEAGE                             published after the first checkpoint: from then on an empty list of checkpoints is damage, not a
 //                                       fresh start
+//   PLACE                               published after the first checkpoint that is taken here: which LOCK lies beside it. Beside another
+//                                       one, what is here was copied
 //   checkpoints/0000000007/manifest     its rename is the commit point
 //   checkpoints/0000000007/store/       the state store's files as they were
 //   savepoints/before-upgrade/          a checkpoint kept under the user's name: manifest and store/ as above, never deleted by us
@@ -24,6 +26,7 @@ inline namespace v0 {
 std::string lock_path(const std::string& directory);
 std::string socket_path(const std::string& directory);
 std::string lineage_path(const std::string& directory);
+std::string place_path(const std::string& directory);
 std::string checkpoints_path(const std::string& directory);
 std::string checkpoint_path(const std::string& directory, CheckpointId id);
 std::string manifest_path(const std::string& directory, CheckpointId id);

@@ -36,6 +36,7 @@ struct DirectoryFacts {
   std::vector<std::string> savepoints{};      // labels, ascending; what they hold is not looked at
   std::vector<AttemptId> live;                // ascending
   std::vector<std::string> unknown;           // names that are not of the layout
+  bool copied = false;                        // it is not known that the newest checkpoint was taken where the directory is now (PLACE)
 };
 
 // What a job says about its own past. By the name that the operator, source or sink has now.
@@ -104,7 +105,8 @@ struct RecoveryPlan {
   std::vector<std::string> added;             // starts empty
   std::vector<std::string> dropped;           // given up, as the user said
   std::vector<std::string> warnings;          // sentences for the log
-  bool verify_all = false;                    // not the newest one of its own directory, or of a fork: verify every byte first
+  // Not the newest one of its own directory, or of a fork, or of a directory that was copied: verify every byte first.
+  bool verify_all = false;
 };
 
 // The lineage in whose name the sinks are asked for their positions: of the checkpoint that will be restored or, if that is damaged, of the

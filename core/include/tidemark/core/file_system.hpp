@@ -43,6 +43,10 @@ class ReadableFile {
 class DirectoryLock {
  public:
   virtual ~DirectoryLock() = default;
+  // A line that tells the lock's file from every copy of it: the same for as long as the file stays as it is, through restarts of the
+  // process and the machine and when its directory is moved. Whoever changes its owner, mode or links makes it another one. A copy of the
+  // whole file system, block by block, cannot be told from it.
+  virtual std::string identity() const = 0;
 };
 
 enum class FileKind : std::uint8_t { kFile, kDirectory, kSymlink, kOther, kAbsent };

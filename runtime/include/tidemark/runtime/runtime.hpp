@@ -68,7 +68,7 @@ struct RuntimeOptions {
   std::size_t memory = 0;
   // What a restore reads before the first record. kLazily: the manifest, and presence, size and footer of every file; then every byte of
   // them in the background, and each block when it is used. kFull: every byte of every file; so does a restore from anything but the
-  // checkpoints that this lineage took in this directory.
+  // newest checkpoint of this lineage, taken where the directory is now: not in one that was copied since.
   enum class Verify : std::uint8_t { kLazily, kFull };
   Verify verify = Verify::kLazily;
   // Records in a batch, 1 to 65536. The output does not depend on it.
