@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <tidemark/core/names.hpp>
+#include <tidemark/state/component.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -84,6 +85,30 @@ Status check_manifest(const Manifest& manifest) {
     if (!files.insert(file.name).second) return broken("file " + file.name + " is listed twice");
   }
   return {};
+}
+
+StateSchema schema_of(const StateEntry& entry) {
+  return {.name = entry.name,
+          .kind = entry.kind,
+          .key = entry.key,
+          .entry = entry.entry,
+          .value = entry.value,
+          .parameters = entry.parameters,
+          .timed = entry.timed,
+          .stamped = entry.stamped};
+}
+
+StateEntry entry_of(const StateSchema& schema) {
+  return {.name = schema.name,
+          .kind = schema.kind,
+          .key = schema.key,
+          .entry = schema.entry,
+          .value = schema.value,
+          .parameters = schema.parameters,
+          .timed = schema.timed,
+          .stamped = schema.stamped,
+          .fingerprint = schema.fingerprint(),
+          .live_buckets = {}};
 }
 
 const OperatorEntry* find_operator(const std::vector<OperatorEntry>& operators, std::string_view name) {

@@ -23,18 +23,9 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// As StateSchema::text().
-std::string schema_text(const StateEntry& state) {
-  std::string text = state.kind + " of " + state.key;
-  if (!state.entry.empty()) text += " by " + state.entry;
-  if (!state.value.empty()) text += " to " + state.value;
-  if (!state.parameters.empty()) text += ", " + state.parameters;
-  return text;
-}
-
 std::string states_text(const OperatorEntry& entry) {
   std::string text;
-  for (const StateEntry& state : entry.states) text += (text.empty() ? "" : "; ") + state.name + ": " + schema_text(state);
+  for (const StateEntry& state : entry.states) text += (text.empty() ? "" : "; ") + state.name + ": " + schema_of(state).text();
   return text.empty() ? "no state" : text;
 }
 
@@ -70,7 +61,8 @@ Error another_schema(const std::string& state, const std::string& owner, const S
       why = "the window changed; slices of the old kind cannot be read as the new kind";
     }
   }
-  return mismatch("state " + state + " has another schema", schema_text(stored), schema_text(wanted), std::move(why), std::move(fix));
+  return mismatch("state " + state + " has another schema", schema_of(stored).text(), schema_of(wanted).text(), std::move(why),
+                  std::move(fix));
 }
 
 class Reconciler {

@@ -58,15 +58,7 @@ Named states_of(const Manifest& manifest) {
   Named named;
   for (const OperatorEntry& entry : manifest.operators) {
     for (const StateEntry& state : entry.states) {
-      const StateSchema schema{.name = state.name,
-                               .kind = state.kind,
-                               .key = state.key,
-                               .entry = state.entry,
-                               .value = state.value,
-                               .parameters = state.parameters,
-                               .timed = state.timed,
-                               .stamped = state.stamped};
-      named[entry.name + "/" + state.name] = fmt::format("number {}, {}", state.id, schema.text());
+      named[entry.name + "/" + state.name] = fmt::format("number {}, {}", state.id, schema_of(state).text());
     }
   }
   return named;

@@ -280,18 +280,7 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
         facts.past.parts[node.name + "/" + schema.name] = schema.parts;
       }
       if (schema.reads != nullptr) facts.past.reads[node.name + "/" + schema.name] = schema.reads;
-      entry.states.push_back({.id = 0,
-                              .name = schema.name,
-                              .kind = schema.kind,
-                              .key = schema.key,
-                              .entry = schema.entry,
-                              .value = schema.value,
-                              .parameters = schema.parameters,
-                              .timed = schema.timed,
-                              .stamped = schema.stamped,
-                              .fingerprint = schema.fingerprint(),
-                              .dropped_through = kMinusInfinity,
-                              .live_buckets = {}});
+      entry.states.push_back(entry_of(schema));
     }
     if (const Status sound = check_migrations(node.migrations, values); !sound.ok()) {
       Error error = sound.error();

@@ -17,6 +17,8 @@
 namespace tidemark {
 inline namespace v0 {
 
+struct StateSchema;
+
 using CheckpointId = std::uint64_t;   // 1, 2, ...; 0 stands for "none". The number of a failed checkpoint is not used again (C5).
 using AttemptId = std::uint64_t;      // 1, 2, ...; every start of a process on the state directory is a new one
 
@@ -40,6 +42,10 @@ struct StateEntry {
   std::vector<EventTime> live_buckets;  // ascending, over all tasks
   friend bool operator==(const StateEntry&, const StateEntry&) = default;
 };
+
+// What the state says of itself, and an entry for that, without number and time.
+StateSchema schema_of(const StateEntry& entry);
+StateEntry entry_of(const StateSchema& schema);
 
 // A source, a sink or a named operator.
 struct OperatorEntry {
