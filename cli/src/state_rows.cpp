@@ -29,14 +29,16 @@ std::optional<RowKey> RowReader::split(ByteView row_key) const {
   if (state_.timed && !take_time_big_endian(row_key, row.time)) return {};
   if (!take_u64_big_endian(row_key, row.hash)) return {};
   std::size_t rest_size = has_tag() ? 4 : has_number() ? 8 : 0;
-  // No key begins with the whole of another one, so at most one of both readings is a key.
-  if (has_generation() && row_key.size() > 8 && !key_.to_json(row_key) && key_.to_json(row_key.substr(0, row_key.size() - 8))) {
-    rest_size = 8;
+  const bool is_wanted = !wanted_.empty() && row_key.starts_with(wanted_);
+  if (has_generation() && row_key.size() > 8) {
+    // No key begins with the whole of another one, so at most one of both readings is a key.
+    const bool fits = !key_.to_json(row_key) && key_.to_json(row_key.substr(0, row_key.size() - 8));
+    if (fits || (is_wanted && row_key.size() == wanted_.size() + 8)) rest_size = 8;
   }
   if (row_key.size() <= rest_size) return {};   // a key has a byte at least
   row.key = row_key.substr(0, row_key.size() - rest_size);
   if (has_entry()) {
-    row.key = row_key.substr(0, key_.size_of_first(row_key).value_or(row_key.size()));
+    row.key = row_key.substr(0, key_.size_of_first(row_key).value_or(is_wanted ? wanted_.size() : row_key.size()));
     row.entry = row_key.substr(row.key.size());
     return row;
   }

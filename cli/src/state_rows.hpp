@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <tidemark/checkpoint/manifest.hpp>
 #include <tidemark/core/schema.hpp>
@@ -30,6 +31,8 @@ class RowReader {
 
   const StateEntry& state() const { return state_; }
   const Schema& key_schema() const { return key_; }
+  // The encoded key whose rows are looked for. Where a codec of the user's does not tell the end of a key, this one's is known.
+  void look_for(Bytes key) { wanted_ = std::move(key); }
   // What all row keys of the state begin with; for a key of an untimed state, what its row keys begin with.
   Bytes prefix() const;
   Bytes prefix(std::uint64_t hash, ByteView key) const;
@@ -62,6 +65,7 @@ class RowReader {
   Schema key_;
   Schema entry_;
   Schema value_;
+  Bytes wanted_;   // empty: any
   std::uint64_t malformed_ = 0;
 };
 

@@ -331,6 +331,7 @@ int get_state(const StateQuery& query) {
   const auto key = reader.key_schema().from_text(query.key);
   if (!key.ok()) return report(key.error());
   const std::uint64_t hash = hash_bytes(*key, opened->manifest.seed);
+  reader.look_for(*key);
   std::uint64_t shown = 0;
   const auto wanted = [&](ByteView row_key) {
     const std::optional<RowKey> row = reader.split(row_key);

@@ -165,6 +165,22 @@ TEST(RowReader, ShowsKeyAndEntryTogetherWhereNobodyCanTellThemApart) {
   EXPECT_EQ(reader.malformed(), 0U);
 }
 
+TEST(RowReader, TellsAKeyThatIsLookedForFromWhatFollowsItWhateverItsCodec) {
+  StateEntry map = entry("map", "mine", "u8");
+  map.entry = "u8";
+  RowReader reader(map);
+  reader.look_for("key");
+  EXPECT_EQ(reader.row_json(row_key(3, {}, "key", "\x07"), "\x09"), R"({"key":{"schema":"mine","hex":"6b6579"},"entry":7,"value":9})");
+  EXPECT_EQ(reader.split(row_key(3, {}, "kex", "\x07"))->key, "kex\x07");   // another one
+  const StateEntry slices = entry("slices", "mine", "u8");
+  RowReader parts(slices);
+  parts.look_for("key");
+  const Bytes generation("\0\0\0\0\0\0\0\5", 8);
+  EXPECT_EQ(parts.split(row_key(3, event_time(0), "key", generation))->key, "key");
+  EXPECT_EQ(parts.split(row_key(3, event_time(0), "key", generation))->rest, 5U);
+  EXPECT_EQ(parts.split(row_key(3, event_time(0), "key", ""))->rest, 0U);
+}
+
 TEST(RowReader, ShowsAndCountsWhatItsSchemaDoesNotWrite) {
   const StateEntry value = entry("value", "u8", "u16");
   RowReader reader(value);
