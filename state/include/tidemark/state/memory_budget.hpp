@@ -17,7 +17,6 @@ class MemoryBudget {
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
-  std::size_t bytes() const { return bytes_; }
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   bool spent() const { return used() > bytes_; }
   // Less than half is held: what had to be given up was.

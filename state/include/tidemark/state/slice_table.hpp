@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <tidemark/core/job_failure.hpp>
 #include <tidemark/state/component.hpp>
 #include <tidemark/state/detail/generations.hpp>
 #include <tidemark/state/hot_map.hpp>
@@ -314,7 +315,7 @@ class SliceTable final : public StateComponent {
       if (live.generations != nullptr) {
         if (generation == live.generations->of_group(group)) return Next::kGoOn;   // in memory, and newer there
       } else if (generation != 0) {
-        return Next::kMalformed;   // a part, which a value that is read to be changed does not have
+        fail_for_parts();
       }
       if (!decode_whole(value, row.value)) return Next::kMalformed;
       if (same_key) {
@@ -334,6 +335,17 @@ class SliceTable final : public StateComponent {
     });
   }
 
+
+  // A value that is read to be changed has no parts, unless the aggregate was another one when they were stored.
+  [[noreturn]] void fail_for_parts() const {
+    throw JobFailure(Error{
+        .code = ErrorCode::kStateMismatch,
+        .message = "state \"" + schema().name + "\" holds values in several parts, which the present aggregate cannot put together",
+        .facts = {},
+        .why = "they were stored by an aggregate that gives the same however its records are parted, such as count() or a sum() of "
+               "integers; it was replaced by one that does not say so",
+        .fix = "bring the former aggregate back until its windows have fired, or give the operator another name"});
+  }
 
   auto at_or_after(EventTime end) {
     return std::lower_bound(slices_.begin(), slices_.end(), end, [](const Live& live, EventTime time) { return live.end < time; });

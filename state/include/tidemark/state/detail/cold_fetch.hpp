@@ -25,7 +25,6 @@ class ColdFetch {
   // The buffer to which one key is appended; end_key() closes it.
   Bytes& key_buffer() { return bytes_; }
   void end_key() { ends_.push_back(bytes_.size()); }
-  std::size_t size() const { return ends_.size(); }
 
   // Calls take(index, value) for each key that has a row; take answers false if the value cannot be decoded. Throws JobFailure if the store
   // cannot be read or a value is malformed.
