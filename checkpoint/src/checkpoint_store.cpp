@@ -28,8 +28,8 @@ Result<std::vector<DirectoryEntry>> children(FileSystem& files, const std::strin
 
 // Files of the layout, and what publish_file leaves of them in a process that is killed.
 bool is_our_file(const std::string& name) {
-  return name == "LOCK" || name == "SOCKET" || name == ".LINEAGE.partial" || name == "PLACE" || name == ".PLACE.partial" || name == kProbe ||
-         name == std::string{"."} + kProbe + ".partial";
+  return name == "LOCK" || name == "SOCKET" || name == "PLACE" || name == ".LINEAGE.partial" || name == ".PLACE.partial" ||
+         name == kProbe || name == std::string{"."} + kProbe + ".partial";
 }
 
 // The numbers among the directories in `path`, ascending; other names go to `unknown`.
@@ -225,7 +225,9 @@ CheckpointStore::PublishOutcome CheckpointStore::publish(const Manifest& manifes
     lineage_marked_ = true;
   }
   if (!in_place_) {   // the newest checkpoint was taken here now, from nothing or from one of which every byte was read
-    if (Status marked = publish_file(files_, place_path(directory_), place()); !marked.ok()) return {Published::kUnknown, std::move(marked)};
+    if (Status marked = publish_file(files_, place_path(directory_), place()); !marked.ok()) {
+      return {Published::kUnknown, std::move(marked)};
+    }
     in_place_ = true;
   }
   return {Published::kYes, {}};

@@ -140,9 +140,10 @@ std::optional<Migration> migration_of_parts(std::span<const Migration> steps, st
   if (!paths) return std::nullopt;
   std::string to = value.text.front();
   for (std::size_t i = 0; i < value.parts.size(); ++i) to += value.parts[i].schema + value.text[i + 1];
-  return Migration{.from = std::string{from}, .to = std::move(to), .convert = [value, paths = *std::move(paths)](ByteView& old, Bytes& out) {
-                     return take_parts(value, paths, old, out);
-                   }};
+  return Migration{
+      .from = std::string{from}, .to = std::move(to), .convert = [value, paths = *std::move(paths)](ByteView& old, Bytes& out) {
+        return take_parts(value, paths, old, out);
+      }};
 }
 
 Status check_migrations(std::span<const Migration> steps, std::span<const std::string> schemas) {

@@ -28,7 +28,8 @@ struct Sample {
   std::int64_t sensor = 0;
   double celsius = 0;
 };
-// Of a sensor the last sample, and in place.x how many there were. Release 2 counts those that it has seen in humidity too, from its default.
+// Of a sensor the last sample, and in place.x how many there were. Release 2 counts those that it has seen in humidity as well, from its
+// default.
 using Reading = CapnpMessage<wire::Reading>;
 
 void take(const Sample& sample, Reading& last, ProcessContext<std::int64_t>&, Collector<std::string>& out) {

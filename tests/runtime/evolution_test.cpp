@@ -1,19 +1,13 @@
 // Releases of one job on one state directory: state that changed its type, stages that changed their names (K9, K10, K11).
 
 #include <algorithm>
-#include <functional>
 #include <stdexcept>
-#include <thread>
 
 #include <gmock/gmock.h>
 
-#include <tidemark/memory/memory_sink.hpp>
 #include <tidemark/memory/memory_source.hpp>
-#include <tidemark/memory/push_source.hpp>
-#include <tidemark/operators/stream.hpp>
-#include <tidemark/runtime/runtime.hpp>
 
-#include "../support/temporary_directory.hpp"
+#include "releases.hpp"
 
 namespace tidemark {
 
@@ -32,6 +26,7 @@ struct Codec<Tally<kRelease>> {
 
 namespace {
 
+using namespace releases;
 using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::Contains;
@@ -40,33 +35,13 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Context = ProcessContext<std::int64_t>;
 
-struct Deposit {
-  std::int64_t account = 0;
-  std::int64_t cents = 0;
-  std::int64_t at = 0;
-  EventTime time() const { return event_time(at); }
-};
-
-// What three releases store for each account.
-struct TotalV1 {
-  std::int64_t cents = 0;
-  void add(const Deposit& deposit) { cents += deposit.cents; }
-  std::string text() const { return std::to_string(cents); }
-};
-struct TotalV2 {
-  std::int64_t cents = 0;
-  std::int64_t count = 0;
-  void add(const Deposit& deposit) { cents += deposit.cents, ++count; }
-  std::string text() const { return std::to_string(cents) + " in " + std::to_string(count); }
-};
+// The third release of what is stored.
 struct TotalV3 {
   std::string unit = "EUR";
   TotalV2 total;
   void add(const Deposit& deposit) { total.add(deposit); }
   std::string text() const { return unit + " " + total.text(); }
 };
-// What was not counted before counts as 100, so that a second migration would be seen.
-TotalV2 counted(const TotalV1& old) { return {old.cents, old.cents == 0 ? 0 : 100}; }
 TotalV3 with_unit(const TotalV2& old) { return {"old EUR", old}; }
 
 template <class Total>
@@ -74,12 +49,6 @@ void add_up(const Deposit& deposit, Total& total, Context&, Collector<std::strin
   total.add(deposit);
   out(std::to_string(deposit.account) + ": " + total.text());
 }
-
-auto keyed_deposits(Graph& graph, const Source<Deposit>& source, const char* name = "deposits") {
-  return graph.from(name, source).with_event_time(&Deposit::time, {.out_of_orderness = 5us}).key_by(&Deposit::account);
-}
-
-using Build = std::function<Graph(Source<Deposit>, Sink<std::string>)>;
 
 // A release without migrations.
 template <class Total>
@@ -97,58 +66,6 @@ Build release_2_with_migration() {
     return graph;
   };
 }
-
-// One job over its releases. Account 1 has every record; account 2 only the first and the last.
-class Releases : public ::testing::Test {
- protected:
-  // Runs until `records` of the input are read, then stops with a checkpoint; all of them: until it has finished. The error that refused
-  // the start, if there was one.
-  Status run(const Build& build, std::size_t records, const std::function<void(RuntimeOptions&)>& change = {}) {
-    RuntimeOptions options;
-    options.state_directory = directory / "state";
-    options.checkpoint_every = 0ms;
-    options.logger = Logger::silent();
-    if (change) change(options);
-    PushSource<Deposit> deposits;
-    for (std::size_t i = read; i < records; ++i) deposits.push(input[i]);
-    auto started = Runtime::start(build(deposits.source(), target.sink()), options);
-    if (!started.ok()) return started.status();
-    Runtime& runtime = **started;
-    report = runtime.start_report();
-    if (records == input.size()) {
-      deposits.close();
-    } else {
-      const auto there = [&](const JobSnapshot& now) { return now.records_in == records - read && now.watermark >= watermark; };
-      while (!there(runtime.snapshot()) && !runtime.wait_for(0ms)) std::this_thread::sleep_for(1ms);
-      if (cut_off) {
-        runtime.request_cancel();
-      } else {
-        runtime.request_stop();
-      }
-    }
-    const JobResult result = runtime.wait();
-    if (result.error) return *result.error;
-    if (!cut_off) read = records;
-    return {};
-  }
-  Error refused(const Build& build, const std::function<void(RuntimeOptions&)>& change = {}) {
-    const Status status = run(build, input.size(), change);
-    EXPECT_FALSE(status.ok()) << "it started";
-    return status.ok() ? Error{} : status.error();
-  }
-  void expect_runs(const Build& build, std::size_t records, const std::function<void(RuntimeOptions&)>& change = {}) {
-    const Status status = run(build, records, change);
-    ASSERT_TRUE(status.ok()) << status.error().describe();
-  }
-
-  test_support::TemporaryDirectory directory;
-  MemorySink<std::string> target;
-  std::vector<Deposit> input{{2, 5, 0}, {1, 1, 1}, {1, 2, 12}, {1, 4, 23}, {1, 8, 34}, {1, 16, 45}, {1, 32, 56}, {2, 5, 67}};
-  std::size_t read = 0;
-  EventTime watermark = kMinusInfinity;   // a run is stopped when it has come so far
-  bool cut_off = false;                   // instead of stopped
-  StartReport report;
-};
 
 TEST_F(Releases, ReadWhatAnEarlierOneHasStoredThroughAMigration) {   // K9
   expect_runs(release<TotalV1>(), 3);
@@ -321,148 +238,6 @@ TEST_F(Releases, MigrateRecordsThatWaitInEventTimeOrder) {
   EXPECT_THAT(target.committed(), ElementsAre("0", "1", "12: -1", "23: -1", "34: 8", "45: 16", "56: 32", "67: 5"));
 }
 
-template <class Total>
-auto windowed_totals(Graph& graph, const Source<Deposit>& source, Duration size) {
-  return keyed_deposits(graph, source)
-      .window(tumbling(size))
-      .aggregate("totals", aggregate<Total>([](Total& total, const Deposit& deposit) { total.add(deposit); },
-                                            [](Total& into, const Total&) { into = {}; },   // tumbling windows never merge
-                                            [](const Total& total) { return total.text(); }));
-}
-std::string line_of(const WindowResult<std::int64_t, std::string>& result) { return std::to_string(result.key) + ": " + result.value; }
-
-Build windows(Duration size) {
-  return [size](Source<Deposit> source, Sink<std::string> lines) {
-    Graph graph;
-    windowed_totals<TotalV1>(graph, source, size).map(&line_of).to("lines", lines);
-    return graph;
-  };
-}
-
-TEST_F(Releases, MigrateTheAccumulatorsOfTumblingWindows) {
-  expect_runs(windows(40us), 4);
-  expect_runs(
-      [](Source<Deposit> source, Sink<std::string> lines) {
-        Graph graph;
-        windowed_totals<TotalV2>(graph, source, 40us).migrate(&counted).map(&line_of).to("lines", lines);
-        return graph;
-      },
-      8);
-  EXPECT_THAT(report.restored, Contains("totals/windows (migrated)"));
-  EXPECT_THAT(target.committed(), ::testing::UnorderedElementsAre("2: 5 in 100", "1: 15 in 101", "1: 48 in 2", "2: 5 in 1"));
-}
-
-// What two releases accumulate in a window. The second one keeps twice the cents as well, so that a value that was not migrated, or was so
-// twice, would be seen.
-struct Plain {
-  std::int64_t cents = 0;
-  void add(const Deposit& deposit) { cents += deposit.cents; }
-  void merge(const Plain& other) { cents += other.cents; }
-  std::string text() const { return std::to_string(cents) + ", " + std::to_string(2 * cents); }
-};
-struct Twice {
-  std::int64_t cents = 0;
-  std::string twice = "0";
-  void add(const Deposit& deposit) { merge({deposit.cents, std::to_string(2 * deposit.cents)}); }
-  void merge(const Twice& other) { cents += other.cents, twice = std::to_string(std::stoll(twice) + std::stoll(other.twice)); }
-  std::string text() const { return std::to_string(cents) + ", " + twice; }
-};
-Twice doubled(const Plain& old) { return {old.cents, std::to_string(2 * old.cents)}; }
-
-template <class Total>
-auto total() {
-  return aggregate<Total>([](Total& into, const Deposit& deposit) { into.add(deposit); },
-                          [](Total& into, const Total& from) { into.merge(from); }, [](const Total& from) { return from.text(); });
-}
-
-// Totals in windows, of one aggregate or of four, of which two are of the release's type.
-template <class Total, class Spec>
-Build in_windows(Spec spec, bool several) {
-  return [=](Source<Deposit> source, Sink<std::string> lines) {
-    Graph graph;
-    auto windows = graph.from("deposits", source)
-                       .with_event_time(&Deposit::time, {.out_of_orderness = 30us})
-                       .key_by(&Deposit::account)
-                       .window(spec);
-    const auto finish = [&](auto results, auto text) {
-      if constexpr (std::is_same_v<Total, Twice>) results.migrate(&doubled);
-      results
-          .map([text](const auto& result) {
-            return std::to_string(result.key) + " until " + to_string(result.window.end) + ": " + text(result.value);
-          })
-          .to("lines", lines);
-    };
-    if (several) {
-      finish(windows.aggregate("totals", count(), total<Total>(), max(&Deposit::cents), total<Total>()), [](const auto& values) {
-        return std::to_string(std::get<0>(values)) + ", " + std::get<1>(values) + ", " + std::to_string(std::get<2>(values)) + ", " +
-               std::get<3>(values);
-      });
-    } else {
-      finish(windows.aggregate("totals", total<Total>()), [](const std::string& value) { return value; });
-    }
-    return graph;
-  };
-}
-
-TEST_F(Releases, MigrateAccumulatorsInEveryKindOfWindow) {   // K9
-  const auto expect_migrates = [this](auto spec, std::vector<Deposit> deposits, std::size_t before,
-                                      const std::vector<std::string>& states) {
-    input = std::move(deposits);
-    for (const bool several : {false, true}) {
-      for (const std::uint32_t parallelism : {1, 2}) {
-        const auto in = [&, at = (several ? 2 : 0) + parallelism](const char* kind, std::uint32_t tasks) {
-          return [=, this](RuntimeOptions& options) {
-            options.state_directory = directory / (spec.parameters() + kind + std::to_string(at));
-            options.parallelism = tasks;
-          };
-        };
-        target = {};
-        read = 0;
-        expect_runs(in_windows<Twice>(spec, several), input.size(), in("unbroken", 1));
-        std::vector<std::string> unbroken = target.committed();
-        target = {};
-        read = 0;
-        expect_runs(in_windows<Plain>(spec, several), before, in("migrated", 1));
-        expect_runs(in_windows<Twice>(spec, several), input.size(), in("migrated", parallelism));
-        for (const std::string& state : states) EXPECT_THAT(report.restored, Contains(state + " (migrated)"));
-        EXPECT_THAT(target.committed(), ::testing::UnorderedElementsAreArray(unbroken)) << spec.describe() << several << parallelism;
-      }
-    }
-  };
-  // The fifth is late for some of its windows, so it is a straggler.
-  expect_migrates(sliding(60us, 10us), {{2, 5, 0}, {1, 1, 1}, {1, 2, 12}, {1, 4, 70}, {1, 8, 5}, {1, 16, 8}, {1, 32, 65}, {2, 64, 81}}, 5,
-                  {"totals/slices", "totals/stragglers"});
-  // Account 1 has three sessions at once.
-  expect_migrates(session(5us), {{2, 5, 0}, {1, 1, 1}, {1, 2, 12}, {1, 4, 20}, {1, 8, 23}, {1, 16, 3}, {2, 64, 81}}, 5,
-                  {"totals/sessions"});
-  expect_migrates(tumbling(40us), {{2, 5, 0}, {1, 1, 1}, {1, 2, 52}, {1, 4, 20}, {1, 8, 53}, {1, 16, 99}}, 4, {"totals/windows"});
-}
-
-TEST_F(Releases, AreRefusedWithBothSchemasIfAWindowHasAnotherNumberOfAggregates) {   // K9
-  expect_runs(in_windows<Plain>(session(5us), false), 3);
-  EXPECT_THAT(refused(in_windows<Twice>(session(5us), true)).describe(),
-              AllOf(HasSubstr("struct{i64}}>"), HasSubstr("struct{u64,struct{struct{i64,string},struct{struct{i64},struct{struct{i64,string}}}}}}>")));
-}
-
-TEST_F(Releases, AreRefusedWithBothSchemasIfAWindowChanged) {   // K11
-  expect_runs(windows(40us), 4);
-  const auto slide = [](Source<Deposit> source, Sink<std::string> lines) {
-    Graph graph;
-    keyed_deposits(graph, source)
-        .window(sliding(40us, 10us))
-        .aggregate("totals", count())
-        .map([](const WindowResult<std::int64_t, std::uint64_t>& result) { return std::to_string(result.key); })
-        .to("lines", lines);
-    return graph;
-  };
-  const Error size = refused(windows(50us));
-  EXPECT_THAT(size.describe(), AllOf(HasSubstr("tumbling(40us,0s)"), HasSubstr("tumbling(50us,0s)"), HasSubstr("the window changed")));
-  const Error kind = refused(slide);
-  EXPECT_THAT(kind.describe(), AllOf(HasSubstr("tumbling(40us,0s)"), HasSubstr("sliding(40us,10us,0s)"), HasSubstr("--drop-state totals")));
-  expect_runs(slide, 8, [](RuntimeOptions& options) { options.drop_state = {"totals"}; });
-  EXPECT_THAT(report.dropped, ElementsAre("totals/windows"));
-}
-
 TEST_F(Releases, MayChangeHowLongTheyWaitForLateRecordsFromTheRestoreOn) {   // K11
   const auto build = [](Duration out_of_orderness) -> Build {
     return [out_of_orderness](Source<Deposit> source, Sink<std::string> lines) {
@@ -558,6 +333,21 @@ TEST_F(Releases, CommitUnderTheSinksPresentNameWhatItHadPreparedUnderAFormerOne)
   expect_runs(with_sink_called("sums"), 8);
   EXPECT_THAT(report.restored, ElementsAre("totals/state", "source deposits"));
   EXPECT_EQ(target.committed().back(), "2: 10");
+}
+
+TEST_F(Releases, FindTheQuarantineSinkUnderAFormerNameToo) {   // K10
+  MemorySink<Quarantined> records;
+  const auto with_quarantine = [&](const char* name, const std::vector<std::string>& formerly) -> Build {
+    return [&records, name, formerly](Source<Deposit> source, Sink<std::string> lines) {
+      Graph graph;
+      keyed_deposits(graph, source).process<std::string>("totals", &add_up<TotalV1>).to("lines", lines);
+      graph.quarantine_to(name, records.sink(), {}, formerly);
+      return graph;
+    };
+  };
+  expect_runs(with_quarantine("refused", {}), 3);
+  expect_runs(with_quarantine("set_aside", {"refused"}), 8);
+  EXPECT_THAT(report.restored, Contains("sink set_aside (formerly refused)"));
 }
 
 TEST_F(Releases, MayHaveAnotherSinkMoreAndTakeItUpAgain) {   // what it missed meanwhile is not missing in its target

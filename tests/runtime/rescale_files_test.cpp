@@ -38,7 +38,8 @@ class Rescaled : public ::testing::Test {
     PushSource<Key> source(keys.size());
     for (const Key key : keys) source.push(key);
     Graph graph;
-    graph.from("keys", source.source()).key_by([](const Key& key) { return key; }).process<Line>("counts", Count{}).to("lines", lines.sink());
+    auto keyed = graph.from("keys", source.source()).key_by([](const Key& key) { return key; });
+    keyed.process<Line>("counts", Count{}).to("lines", lines.sink());
     RuntimeOptions options;
     options.state_directory = state;
     options.checkpoint_every = 0ms;

@@ -107,8 +107,9 @@ TEST(MigrationOfParts, IsFoundByWhatEachPartWasBefore) {
     const char* from;
     const char* becomes;   // of "*12"; nullptr: there is no way
   };
-  for (const Case& one : std::vector<Case>{{"[a3|b]", "*12"}, {"[a|b]", "*1x2"}, {"[a2|b]", "*1y2"}, {"[a2|old]", "*1y2!"}, {"[b|b]", "*1z2"},
-                                           {"[a4|b]", nullptr}, {"[a2|c]", nullptr}, {"[a2|b", nullptr}, {"a2", nullptr}, {"[a2|b]]", nullptr}}) {
+  const std::vector<Case> cases{{"[a3|b]", "*12"},   {"[a|b]", "*1x2"},   {"[a2|b]", "*1y2"}, {"[a2|old]", "*1y2!"}, {"[b|b]", "*1z2"},
+                                {"[a4|b]", nullptr}, {"[a2|c]", nullptr}, {"[a2|b", nullptr}, {"a2", nullptr},      {"[a2|b]]", nullptr}};
+  for (const Case& one : cases) {
     const std::optional<Migration> step = migration_of_parts(steps, one.from, two_parts(false));
     ASSERT_EQ(step.has_value(), one.becomes != nullptr) << one.from;
     if (!step) continue;

@@ -31,7 +31,7 @@ struct SinkIdentity {
   std::string sink;             // the user's name
   std::uint32_t subtask = 0;    // writers only
   std::uint64_t owner = 0;      // committers only; drawn anew at every start, so that two processes on copies of one directory differ
-  // Committers only: names that the sink had in earlier releases. What the target holds under one of them in this lineage is the sink's own.
+  // Committers only: names that the sink had in earlier releases. What the target holds under one of them in this lineage is its own.
   std::vector<std::string> formerly{};
 };
 
@@ -66,8 +66,8 @@ struct Committable {
 class SinkCommitter {
  public:
   virtual ~SinkCommitter() = default;
-  // The newest epoch of this lineage that the target holds, under whichever of the sink's names; 0: none. An error if the target holds another lineage's output
-  // (kSinkEpochMismatch).
+  // The newest epoch of this lineage that the target holds, under whichever of the sink's names; 0: none. An error if the target holds
+  // another lineage's output (kSinkEpochMismatch).
   virtual Result<CheckpointId> committed_epoch() = 0;
   // Makes the committables of checkpoint `epoch` visible and records `epoch` in the target. `previous` is the completed checkpoint before
   // it, which the target must hold (R8), or hold `epoch` already: commit may be repeated any number of times with the same effect. An epoch
