@@ -52,7 +52,7 @@ class SharedDeadRows {
   std::shared_ptr<const DeadRows> rows_ = std::make_shared<const DeadRows>();
 };
 
-// For write_row_file. `environment` outlives their use.
+// For a RowFileWriter. `environment` outlives their use.
 rocksdb::Options row_file_options(rocksdb::Env* environment);
 // For an open store.
 rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& options, std::shared_ptr<const SharedDeadRows> dead);
