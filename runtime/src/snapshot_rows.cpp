@@ -24,10 +24,10 @@ class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
     work_->begin();
   }
 
-  // `done` is called when the rows are on disk, or cannot be.
-  void add(RowRun rows, bool last, std::function<void()> done) { add({std::move(rows), last, std::move(done), {}}); }
+  // `done` gets the rows back when they are on disk, or cannot be.
+  void add(RowRun rows, bool last, std::function<void(RowRun)> done) { add({std::move(rows), last, std::move(done), {}}); }
   void give_up() {
-    add({.rows = {}, .last = true, .done = [] {},
+    add({.rows = {}, .last = true, .done = [](RowRun) {},
          .verdict = Error{.code = ErrorCode::kCheckpointFailed, .message = "the checkpoint was given up"}});
   }
 
@@ -35,7 +35,7 @@ class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
   struct Piece {
     RowRun rows;
     bool last = false;
-    std::function<void()> done;
+    std::function<void(RowRun)> done;
     Status verdict;   // an error: what was written is of no use
   };
 
@@ -62,8 +62,7 @@ class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
       if (status_.ok()) status_ = piece.verdict;
       if (status_.ok() && piece.rows.rows() > 0) status_ = write(piece.rows);
       if (status_.ok() && piece.last) status_ = finish_file();
-      piece.rows = RowRun{};
-      piece.done();
+      piece.done(std::move(piece.rows));
       if (piece.last) return report();
     }
   }
@@ -126,19 +125,19 @@ void SnapshotRows::begin(CheckpointId checkpoint, std::shared_ptr<SnapshotWork> 
 
 void SnapshotRows::hand_over(bool all) {
   if (all && !cut_ && early_.bytes() + in_turn_.bytes() <= options_.piece_bytes) {
-    early_.append(std::exchange(in_turn_, RowRun{}));   // few rows: one file for both
+    early_.append(std::move(in_turn_));   // few rows: one file for both
   }
   if (early_.rows() > 0 && (all || early_.bytes() >= options_.piece_bytes)) {
-    add(*new_file(true), std::exchange(early_, RowRun{}), true);
+    add(*new_file(true), early_, true);
   }
   if (in_turn_.rows() > 0 && (all || in_turn_.bytes() >= options_.piece_bytes)) {
     if (open_ == nullptr) open_ = new_file(false);
     open_bytes_ += in_turn_.bytes();
     const bool full = open_bytes_ >= options_.file_bytes;
-    add(*open_, std::exchange(in_turn_, RowRun{}), all || full);
+    add(*open_, in_turn_, all || full);
     if (all || full) open_.reset();
   }
-  if (all && open_ != nullptr) add(*std::exchange(open_, nullptr), RowRun{}, true);
+  if (all && open_ != nullptr) add(*std::exchange(open_, nullptr), in_turn_, true);   // which is empty
   if (all) end();
 }
 
@@ -158,9 +157,23 @@ std::shared_ptr<RowFilePart> SnapshotRows::new_file(bool early) {
                                        work_);
 }
 
-void SnapshotRows::add(RowFilePart& file, RowRun rows, bool last) {
+void SnapshotRows::add(RowFilePart& file, RowRun& rows, bool last) {
+  ++pieces_;
+  RowRun empty;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      empty = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
   pieces_in_flight_.fetch_add(1, std::memory_order_relaxed);
-  file.add(std::move(rows), last, [this] {
+  file.add(std::exchange(rows, std::move(empty)), last, [this](RowRun written) {
+    written.clear();
+    {
+      const std::lock_guard lock(mutex_);
+      if (spare_.size() < kPiecesInFlight) spare_.push_back(std::move(written));
+    }
     pieces_in_flight_.fetch_sub(1, std::memory_order_release);
     options_.on_caught_up();
   });
@@ -172,6 +185,9 @@ void SnapshotRows::end() {
   early_.clear();
   cut_ = false;
   work_.reset();
+  const std::lock_guard lock(mutex_);
+  if (spare_.size() > pieces_) spare_.resize(pieces_);
+  pieces_ = 0;
 }
 
 }  // namespace runtime_internal

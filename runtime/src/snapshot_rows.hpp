@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/state/rows.hpp>
@@ -55,7 +57,8 @@ class SnapshotRows final : public RowSink {
 
  private:
   std::shared_ptr<RowFilePart> new_file(bool early);
-  void add(RowFilePart& file, RowRun rows, bool last);
+  // What is left of `rows` is empty.
+  void add(RowFilePart& file, RowRun& rows, bool last);
   void end();
 
   Options options_;
@@ -68,7 +71,10 @@ class SnapshotRows final : public RowSink {
   std::size_t open_bytes_ = 0;           // of rows that it got
   bool cut_ = false;                     // the checkpoint has more than one file or piece
   std::uint64_t files_ = 0;              // begun
+  std::size_t pieces_ = 0;               // handed over since the checkpoint began
   std::atomic<unsigned> pieces_in_flight_{0};
+  std::mutex mutex_;
+  std::vector<RowRun> spare_;            // written, and empty; as many as the last checkpoint had use for
 };
 
 }  // namespace runtime_internal

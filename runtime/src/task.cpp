@@ -10,7 +10,10 @@ namespace runtime_internal {
 
 namespace {
 constexpr int kBatchesPerStep = 16;
-constexpr std::size_t kRowsPerSlice = 4096;                          // encoded between two batches
+
+// Encoded in a step, half a millisecond's worth: the longer a walk takes, the more entries are written before their turn, and each of those
+// is a miss of the cache and a row out of order.
+constexpr std::size_t kRowsPerSlice = 16'384;
 
 using SavedInstances = Task::SavedOperators::mapped_type;
 

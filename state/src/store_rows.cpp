@@ -21,6 +21,7 @@ RowRun::RowRun(RowRun&& other) noexcept { *this = std::move(other); }
 
 RowRun& RowRun::operator=(RowRun&& other) noexcept {
   blocks_ = std::exchange(other.blocks_, {});
+  filling_ = std::exchange(other.filling_, 0);
   rows_ = std::exchange(other.rows_, 0);
   bytes_ = std::exchange(other.bytes_, 0);
   return *this;
@@ -32,6 +33,8 @@ void RowRun::put(ByteView key, ByteView value) {
 }
 
 void RowRun::append(RowRun other) {
+  if (!blocks_.empty()) blocks_.resize(filling_ + 1);
+  filling_ = blocks_.size() + other.filling_;
   blocks_.insert(blocks_.end(), std::make_move_iterator(other.blocks_.begin()), std::make_move_iterator(other.blocks_.end()));
   rows_ += other.rows_;
   bytes_ += other.bytes_;
@@ -41,8 +44,8 @@ void RowRun::append(RowRun other) {
 void RowRun::erase(ByteView key) { add(key, {}, StoredRow::kTombstone); }
 
 void RowRun::clear() {
-  if (blocks_.size() > 1) blocks_.resize(1);
-  if (!blocks_.empty()) blocks_.front().used = 0;
+  for (Block& block : blocks_) block.used = 0;
+  filling_ = 0;
   rows_ = 0;
   bytes_ = 0;
 }
@@ -61,11 +64,12 @@ void RowRun::add(ByteView key, ByteView value, std::uint32_t value_mark) {
 }
 
 char* RowRun::room_for(std::size_t size) {
-  if (blocks_.empty() || blocks_.back().capacity - blocks_.back().used < size) {
+  while (filling_ < blocks_.size() && blocks_[filling_].capacity - blocks_[filling_].used < size) ++filling_;
+  if (filling_ == blocks_.size()) {
     const std::size_t capacity = std::max(size, kBlockBytes);
     blocks_.push_back({std::unique_ptr<char[]>(new char[capacity]), 0, capacity});   // not make_unique, which would write zeros first
   }
-  Block& block = blocks_.back();
+  Block& block = blocks_[filling_];
   char* at = block.data.get() + block.used;
   block.used += size;
   return at;

@@ -1,8 +1,8 @@
 #pragma once
 // Runs a job inside the host's process.
 //
-// Threads: start() makes `workers` threads for the tasks, one for checkpoints and commits, and two for disk work; nothing else. None of
-// them outlives the object. The library installs no signal handler, never ends the process and keeps no global state: several runtimes may
+// Threads: start() makes `workers` threads for the tasks, one for checkpoints and commits, two for disk work, one for the store's
+// compaction, and where memory is bounded one that helps to read what has left it; nothing else. None of them outlives the object. The library installs no signal handler, never ends the process and keeps no global state: several runtimes may
 // live side by side.
 //
 // The functions of the user run on worker threads. They may call request_savepoint(), request_stop() and request_cancel(), which never

@@ -51,7 +51,7 @@ class RowRun final : public RowSink {
   std::size_t bytes() const { return bytes_; }   // memory held by rows
   // Puts the rows of `other` behind its own; no row is copied.
   void append(RowRun other);
-  // Empties the run and keeps some of its memory.
+  // Empties the run and keeps its memory for the next rows.
   void clear();
 
  private:
@@ -64,7 +64,8 @@ class RowRun final : public RowSink {
   void add(ByteView key, ByteView value, std::uint32_t value_mark);
   char* room_for(std::size_t size);
 
-  std::vector<Block> blocks_;   // the last one is being filled
+  std::vector<Block> blocks_;
+  std::size_t filling_ = 0;     // of blocks_; those behind it are empty
   std::size_t rows_ = 0;
   std::size_t bytes_ = 0;
 };
