@@ -367,8 +367,9 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   if (prepared.checkpoints) {
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);
+    const bool reads_much = options.memory != 0 || manifest != nullptr;
     const StoreOptions store_options{
-        .block_cache_bytes = memory.blocks, .logger = options.logger, .reading_threads = options.memory == 0 ? 0 : 1};
+        .block_cache_bytes = memory.blocks, .logger = options.logger, .reading_threads = reads_much ? 1 : 0};
     if (manifest != nullptr) {
       TIDEMARK_ASSIGN(prepared.facts.store,
                       restore_store(*options.files, store_in(restored), manifest->files, live, store_options));

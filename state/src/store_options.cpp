@@ -1,5 +1,7 @@
 #include "src/store_options.hpp"
 
+#include <algorithm>
+
 #include <rocksdb/cache.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
@@ -64,7 +66,9 @@ class DeadRowFilterFactory final : public rocksdb::CompactionFilterFactory {
   explicit DeadRowFilterFactory(std::shared_ptr<const SharedDeadRows> dead) : dead_(std::move(dead)) {}
   const char* Name() const override { return "tidemark.dead-rows"; }
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(const rocksdb::CompactionFilter::Context&) override {
-    return std::make_unique<DeadRowFilter>(dead_->get());
+    std::shared_ptr<const DeadRows> dead = dead_->get();
+    if (dead->none()) return nullptr;
+    return std::make_unique<DeadRowFilter>(std::move(dead));
   }
 
  private:
@@ -104,6 +108,10 @@ DeadRows::DeadRows(const std::map<StateId, Dropped>& dropped) {
   if (dropped.empty()) return;
   dropped_.resize(std::size_t{dropped.rbegin()->first} + 1);
   for (const auto& [id, of_state] : dropped) dropped_[id] = of_state;
+}
+
+bool DeadRows::none() const {
+  return std::all_of(dropped_.begin(), dropped_.end(), [](const Dropped& of_state) { return of_state.through == kMinusInfinity; });
 }
 
 DeadRows::Answer DeadRows::judge(ByteView key, ByteView value, std::string* next) const {
@@ -160,6 +168,7 @@ rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& op
   result.level0_file_num_compaction_trigger = 32;
   result.level0_slowdown_writes_trigger = 1 << 20;   // nothing is written but by ingestion
   result.level0_stop_writes_trigger = 1 << 20;
+  result.compaction_readahead_size = std::size_t{1} << 20;
   result.max_open_files = -1;               // every footer is read when the store is opened, and none later
   result.max_file_opening_threads = 1;
   result.max_bgerror_resume_count = 0;      // after an error in the background the attempt is over (R4)

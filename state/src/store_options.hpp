@@ -25,6 +25,9 @@ class DeadRows {
   DeadRows() = default;
   explicit DeadRows(const std::map<StateId, Dropped>& dropped);
 
+  // No row is dead.
+  bool none() const;
+
   enum class Answer : std::uint8_t { kAlive, kDead, kDeadRange };
   // kDeadRange: all rows are dead from this one to `next`, the first key that may be alive again (empty: there is none). `next` is not
   // touched otherwise.
