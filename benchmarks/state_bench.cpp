@@ -2,7 +2,6 @@
 // bound: both sides first write every key once, then take the same records; the second part is measured. And counts of tumbling windows,
 // against the same job with everything in memory.
 
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -76,15 +75,31 @@ std::uint64_t hash_of(Key key, const Total& total) {
 
 struct Outcome {
   double seconds = 0;
+  double cpu_seconds = 0;      // of all threads: on a busy machine the steadier figure
   std::uint64_t hash = 0;      // sum over all outputs
   double peak_mib = 0;
+  std::uint64_t checkpoints = 0;
 };
 
-struct Marks {
-  std::atomic<SteadyClock::rep> begin{0};
-  std::atomic<SteadyClock::rep> end{0};
-  static void take(std::atomic<SteadyClock::rep>& mark) { mark.store(SteadyClock::now().time_since_epoch().count()); }
-  double seconds() const { return std::chrono::duration<double>(SteadyClock::duration(end.load() - begin.load())).count(); }
+// The measured part. Its ends are taken by the thread that comes to them, and looked at when that is done.
+class Marks {
+ public:
+  void begin() { begin_ = now(); }
+  void end() { end_ = now(); }
+  double seconds() const { return end_.wall - begin_.wall; }
+  double cpu_seconds() const { return end_.cpu - begin_.cpu; }
+
+ private:
+  struct Mark {
+    double wall = 0;
+    double cpu = 0;
+  };
+  static Mark now() {
+    return {std::chrono::duration<double>(SteadyClock::now().time_since_epoch()).count(), peer::cpu_seconds()};
+  }
+
+  Mark begin_;
+  Mark end_;
 };
 
 struct RunningTotal {
@@ -104,7 +119,8 @@ struct RunningTotal {
   std::exit(1);
 }
 
-void run_to_its_end(Graph graph, std::size_t memory, const std::string& directory) {
+// Its last figures.
+JobSnapshot run_to_its_end(Graph graph, std::size_t memory, const std::string& directory) {
   RuntimeOptions options;
   options.job_name = "state_bench";
   options.state_directory = directory;
@@ -113,6 +129,7 @@ void run_to_its_end(Graph graph, std::size_t memory, const std::string& director
   if (!runtime.ok()) fail(runtime.error().describe());
   const JobResult result = (*runtime)->wait();
   if (result.state != JobState::kFinished) fail(result.error ? result.error->describe() : "the job did not finish");
+  return (*runtime)->snapshot();
 }
 
 Outcome run_tidemark(const Records& records, std::size_t memory, const std::string& directory) {
@@ -124,7 +141,7 @@ Outcome run_tidemark(const Records& records, std::size_t memory, const std::stri
   graph
       .from("records", generator_source<Key>("records", records.size(),
                                              [&records, &marks](std::uint64_t i) {
-                                               if (i == records.distinct) Marks::take(marks.begin);
+                                               if (i == records.distinct) marks.begin();
                                                return records.key(i);
                                              }))
       .key_by([](const Key& key) { return key; })
@@ -133,11 +150,11 @@ Outcome run_tidemark(const Records& records, std::size_t memory, const std::stri
             return [&](const Batch<RunningTotal::Out>& batch) {
               for (const auto& out : batch.values) hash += hash_of(out.key, out.total);
               outputs += batch.values.size();
-              if (outputs == records.size()) Marks::take(marks.end);
+              if (outputs == records.size()) marks.end();
             };
           }));
-  run_to_its_end(std::move(graph), memory, directory);
-  return {marks.seconds(), hash, peer::peak_memory_mib()};
+  const JobSnapshot last = run_to_its_end(std::move(graph), memory, directory);
+  return {marks.seconds(), marks.cpu_seconds(), hash, peer::peak_memory_mib(), last.checkpoints};
 }
 
 // A get and a put for each record, no log: the loop that people write.
@@ -165,7 +182,7 @@ Outcome run_rocksdb(const Records& records, std::size_t memory, const std::strin
   Marks marks;
   rocksdb::PinnableSlice value;
   for (std::uint64_t i = 0; i < records.size(); ++i) {
-    if (i == records.distinct) Marks::take(marks.begin);
+    if (i == records.distinct) marks.begin();
     const Key key = records.key(i);
     const rocksdb::Slice key_slice{reinterpret_cast<const char*>(&key), sizeof key};
     Total total;
@@ -178,8 +195,8 @@ Outcome run_rocksdb(const Records& records, std::size_t memory, const std::strin
     if (!db->Put(write, key_slice, {reinterpret_cast<const char*>(&total), sizeof total}).ok()) fail("RocksDB cannot write");
     hash += hash_of(key, total);
   }
-  Marks::take(marks.end);
-  return {marks.seconds(), hash, peer::peak_memory_mib()};
+  marks.end();
+  return {marks.seconds(), marks.cpu_seconds(), hash, peer::peak_memory_mib(), 0};
 }
 
 void compare(const char* name, const Records& records, std::size_t memory, const std::string& directory) {
@@ -190,9 +207,10 @@ void compare(const char* name, const Records& records, std::size_t memory, const
   if (ours.hash != plain.hash) fail(std::string(name) + ": the two sides give different totals");
   const auto n = static_cast<double>(records.ranks.size());
   std::printf("RESULT %s_ratio_to_rocksdb=%.2f keys=%llu memory_mib=%zu records=%zu records_per_s=%.0f rocksdb_records_per_s=%.0f "
-              "max_rss_mib=%.0f rocksdb_max_rss_mib=%.0f\n",
+              "cpu_seconds=%.1f rocksdb_cpu_seconds=%.1f checkpoints=%llu max_rss_mib=%.0f rocksdb_max_rss_mib=%.0f\n",
               name, plain.seconds / ours.seconds, static_cast<unsigned long long>(records.distinct), memory >> 20, records.ranks.size(),
-              n / ours.seconds, n / plain.seconds, ours.peak_mib, plain.peak_mib);
+              n / ours.seconds, n / plain.seconds, ours.cpu_seconds, plain.cpu_seconds, static_cast<unsigned long long>(ours.checkpoints),
+              ours.peak_mib, plain.peak_mib);
   std::fflush(stdout);
 }
 
@@ -208,7 +226,7 @@ Outcome run_windows(std::uint64_t keys, std::uint64_t window_records, std::size_
   graph
       .from("records", generator_source<std::uint64_t>("records", kWindows * window_records,
                                                        [&marks](std::uint64_t i) {
-                                                         if (i == 0) Marks::take(marks.begin);
+                                                         if (i == 0) marks.begin();
                                                          return i;
                                                        }))
       .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
@@ -221,12 +239,12 @@ Outcome run_windows(std::uint64_t keys, std::uint64_t window_records, std::size_
                 hash += peer::output_hash(result.key, result.value, static_cast<std::uint64_t>(micros(result.window.start)), 0);
                 counted += result.value;
               }
-              if (counted == kWindows * window_records) Marks::take(marks.end);
+              if (counted == kWindows * window_records) marks.end();
             };
           }));
-  run_to_its_end(std::move(graph), memory, directory);
+  const JobSnapshot last = run_to_its_end(std::move(graph), memory, directory);
   if (counted != kWindows * window_records) fail("windows: records are missing, or counted twice");
-  return {marks.seconds(), hash, peer::peak_memory_mib()};
+  return {marks.seconds(), marks.cpu_seconds(), hash, peer::peak_memory_mib(), last.checkpoints};
 }
 
 void compare_windows(std::uint64_t keys, std::size_t memory, const std::string& directory) {

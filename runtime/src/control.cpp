@@ -279,8 +279,8 @@ Status Control::store_checkpoint(const CoordinatorAction& action, bool& maybe_pu
   std::vector<std::string> paths;
   for (auto& snapshot : snapshots_) {
     auto& row_files = snapshot->row_files;
-    std::sort(row_files.begin(), row_files.end());
-    for (const auto& [number, path] : row_files) paths.push_back(path);
+    std::stable_sort(row_files.begin(), row_files.end());
+    for (const RowFile& file : row_files) paths.push_back(file.path);
   }
   TIDEMARK_TRY(facts_.store->ingest(paths));
   TIDEMARK_ASSIGN(const std::string directory, facts_.checkpoints->begin(action.id));
@@ -403,7 +403,7 @@ void Control::abort(const CoordinatorAction& action) {
 
 // Of a checkpoint that will not be: they hold what the next one writes again.
 void Control::remove_row_files(const TaskSnapshot& snapshot) {
-  for (const auto& [number, path] : snapshot.row_files) (void)options_.files->remove_file(path).ok();
+  for (const RowFile& file : snapshot.row_files) (void)options_.files->remove_file(file.path).ok();
 }
 
 void Control::end(JobResult result) {

@@ -100,10 +100,12 @@ Result<std::vector<JobSplit>> find_splits(const GraphData& graph, const Manifest
 }
 
 // How the job's memory is dealt out. Measured parts of what is not hot tables: blocks, indexes and filters of the store, of which those of
-// fresh row files are pinned; rows on their way to disk, once as they are and once more while they are sorted; queues.
+// fresh row files are pinned; rows on their way to disk, once as they are and once more while they are sorted; what a row file needs while
+// it is written, a quarter of its rows at the most; queues.
 struct MemoryPlan {
   std::size_t hot = 0;
   std::size_t blocks = std::size_t{32} << 20;
+  std::size_t row_piece = std::size_t{8} << 20;
   std::size_t row_file = std::size_t{8} << 20;
 };
 
@@ -111,8 +113,10 @@ Result<MemoryPlan> plan_memory(const RuntimeOptions& options, std::size_t tasks,
   MemoryPlan plan;
   if (options.memory == 0) return plan;
   plan.blocks = options.memory / 4;
-  plan.row_file = std::clamp(options.memory / 32 / std::max<std::size_t>(tasks, 1), std::size_t{64} << 10, plan.row_file);
-  const std::size_t rest = plan.blocks + plan.row_file * 6 * tasks + options.queue_bytes * channels;
+  tasks = std::max<std::size_t>(tasks, 1);
+  plan.row_piece = std::clamp(options.memory / 64 / tasks, std::size_t{64} << 10, plan.row_piece);
+  plan.row_file = std::clamp(options.memory / 4 / tasks, std::size_t{256} << 10, plan.row_file);
+  const std::size_t rest = plan.blocks + (plan.row_piece * 6 + plan.row_file / 4) * tasks + options.queue_bytes * channels;
   if (rest > options.memory / 4 * 3) {
     return Error{.code = ErrorCode::kBadConfiguration,
                  .message = "a memory of " + std::to_string(options.memory) + " bytes is too little for this job",
@@ -363,11 +367,14 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   std::size_t channels = 0;
   for (const auto& task : prepared.job.tasks) channels += task->inputs.size();
   TIDEMARK_ASSIGN(const MemoryPlan memory, plan_memory(options, prepared.job.tasks.size(), channels));
+  prepared.row_piece_bytes = memory.row_piece;
   prepared.row_file_bytes = memory.row_file;
   if (prepared.checkpoints) {
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);
-    const StoreOptions store_options{.block_cache_bytes = memory.blocks, .logger = options.logger};
+    const bool reads_much = options.memory != 0 || manifest != nullptr;
+    const StoreOptions store_options{
+        .block_cache_bytes = memory.blocks, .logger = options.logger, .reading_threads = reads_much ? 1 : 0};
     if (manifest != nullptr) {
       TIDEMARK_ASSIGN(prepared.facts.store,
                       restore_store(*options.files, store_in(restored), manifest->files, live, store_options));

@@ -21,6 +21,7 @@ struct PreparedJob {
   bool already_finished = false;       // then nothing else is filled in but the report
   StartReport report;
   std::unique_ptr<MemoryBudget> memory;   // of the hot tables; null: no bound
+  std::size_t row_piece_bytes = 0;     // of SnapshotRows
   std::size_t row_file_bytes = 0;
   ControlFacts facts;
   BuiltJob job;

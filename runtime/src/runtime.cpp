@@ -168,7 +168,17 @@ class Runtime::Job {
                                 std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
           .on_ended = [this](std::size_t index) { control_->on_task_ended(index); },
           .on_memory_spent = [this] { control_->on_memory_spent(); }};
-      task->begin(std::move(reports), io_pool_.get(), options_.files, prepared.rows_directory, prepared.row_file_bytes, memory_.get());
+      std::unique_ptr<SnapshotRows> rows;
+      if (prepared.checkpoints) {
+        rows = std::make_unique<SnapshotRows>(
+            SnapshotRows::Options{.io = io_pool_.get(),
+                                  .files = options_.files,
+                                  .stem = join_path(prepared.rows_directory, task->stage() + "-" + std::to_string(task->subtask())),
+                                  .piece_bytes = prepared.row_piece_bytes,
+                                  .file_bytes = prepared.row_file_bytes,
+                                  .on_caught_up = [task = task.get()] { task->worker->wake_if_asleep(); }});
+      }
+      task->begin(std::move(reports), io_pool_.get(), std::move(rows), memory_.get());
     }
     if (!prepared.unchecked.empty()) {
       check_ = std::make_shared<BackgroundCheck>(*io_pool_, *options_.files, std::move(prepared.unchecked_directory),

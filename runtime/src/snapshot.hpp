@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,17 @@ struct BucketFacts {
   std::vector<EventTime> live;
 };
 
+// A row file, in the order in which files are taken in: later ones win.
+struct RowFile {
+  bool early = false;          // its rows were encoded before their turn
+  std::uint64_t number = 0;    // ascending within a task
+  std::string path;
+
+  friend bool operator<(const RowFile& a, const RowFile& b) {
+    return std::tuple(!a.early, a.number) < std::tuple(!b.early, b.number);
+  }
+};
+
 struct TaskSnapshot {
   CheckpointId checkpoint = 0;
   std::size_t task = 0;
@@ -32,7 +44,7 @@ struct TaskSnapshot {
   TaskEntry entry;
   std::map<std::uint32_t, SplitEntry> splits;       // by number; sources
   std::vector<BucketFacts> buckets;
-  std::vector<std::pair<std::uint64_t, std::string>> row_files;   // in the order in which the task wrote them: later ones win
+  std::vector<RowFile> row_files;
   std::uint64_t bytes = 0;
   std::vector<CommittableEntry> committables;
 };

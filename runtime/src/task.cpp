@@ -10,8 +10,10 @@ namespace runtime_internal {
 
 namespace {
 constexpr int kBatchesPerStep = 16;
-constexpr std::size_t kRowsPerSlice = 4096;                          // encoded between two batches
-constexpr unsigned kRowFilesInFlight = 3;                            // of a task; more rows are not encoded until the disk has caught up
+
+// Encoded in a step, half a millisecond's worth: the longer a walk takes, the more entries are written before their turn, and each of those
+// is a miss of the cache and a row out of order.
+constexpr std::size_t kRowsPerSlice = 16'384;
 
 using SavedInstances = Task::SavedOperators::mapped_type;
 
@@ -33,15 +35,11 @@ Status load_from_all(Operator& op, const SavedInstances& instances) {
 
 }  // namespace
 
-void Task::begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory, std::size_t row_file_bytes,
-                 MemoryBudget* memory) {
+void Task::begin(Reports reports, IoPool* io, std::unique_ptr<SnapshotRows> rows, MemoryBudget* memory) {
   reports_ = std::move(reports);
   io_ = io;
-  files_ = files;
-  rows_directory_ = std::move(rows_directory);
-  row_file_bytes_ = row_file_bytes;
+  rows_ = std::move(rows);
   memory_ = memory;
-  tracking_ = !rows_directory_.empty();
   if (merger_.size() != inputs.size()) merger_ = WatermarkMerger{inputs.size()};
 }
 
@@ -159,10 +157,10 @@ void Task::take_mail() {
     }
     snapshot_ = 0;
     if (work_) {                            // given up while encoding
-      rows_.clear();
+      if (rows_ != nullptr) rows_->give_up();
       std::exchange(work_, nullptr)->finish(Error{.code = ErrorCode::kCheckpointFailed, .message = "the checkpoint was given up"});
     }
-    if (tracking_) {
+    if (rows_ != nullptr) {
       for (Link& link : links) {
         if (link.backend) link.backend->settle(letter.flag);
       }
@@ -346,9 +344,9 @@ void Task::begin_snapshot(CheckpointId id) {
     OperatorMeta meta{.operator_name = link.context->name, .state = {}, .watermark = merger_.output()};
     link.op->save(meta.state);
     snapshot.entry.operators.push_back(std::move(meta));
-    if (!link.backend || !tracking_) continue;
+    if (!link.backend || rows_ == nullptr) continue;
     link.backend->note_checkpoint(id);
-    link.backend->freeze(rows_);
+    link.backend->freeze(*rows_);
     for (const auto& component : link.backend->components()) {
       if (!component->schema().timed && !component->schema().stamped) continue;
       snapshot.buckets.push_back({component->id(), component->dropped_through(), component->live_buckets()});
@@ -363,6 +361,7 @@ void Task::begin_snapshot(CheckpointId id) {
   snapshot_ = id;
   held_back_ = memory_ != nullptr && memory_->begin_part();
   work_ = std::make_shared<SnapshotWork>(std::move(snapshot), reports_.on_snapshot);
+  if (rows_ != nullptr) rows_->begin(id, work_);
   for (Link& link : links) {
     EpochSeal seal = link.op->seal(id);
     if (!seal) continue;
@@ -393,40 +392,22 @@ void Task::begin_snapshot(CheckpointId id) {
   }
 }
 
-bool Task::disk_is_behind() const { return files_being_written_.load(std::memory_order_acquire) >= kRowFilesInFlight; }
-
 bool Task::encode_slice() {
   if (!work_ || disk_is_behind()) return false;
   bool done = true;
-  if (tracking_) {
+  if (rows_ != nullptr) {
+    rows_->set_in_turn(true);
     for (Link& link : links) {
       if (link.backend && !link.backend->encode_some(kRowsPerSlice)) {
         done = false;
         break;
       }
     }
+    rows_->set_in_turn(false);
+    rows_->hand_over(done);
   }
-  if (rows_.bytes() >= row_file_bytes_ || (done && rows_.rows() > 0)) hand_over_rows();
   if (done) std::exchange(work_, nullptr)->finish({});
   return true;
-}
-
-void Task::hand_over_rows() {
-  const std::uint64_t number = files_written_++;
-  std::string path = join_path(
-      rows_directory_, stage_ + "-" + std::to_string(subtask_) + "-" + std::to_string(snapshot_) + "-" + std::to_string(number) + ".sst");
-  work_->begin();
-  files_being_written_.fetch_add(1, std::memory_order_relaxed);
-  io_->post([this, work = work_, rows = std::move(rows_), files = files_, path = std::move(path), number]() mutable {
-    auto written = write_row_file(*files, path, std::move(rows));
-    files_being_written_.fetch_sub(1, std::memory_order_release);
-    worker->wake_if_asleep();
-    work->finish(written.ok() ? Status{} : written.status(), [&](TaskSnapshot& into) {
-      into.bytes += written->size;
-      into.row_files.emplace_back(number, std::move(path));
-    });
-  });
-  rows_ = RowRun{};
 }
 
 // What was written is clean now, and may go.

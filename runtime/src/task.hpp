@@ -20,6 +20,7 @@
 #include "src/channel.hpp"
 #include "src/io_pool.hpp"
 #include "src/snapshot.hpp"
+#include "src/snapshot_rows.hpp"
 #include "src/source_head.hpp"
 #include "src/worker.hpp"
 #include "src/writers.hpp"
@@ -82,8 +83,8 @@ class Task final : public Stepped {
   std::size_t index() const { return index_; }
   std::uint32_t subtask() const { return subtask_; }
   StepBudget& budget() { return budget_; }
-  // Row files are written in pieces of `row_file_bytes`. `memory`: of all tasks; null: no bound.
-  void begin(Reports reports, IoPool* io, FileSystem* files, std::string rows_directory, std::size_t row_file_bytes, MemoryBudget* memory);
+  // `rows`: null if no checkpoint will be taken. `memory`: of all tasks; null: no bound.
+  void begin(Reports reports, IoPool* io, std::unique_ptr<SnapshotRows> rows, MemoryBudget* memory);
   // The same inputs and operators in the same order.
   bool is_as_in(const TaskEntry& entry) const;
   // Precondition: is_as_in(entry).
@@ -140,8 +141,7 @@ class Task final : public Stepped {
   void take_barrier();
   void begin_snapshot(CheckpointId id);
   bool encode_slice();
-  bool disk_is_behind() const;
-  void hand_over_rows();
+  bool disk_is_behind() const { return rows_ != nullptr && rows_->is_behind(); }
   void give_up_memory();
   bool memory_is_short() const;
   void publish_gauges();
@@ -152,9 +152,7 @@ class Task final : public Stepped {
   const std::uint32_t subtask_;
   Reports reports_;
   IoPool* io_ = nullptr;
-  FileSystem* files_ = nullptr;
-  std::string rows_directory_;
-  std::size_t row_file_bytes_ = 0;
+  std::unique_ptr<SnapshotRows> rows_;          // null: nothing is tracked
   MemoryBudget* memory_ = nullptr;
 
   StepBudget budget_;
@@ -178,13 +176,9 @@ class Task final : public Stepped {
   std::deque<Barrier> barriers_;                // to be taken when nobody is pending; sources may have more than one
   CheckpointId given_up_ = 0;                   // the newest checkpoint that was given up before its barrier was taken here
   std::shared_ptr<SnapshotWork> work_;          // the snapshot being encoded
-  RowRun rows_;
   CheckpointId snapshot_ = 0;                   // frozen and not settled
   bool held_back_ = false;                      // sources were waiting for memory when it began
   std::uint64_t snapshots_begun_ = 0;
-  std::uint64_t files_written_ = 0;
-  std::atomic<unsigned> files_being_written_{0};
-  bool tracking_ = false;
 
   std::mutex mail_mutex_;
   std::vector<Mail> mail_;

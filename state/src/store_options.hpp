@@ -25,6 +25,9 @@ class DeadRows {
   DeadRows() = default;
   explicit DeadRows(const std::map<StateId, Dropped>& dropped);
 
+  // No row is dead.
+  bool none() const;
+
   enum class Answer : std::uint8_t { kAlive, kDead, kDeadRange };
   // kDeadRange: all rows are dead from this one to `next`, the first key that may be alive again (empty: there is none). `next` is not
   // touched otherwise.
@@ -52,7 +55,7 @@ class SharedDeadRows {
   std::shared_ptr<const DeadRows> rows_ = std::make_shared<const DeadRows>();
 };
 
-// For write_row_file. `environment` outlives their use.
+// For a RowFileWriter. `environment` outlives their use.
 rocksdb::Options row_file_options(rocksdb::Env* environment);
 // For an open store.
 rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& options, std::shared_ptr<const SharedDeadRows> dead);

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <new>
 #include <utility>
+#include <vector>
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
@@ -97,7 +99,8 @@ class RocksStore final : public StateStore {
   RocksStore(FileSystem& files, std::string directory, StoreOptions options)
       : files_(files), directory_(std::move(directory)),
         environment_(
-            state_internal::with_own_threads(state_internal::make_environment(files, reads_, directory_), options.background_threads)) {
+            state_internal::with_own_threads(state_internal::make_environment(files, reads_, directory_), options.background_threads)),
+        readers_(options.reading_threads) {
     options_ = state_internal::store_options(environment_.get(), options, dead_);
     options_.listeners.push_back(errors_);
   }
@@ -148,19 +151,21 @@ class RocksStore final : public StateStore {
   }
 
   Status get(std::span<const ByteView> keys, const std::function<void(std::size_t index, ByteView value)>& found) override {
-    rocksdb::ReadOptions options;
-    options.verify_checksums = true;
-    std::array<rocksdb::Slice, kTogether> slices;
-    std::array<rocksdb::PinnableSlice, kTogether> values;
-    std::array<rocksdb::Status, kTogether> statuses;
-    for (std::size_t begin = 0; begin < keys.size(); begin += kTogether) {
-      const std::size_t n = std::min(kTogether, keys.size() - begin);
-      for (std::size_t i = 0; i < n; ++i) slices[i] = {keys[begin + i].data(), keys[begin + i].size()};
-      db_->MultiGet(options, db_->DefaultColumnFamily(), n, slices.data(), values.data(), statuses.data());
-      for (std::size_t i = 0; i < n; ++i) {
-        if (!statuses[i].IsNotFound()) TIDEMARK_TRY(checked_read(statuses[i]));
-        if (statuses[i].ok()) found(begin + i, ByteView{values[i].data(), values[i].size()});
-        values[i].Reset();
+    std::vector<LookUp> parts((keys.size() + kTogether - 1) / kTogether);
+    readers_.share(parts.size(), [&](std::size_t part) {
+      const std::size_t begin = part * kTogether;
+      try {
+        look_up(keys.subspan(begin, std::min(kTogether, keys.size() - begin)), parts[part]);
+      } catch (const std::bad_alloc&) {
+        parts[part].status = rocksdb::Status::MemoryLimit("no memory for the rows");
+      }
+    });
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      if (!parts[part].status.ok()) return checked_read(parts[part].status);
+      std::size_t begin = 0;
+      for (const auto& [index, size] : parts[part].found) {
+        found(part * kTogether + index, ByteView{parts[part].values}.substr(begin, size));
+        begin += size;
       }
     }
     return health();
@@ -203,6 +208,30 @@ class RocksStore final : public StateStore {
   }
 
  private:
+  // What is found of a few keys.
+  struct LookUp {
+    std::vector<std::pair<std::size_t, std::size_t>> found;   // index of the key, size of the value
+    Bytes values;                                             // one behind the other
+    rocksdb::Status status;                                   // the first error
+  };
+  void look_up(std::span<const ByteView> keys, LookUp& result) const {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    std::array<rocksdb::Slice, kTogether> slices;
+    std::array<rocksdb::PinnableSlice, kTogether> values;
+    std::array<rocksdb::Status, kTogether> statuses;
+    for (std::size_t i = 0; i < keys.size(); ++i) slices[i] = {keys[i].data(), keys[i].size()};
+    db_->MultiGet(options, db_->DefaultColumnFamily(), keys.size(), slices.data(), values.data(), statuses.data());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (statuses[i].ok()) {
+        result.found.emplace_back(i, values[i].size());
+        result.values.append(values[i].data(), values[i].size());
+      } else if (!statuses[i].IsNotFound() && result.status.ok()) {
+        result.status = statuses[i];
+      }
+    }
+  }
+
   // Ill health is the reason behind whatever else failed, and success means nothing without health.
   Status checked(const rocksdb::Status& status, const std::string& what) const {
     TIDEMARK_TRY(health());
@@ -257,6 +286,7 @@ class RocksStore final : public StateStore {
   std::shared_ptr<BackgroundErrors> errors_ = std::make_shared<BackgroundErrors>();
   rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
+  state_internal::ReadingThreads readers_;
 };
 
 // Row files are checked block by block when they are read; what RocksDB reads at once is checked at once.

@@ -1,6 +1,7 @@
 #include "src/store_rows.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include <tidemark/core/check.hpp>
@@ -20,6 +21,7 @@ RowRun::RowRun(RowRun&& other) noexcept { *this = std::move(other); }
 
 RowRun& RowRun::operator=(RowRun&& other) noexcept {
   blocks_ = std::exchange(other.blocks_, {});
+  filling_ = std::exchange(other.filling_, 0);
   rows_ = std::exchange(other.rows_, 0);
   bytes_ = std::exchange(other.bytes_, 0);
   return *this;
@@ -30,11 +32,20 @@ void RowRun::put(ByteView key, ByteView value) {
   add(key, value, static_cast<std::uint32_t>(value.size()));
 }
 
+void RowRun::append(RowRun other) {
+  if (!blocks_.empty()) blocks_.resize(filling_ + 1);
+  filling_ = blocks_.size() + other.filling_;
+  blocks_.insert(blocks_.end(), std::make_move_iterator(other.blocks_.begin()), std::make_move_iterator(other.blocks_.end()));
+  rows_ += other.rows_;
+  bytes_ += other.bytes_;
+  other = RowRun{};
+}
+
 void RowRun::erase(ByteView key) { add(key, {}, StoredRow::kTombstone); }
 
 void RowRun::clear() {
-  if (blocks_.size() > 1) blocks_.resize(1);
-  if (!blocks_.empty()) blocks_.front().used = 0;
+  for (Block& block : blocks_) block.used = 0;
+  filling_ = 0;
   rows_ = 0;
   bytes_ = 0;
 }
@@ -53,11 +64,12 @@ void RowRun::add(ByteView key, ByteView value, std::uint32_t value_mark) {
 }
 
 char* RowRun::room_for(std::size_t size) {
-  if (blocks_.empty() || blocks_.back().capacity - blocks_.back().used < size) {
+  while (filling_ < blocks_.size() && blocks_[filling_].capacity - blocks_[filling_].used < size) ++filling_;
+  if (filling_ == blocks_.size()) {
     const std::size_t capacity = std::max(size, kBlockBytes);
     blocks_.push_back({std::unique_ptr<char[]>(new char[capacity]), 0, capacity});   // not make_unique, which would write zeros first
   }
-  Block& block = blocks_.back();
+  Block& block = blocks_[filling_];
   char* at = block.data.get() + block.used;
   block.used += size;
   return at;
@@ -120,34 +132,40 @@ std::size_t common_prefix(ByteView a, ByteView b, std::size_t limit) {
 
 }  // namespace
 
-void each_in_order(const RowRun& run, const std::function<bool(const StoredRow&)>& visit) {
+std::vector<StoredRow> sorted_rows(const RowRun& first, const RowRun& second) {
+  const auto each = [&](const auto& visit) {
+    RowRunReader::each(first, visit);
+    RowRunReader::each(second, visit);
+  };
   // What all keys begin with says nothing about their order.
   std::size_t shared = ~std::size_t{0};
   bool ascending = true;
-  ByteView first, last;
-  RowRunReader::each(run, [&](const char* at) {
+  ByteView any, last;
+  each([&](const char* at) {
     const ByteView key = StoredRow{at}.key();
-    if (first.empty()) first = key;   // no key is empty
-    shared = common_prefix(first, key, shared);
+    if (any.empty()) any = key;   // no key is empty
+    shared = common_prefix(any, key, shared);
     ascending = ascending && last < key;
     last = key;
   });
+  std::vector<StoredRow> rows;
+  rows.reserve(first.rows() + second.rows());
   if (ascending) {
-    bool goes_on = true;
-    RowRunReader::each(run, [&](const char* at) { goes_on = goes_on && visit(StoredRow{at}); });
-    return;
+    each([&](const char* at) { rows.emplace_back(at); });
+    return rows;
   }
   std::vector<SortEntry> entries;
-  entries.reserve(run.rows());
-  RowRunReader::each(run, [&](const char* at) {
+  entries.reserve(first.rows() + second.rows());
+  each([&](const char* at) {
     const ByteView key = StoredRow{at}.key();
     entries.push_back({word_at(key, shared), word_at(key, shared + 8), at});
   });
   sort_nearly_sorted(entries);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (i + 1 < entries.size() && same_key(entries[i], entries[i + 1])) continue;
-    if (!visit(StoredRow{entries[i].row})) return;
+    rows.emplace_back(entries[i].row);
   }
+  return rows;
 }
 
 }  // namespace state_internal

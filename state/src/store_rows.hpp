@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
+#include <vector>
 
 #include <tidemark/core/bytes.hpp>
 #include <tidemark/state/store.hpp>
@@ -44,8 +44,8 @@ struct RowRunReader {
 
 namespace state_internal {
 
-// Visits the rows by ascending key, of equal keys the last one alone, until `visit` returns false.
-void each_in_order(const RowRun& run, const std::function<bool(const StoredRow&)>& visit);
+// The rows of `first`, then of `second`, by ascending key, of equal keys the last one alone. Views; the runs outlive them.
+std::vector<StoredRow> sorted_rows(const RowRun& first, const RowRun& second);
 
 }  // namespace state_internal
 }  // namespace v0

@@ -1,7 +1,14 @@
 #pragma once
-// The threads on which a store compacts: its own, so that they end with it and the host's other stores never wait for them.
+// The threads of a store, for compaction and for reading: its own, so that they end with it and the host's other stores never wait for
+// them.
 
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include <rocksdb/env.h>
 
@@ -13,6 +20,32 @@ namespace state_internal {
 // little later costs nothing, what delays records does. They start with the first work and are joined by the destructor, which the store
 // that uses them must not outlive.
 std::unique_ptr<rocksdb::Env> with_own_threads(std::unique_ptr<rocksdb::Env> environment, int threads);
+
+// Threads that help whoever has many rows to look up: each row waits for the disk, or for a block to be unpacked, by itself.
+class ReadingThreads {
+ public:
+  // Throws std::system_error.
+  explicit ReadingThreads(int threads);
+  ReadingThreads(const ReadingThreads&) = delete;
+  ReadingThreads& operator=(const ReadingThreads&) = delete;
+  ~ReadingThreads();
+
+  // Calls part(i) for each i below `parts`, on the calling thread and on those that have nothing to do; returns when all have returned. Any
+  // thread may call; whoever finds the others taken does it alone. `part` must not throw.
+  void share(std::size_t parts, const std::function<void(std::size_t)>& part);
+
+ private:
+  struct Shared;
+  void work();
+  void end();
+
+  std::mutex mutex_;
+  std::condition_variable wanted_;
+  std::condition_variable left_;
+  Shared* shared_ = nullptr;   // on the stack of whoever shares it
+  bool ending_ = false;
+  std::vector<std::thread> threads_;
+};
 
 }  // namespace state_internal
 }  // namespace v0

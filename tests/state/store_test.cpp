@@ -1,8 +1,12 @@
 // The durable half of state: row files, ingestion, links, restores (reliability R1, R4; faults F11-F17, F20).
 
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -103,6 +107,82 @@ class Store : public ::testing::Test {
  private:
   int count_ = 0;
 };
+
+// A table cuts its rows into pieces where it stands, and neighbours may lie on both sides of a cut.
+TEST_F(Store, WritesPiecesThatWereNotCutQuiteInOrderToOneFile) {
+  const std::string path = fresh("rows") + ".sst";
+  const auto writer = value_of(create_row_file(files, path));
+  Rows expected;
+  RowRun piece;
+  for (int i = 0; i < 3000; ++i) {
+    const int place = i / 7 * 7 + (6 - i % 7);   // seven at a time, the last one first
+    char key[8];
+    std::snprintf(key, sizeof key, "%05d", place);
+    const Bytes value = std::to_string(i);
+    i % 11 == 0 ? piece.erase(key) : piece.put(key, value);
+    if (i % 11 != 0) expected[key] = value;
+    if (i % 500 == 3) {
+      EXPECT_TRUE(value_of(writer->append(std::exchange(piece, RowRun{}))));
+    }
+  }
+  EXPECT_TRUE(value_of(writer->append(piece)));
+  const StoredFile stored = value_of(writer->finish());
+  EXPECT_EQ(stored.size, value_of(value_of(files.open(path))->size()));
+  const auto store = created();
+  EXPECT_OK(store->ingest({path}));
+  EXPECT_EQ(rows_of(*store), expected);
+}
+
+TEST_F(Store, TakesNothingOfAPieceThatBelongsBeforeWhatIsWritten) {
+  const std::string path = fresh("rows") + ".sst";
+  const auto writer = value_of(create_row_file(files, path));
+  Rows first;
+  for (int i = 0; i < 1000; ++i) first[std::to_string(10000 + i)] = "1";
+  EXPECT_TRUE(value_of(writer->append(run_of(first))));
+  EXPECT_FALSE(value_of(writer->append(run_of({{"10001", "2"}, {"20000", "2"}}))));
+  (void)value_of(writer->finish());
+  const auto store = created();
+  EXPECT_OK(store->ingest({path}));
+  EXPECT_EQ(rows_of(*store), first);
+}
+
+TEST_F(Store, RemovesARowFileThatIsNotFinished) {
+  const std::string path = fresh("rows") + ".sst";
+  {
+    const auto writer = value_of(create_row_file(files, path));
+    EXPECT_TRUE(value_of(writer->append(run_of({{"a", "1"}}))));
+    EXPECT_EQ(value_of(files.kind(path)), FileKind::kFile);
+  }
+  EXPECT_EQ(value_of(files.kind(path)), FileKind::kAbsent);
+}
+
+// Reading threads share the keys of a look-up, from several callers at once.
+TEST_F(Store, FindsTheSameRowsHoweverManyThreadsLook) {
+  Rows rows;
+  for (int i = 0; i < 5000; ++i) rows["key" + std::to_string(i * 3)] = std::to_string(i);
+  for (const int threads : {0, 1, 3}) {
+    const auto store = value_of(create_store(files, fresh("live"), {.reading_threads = threads}));
+    take(*store, rows);
+    const auto look = [&](int offset) {
+      std::vector<Bytes> keys;
+      for (int i = 0; i < 700; ++i) keys.push_back("key" + std::to_string(i * 7 + offset));
+      const std::vector<ByteView> views{keys.begin(), keys.end()};
+      Rows found;
+      for (int again = 0; again < 20; ++again) {
+        found.clear();
+        EXPECT_OK(store->get(views, [&](std::size_t index, ByteView value) { found.emplace(keys[index], value); }));
+      }
+      Rows expected;
+      for (const Bytes& key : keys) {
+        if (const auto row = rows.find(key); row != rows.end()) expected.insert(*row);
+      }
+      EXPECT_EQ(found, expected) << threads << " threads";
+    };
+    std::thread other{[&] { look(1); }};
+    look(0);
+    other.join();
+  }
+}
 
 TEST_F(Store, KeepsRowsInKeyOrderWhateverOrderTheyCameIn) {
   SeededRandom random{7};

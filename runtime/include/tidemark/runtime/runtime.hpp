@@ -1,9 +1,9 @@
 #pragma once
 // Runs a job inside the host's process.
 //
-// Threads: start() makes `workers` threads for the tasks, one for checkpoints and commits, and two for disk work; nothing else. None of
-// them outlives the object. The library installs no signal handler, never ends the process and keeps no global state: several runtimes may
-// live side by side.
+// Threads: start() makes `workers` threads for the tasks, one for checkpoints and commits, two for disk work, one for the store's
+// compaction, and one that helps to read state after a restore or where memory is bounded; nothing else. None of them outlives the object.
+// The library installs no signal handler, never ends the process and keeps no global state: several runtimes may live side by side.
 //
 // The functions of the user run on worker threads. They may call request_savepoint(), request_stop() and request_cancel(), which never
 // wait; waiting for the job or destroying its Runtime on one of its own threads is refused (stop) or a broken invariant (destruction).

@@ -294,8 +294,8 @@ class HotMap {
       shrink_at_ = (shrink_at_ + 1) % tables_.size();
       SubTable& table = tables_[shrink_at_];
       if (table.limit == 0) continue;
-      const std::uint32_t half = limit_of(std::max(table.capacity() / 2, 8u));
-      evict(table, half / 4 * 3 - 1);
+      const std::uint32_t half = dense_limit_of(std::max(table.capacity() / 2, 8u));
+      evict(table, half - half / 8 - 1);
       if (next_capacity(table) < table.capacity()) rehash(table);
     }
   }
@@ -358,6 +358,11 @@ class HotMap {
 
   // Small sub-tables are filled less: what they cost is mispredicted steps, not memory.
   static std::uint32_t limit_of(std::uint32_t capacity) { return capacity <= kSmall ? capacity / 2 : capacity / 8 * 5; }
+  // Where memory is short: a few steps more for each look-up cost far less than a look-up in the store.
+  static std::uint32_t dense_limit_of(std::uint32_t capacity) { return capacity / 4 * 3 + capacity / 16; }
+  static std::uint32_t limit_of(const SubTable& table, std::uint32_t capacity) {
+    return table.is_incomplete() ? dense_limit_of(capacity) : limit_of(capacity);
+  }
 
   static Slot* no_slots() {
     alignas(Slot) static std::byte raw[2 * sizeof(Slot)]{};   // two empty slots, never written
@@ -495,15 +500,21 @@ class HotMap {
   std::uint32_t next_capacity(const SubTable& table) const {
     const std::uint32_t needed = table.live + table.erased + 1;
     std::uint32_t capacity = table.limit == 0 ? 1u << table.first_log : 8;
-    while (limit_of(capacity) < needed + needed / 3) capacity *= 2;
+    const std::uint32_t spare = table.is_incomplete() ? needed / 8 : needed / 3;
+    while (limit_of(table, capacity) < needed + spare) capacity *= 2;
     return capacity;
   }
-  // Where the budget does not allow a larger block, clean entries leave instead.
+  // Where the budget does not allow a larger block, this one is filled more densely, and then clean entries leave.
   void make_room(SubTable& table) {
     if (context_.cold != nullptr && table.limit != 0) {
       const std::uint32_t capacity = next_capacity(table);
       if (capacity > table.capacity() && !blocks_.may_take(SubTable::block_bytes(capacity))) {
-        evict(table, table.limit / 4 * 3 - 1);
+        const std::uint32_t dense = dense_limit_of(table.capacity());
+        if (table.limit < dense) {
+          table.limit = dense;
+          return;
+        }
+        evict(table, dense - dense / 8 - 1);
         if (next_capacity(table) > table.capacity()) blocks_.press();
       }
     }
@@ -604,7 +615,7 @@ class HotMap {
     fresh.shift = static_cast<std::uint8_t>(64 - std::countr_zero(capacity));
     fresh.slots = reinterpret_cast<Slot*>(static_cast<std::byte*>(blocks_.take(SubTable::block_bytes(capacity))) +
                                           SubTable::bytes_before_slots(capacity));
-    fresh.limit = limit_of(capacity);
+    fresh.limit = limit_of(table, capacity);
     fresh.used = table.live + table.erased;
     for (std::uint32_t slot = 0; slot < capacity; ++slot) fresh.slots[slot].meta = state_internal::kEmptySlot;
     if (context_.tracking) fresh.clear_planes();

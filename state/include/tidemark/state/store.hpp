@@ -3,8 +3,8 @@
 // changed, as files; a checkpoint is a set of links to its files. It knows rows, not their meaning, but for the time bucket of timed
 // states and the time at which rows of stamped states were written.
 //
-// Life of a row: RowRun (memory) -> write_row_file (a synced file) -> StateStore::ingest -> StateStore::link_into (a checkpoint) ->
-// restore_store, or open_stored_rows for those who only look. Thread rule: write_row_file and verify_files may run on any thread, also at
+// Life of a row: RowRun (memory) -> RowFileWriter (a synced file) -> StateStore::ingest -> StateStore::link_into (a checkpoint) ->
+// restore_store, or open_stored_rows for those who only look. Thread rule: writing and verifying files may run on any thread, also at
 // the same time; calls on one StateStore come one at a time, but for those of ColdRows, which any thread may make. Errors: kStorageFailed
 // when the disk refuses; kCheckpointCorrupt when stored bytes are not what was written. Each names the file.
 
@@ -49,7 +49,9 @@ class RowRun final : public RowSink {
   void erase(ByteView key) override;
   std::size_t rows() const { return rows_; }     // tombstones included
   std::size_t bytes() const { return bytes_; }   // memory held by rows
-  // Empties the run and keeps some of its memory.
+  // Puts the rows of `other` behind its own; no row is copied.
+  void append(RowRun other);
+  // Empties the run and keeps its memory for the next rows.
   void clear();
 
  private:
@@ -62,14 +64,29 @@ class RowRun final : public RowSink {
   void add(ByteView key, ByteView value, std::uint32_t value_mark);
   char* room_for(std::size_t size);
 
-  std::vector<Block> blocks_;   // the last one is being filled
+  std::vector<Block> blocks_;
+  std::size_t filling_ = 0;     // of blocks_; those behind it are empty
   std::size_t rows_ = 0;
   std::size_t bytes_ = 0;
 };
 
-// Sorts the rows (nearly sorted input is cheap; of equal keys the last one wins), writes them as one file at `path`, which must not exist,
-// and syncs it. Precondition: run.rows() > 0. After an error the file is of no use; what there is of it is removed if that is possible.
-Result<StoredFile> write_row_file(FileSystem& files, const std::string& path, RowRun run);
+// One file of rows, written piece by piece: what takes memory is a piece, not the file. A file that is not finished, or of which a call
+// failed, is of no use and is removed, if that is possible, when its writer goes.
+class RowFileWriter {
+ public:
+  virtual ~RowFileWriter() = default;
+  // Sorts the rows (nearly sorted input is cheap; of equal keys the last one wins). Pieces need not be cut quite in order: the last few
+  // hundred rows of each are kept back and sorted once more, among those of the next. false: nothing of the piece was taken, since a row
+  // of it belongs before some that are written; it needs another file.
+  virtual Result<bool> append(const RowRun& piece) = 0;
+  // Writes what was kept back, and syncs. Nothing may be called after. Precondition: there was a row.
+  virtual Result<StoredFile> finish() = 0;
+};
+// `path` must not exist.
+Result<std::unique_ptr<RowFileWriter>> create_row_file(FileSystem& files, const std::string& path);
+
+// A file of one piece. Precondition: run.rows() > 0.
+Result<StoredFile> write_row_file(FileSystem& files, const std::string& path, const RowRun& run);
 
 // Which rows of a state are dead without a tombstone.
 struct Dropped {
@@ -81,7 +98,7 @@ struct Dropped {
 
 class StateStore : public ColdRows {
  public:
-  // Takes the files of write_row_file in, all or none: in that order, later files win over earlier ones and over what is there. The files
+  // Takes row files in, all or none: in that order, later files win over earlier ones and over what is there. The files
   // are moved. No files: success, nothing is done.
   virtual Status ingest(const std::vector<std::string>& paths) = 0;
   // Links (copies across file systems) every file of the store as it is now into `directory` (made by the caller, empty), syncs what it
@@ -102,6 +119,7 @@ struct StoreOptions {
   std::size_t block_cache_bytes = std::size_t{32} << 20;   // memory for blocks read back, indexes and filters
   Logger logger = Logger::silent();                        // what RocksDB warns of
   int background_threads = 1;                              // for compaction
+  int reading_threads = 0;                                 // that help whoever looks up many rows at once
 };
 
 // Makes an empty store in `directory`, which must not exist.

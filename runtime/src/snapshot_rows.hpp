@@ -1,0 +1,82 @@
+#pragma once
+// The rows of a task's part of a checkpoint, on their way from the states to row files.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <tidemark/core/file_system.hpp>
+#include <tidemark/state/rows.hpp>
+#include <tidemark/state/store.hpp>
+
+#include "src/io_pool.hpp"
+#include "src/snapshot.hpp"
+
+namespace tidemark {
+inline namespace v0 {
+namespace runtime_internal {
+
+class RowFilePart;
+
+// States encode most rows in their turn, nearly in the order of their keys, and some before it, because a record is about to change them.
+// The two are kept apart: the files of the first then cover ranges of keys side by side, and whoever looks for a key looks into one of
+// them. A file is written in pieces, so that its size does not follow from the memory that there is for rows.
+//
+// Belongs to its task's thread; the writing is done by the I/O pool.
+class SnapshotRows final : public RowSink {
+ public:
+  struct Options {
+    IoPool* io = nullptr;
+    FileSystem* files = nullptr;
+    std::string stem;                    // of the paths of files: directory and task
+    std::size_t piece_bytes = 0;         // of rows gathered in memory before they are handed over
+    std::size_t file_bytes = 0;          // of rows in a file; at least piece_bytes
+    std::function<void()> on_caught_up;  // from any thread: is_behind() may have become false
+  };
+  explicit SnapshotRows(Options options) : options_(std::move(options)) {}
+  ~SnapshotRows() override;
+
+  // Each file is a part of `work`.
+  void begin(CheckpointId checkpoint, std::shared_ptr<SnapshotWork> work);
+  // Whether what is put from now on comes in its turn.
+  void set_in_turn(bool in_turn) { to_ = in_turn ? &in_turn_ : &early_; }
+  void put(ByteView key, ByteView value) override { to_->put(key, value); }
+  void erase(ByteView key) override { to_->erase(key); }
+
+  // Hands over what is enough for a piece; `all`: everything, and the checkpoint gets no more.
+  void hand_over(bool all);
+  // The checkpoint was given up before all was handed over.
+  void give_up();
+  // No more should be encoded until the disk has caught up.
+  bool is_behind() const;
+
+ private:
+  std::shared_ptr<RowFilePart> new_file(bool early);
+  // What is left of `rows` is empty.
+  void add(RowFilePart& file, RowRun& rows, bool last);
+  void end();
+
+  Options options_;
+  RowRun in_turn_;
+  RowRun early_;
+  RowRun* to_ = &early_;
+  CheckpointId checkpoint_ = 0;
+  std::shared_ptr<SnapshotWork> work_;
+  std::shared_ptr<RowFilePart> open_;    // takes the next piece of in_turn_
+  std::size_t open_bytes_ = 0;           // of rows that it got
+  bool cut_ = false;                     // the checkpoint has more than one file or piece
+  std::uint64_t files_ = 0;              // begun
+  std::size_t pieces_ = 0;               // handed over since the checkpoint began
+  std::atomic<unsigned> pieces_in_flight_{0};
+  std::mutex mutex_;
+  std::vector<RowRun> spare_;            // written, and empty; as many as the last checkpoint had use for
+};
+
+}  // namespace runtime_internal
+}  // namespace v0
+}  // namespace tidemark
