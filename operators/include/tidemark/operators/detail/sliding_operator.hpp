@@ -67,7 +67,6 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   static constexpr std::int64_t kNoSlice = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::size_t kGroup = 32;             // keys whose misses in the cache overlap
-  static constexpr std::size_t kKeysPerPiece = 8192;
   static constexpr std::size_t kWorkOfRead = kEntriesPerStep / 2;
 
   // A folded slice: for each key its value there, or from the turn of its block on the key's suffix behind this slice.
@@ -393,9 +392,11 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   // The next piece is to be of the right size.
   void end_piece() {
     constexpr std::uint64_t kWidest = ~std::uint64_t{0};
-    if (cells_.size() > kKeysPerPiece) {
+    // As many keys as are worth a look at the store, but little against the memory that there is.
+    const std::size_t most = std::clamp<std::size_t>(memory_->budget() / 32 / decltype(cells_)::kBytesPerKey, 256, 8192);
+    if (cells_.size() > most) {
       piece_span_ /= 2;
-    } else if (cells_.size() < kKeysPerPiece / 2) {
+    } else if (cells_.size() < most / 2) {
       piece_span_ = piece_span_ > kWidest / 2 ? kWidest : piece_span_ * 2;
     }
     needed_ += 2 * cells_.size() * decltype(cells_)::kBytesPerKey;
