@@ -304,8 +304,9 @@ class HotMap {
     }
   }
 
-  // Whether the store may hold rows of a key group, counted from the first one, whose entries are not here.
+  // Whether the store may hold rows of a key group, counted from the first one, whose entries are not here; of any group.
   bool is_incomplete(std::uint32_t group) const { return tables_[group].is_incomplete(); }
+  bool is_incomplete() const { return incomplete_; }
 
   // Without a cold tier: forgets the sub-tables whose entries are all clean, gives their memory back, and calls dropped(group), counted
   // from the first one, for each.

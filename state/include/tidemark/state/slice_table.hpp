@@ -309,9 +309,10 @@ class SliceTable final : public StateComponent {
     const std::uint32_t first = group_at(visit_.stretch.first);
     const std::uint32_t last = group_at(visit_.last);
     const bool incomplete = is_incomplete(live, first);
-    std::uint32_t group = first;
-    while (group < last && is_incomplete(live, group + 1) == incomplete) ++group;
-    visit_.stretch.last = std::min(visit_.last, last_hash_of(first_group_ + group));
+    std::uint32_t end = first;
+    if (live.generations == nullptr && !live.map->is_incomplete()) end = last;
+    while (end < last && is_incomplete(live, end + 1) == incomplete) ++end;
+    visit_.stretch.last = std::min(visit_.last, last_hash_of(first_group_ + end));
     visit_.rows.clear();
     visit_.at = 0;
     visit_.memory = {first, 0};

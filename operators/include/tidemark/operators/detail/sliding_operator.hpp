@@ -296,6 +296,10 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       parts = std::move(spare_.back());
       spare_.pop_back();
     }
+    const std::size_t known = this->slices().find_slice(slicing_.slice_end(fold_from_))->size();   // in memory
+    const std::size_t capacity = parts.capacity();
+    if (known > capacity && memory_->allows((known - capacity) * sizeof(Part))) parts.reserve(known);
+    parts_held_ += parts.capacity() - capacity;
     runs_.push_back({fold_from_, std::move(parts)});
   }
   // Where there is too little memory it gives up what is derived, so that the window fires directly.
@@ -345,65 +349,9 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       key_heap_.take(*entries[0].key, 0);
       value_heap_.take(0, *entries[0].value);
     }
-    work -= std::min(work, visited == Visited::kRead ? kWorkOfRead : visited == Visited::kAll ? n : most);
+    work -= std::min(work, visited == Visited::kRead ? kWorkOfRead : visited == Visited::kAll ? n + 1 : most);
     return visited;
   }
-
-  // --- directly
-
-  void begin_pieces() {
-    due_.clear();
-    for (const EventTime end : this->slices().ends()) {
-      const std::int64_t slice = slicing_.slice_ending_at(end);
-      if (slice <= window_end_slice()) due_.push_back(slice);
-    }
-    std::reverse(due_.begin(), std::find_if(due_.begin(), due_.end(), [this](std::int64_t slice) { return !in_block(slice); }));
-    needed_ = 0;
-    cells_.clear();
-    piece_ = this->slices().hashes();
-    end_piece_at(piece_.last);
-  }
-  // `last`: where it ends at the latest.
-  void end_piece_at(std::uint64_t last) { piece_.last = last - piece_.first > piece_span_ ? piece_.first + piece_span_ : last; }
-  bool next_piece() {
-    const std::uint64_t last = this->slices().hashes().last;
-    if (piece_.last == last) return false;
-    piece_.first = piece_.last + 1;
-    end_piece_at(last);
-    return true;
-  }
-  bool fold_piece(std::size_t& work) {
-    while (at_ < due_.size()) {
-      if (work == 0) return false;
-      const bool into_prefix = !in_block(due_[at_]);
-      const Visited visited = fold_group(due_[at_], work, [&](std::uint32_t number, const Accumulator& value) {
-        Cell& cell = cells_[number];
-        needed_ += 2 * sizeof(Part);   // vectors double
-        if (into_prefix) return this->aggregate().merge(cell.prefix, value);
-        Accumulator behind = std::move(cell.suffix);
-        cell.suffix = value;
-        this->aggregate().merge(cell.suffix, behind);
-      });
-      charge();
-      if (visited == Visited::kAll) ++at_;
-    }
-    return true;
-  }
-  // The next piece is to be of the right size.
-  void end_piece() {
-    constexpr std::uint64_t kWidest = ~std::uint64_t{0};
-    // As many keys as are worth a look at the store, but little against the memory that there is.
-    const std::size_t most = std::clamp<std::size_t>(memory_->budget() / 32 / decltype(cells_)::kBytesPerKey, 256, 8192);
-    if (cells_.size() > most) {
-      piece_span_ /= 2;
-    } else if (cells_.size() < most / 2) {
-      piece_span_ = piece_span_ > kWidest / 2 ? kWidest : piece_span_ * 2;
-    }
-    needed_ += 2 * cells_.size() * decltype(cells_)::kBytesPerKey;
-    cells_.clear();
-  }
-
-  // --- derived
 
   // Windows begin to start in this block: its slices are folded from the last to the first.
   bool turn(std::size_t& work) {
@@ -432,9 +380,8 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     while (at_ < ends.size() && slicing_.slice_ending_at(ends[at_]) <= window_end_slice()) {
       if (work == 0) return false;
       std::size_t n = 0;
-      const std::size_t most = work;
       const Visited visited = stragglers_->visit_some(
-          ends[at_], piece_, most,
+          ends[at_], piece_, work,
           [this](StraggleList& into, const StraggleList& from) {
             for (const Straggle<Accumulator>& each : from) this->aggregate().merge(straggle_of(into, each.first_end), each.accumulator);
           },
@@ -450,7 +397,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
               this->aggregate().merge(extras_[cell.extra], straggle.accumulator);
             }
           });
-      work -= std::min(work, visited == Visited::kRead ? kWorkOfRead : n);
+      work -= std::min(work, visited == Visited::kRead ? kWorkOfRead : n + 1);
       if (visited == Visited::kAll) ++at_;
     }
     charge();
@@ -477,7 +424,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       }
     }
     extras_.clear();
-    if (!derived_) end_piece();
+    if (!derived_) leave_piece();
     return true;
   }
   // The slices that are in no later window go.
@@ -493,6 +440,60 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     stragglers_->drop_through(gone);
     next_window_ = next;
     return true;
+  }
+
+  // --- directly
+
+  void begin_pieces() {
+    due_.clear();
+    for (const EventTime end : this->slices().ends()) {
+      const std::int64_t slice = slicing_.slice_ending_at(end);
+      if (slice <= window_end_slice()) due_.push_back(slice);
+    }
+    std::reverse(due_.begin(), std::find_if(due_.begin(), due_.end(), [this](std::int64_t slice) { return !in_block(slice); }));
+    needed_ = 0;
+    cells_.clear();
+    piece_ = this->slices().hashes();
+    bound_piece(piece_.last);
+  }
+  // `last`: where it ends at the latest.
+  void bound_piece(std::uint64_t last) { piece_.last = last - piece_.first > piece_span_ ? piece_.first + piece_span_ : last; }
+  bool next_piece() {
+    const std::uint64_t last = this->slices().hashes().last;
+    if (piece_.last == last) return false;
+    piece_.first = piece_.last + 1;
+    bound_piece(last);
+    return true;
+  }
+  bool fold_piece(std::size_t& work) {
+    while (at_ < due_.size()) {
+      if (work == 0) return false;
+      const bool into_prefix = !in_block(due_[at_]);
+      const Visited visited = fold_group(due_[at_], work, [&](std::uint32_t number, const Accumulator& value) {
+        Cell& cell = cells_[number];
+        needed_ += 2 * sizeof(Part);   // vectors double
+        if (into_prefix) return this->aggregate().merge(cell.prefix, value);
+        Accumulator behind = std::move(cell.suffix);
+        cell.suffix = value;
+        this->aggregate().merge(cell.suffix, behind);
+      });
+      charge();
+      if (visited == Visited::kAll) ++at_;
+    }
+    return true;
+  }
+  // The next piece is to be of the right size.
+  void leave_piece() {
+    constexpr std::uint64_t kWidest = ~std::uint64_t{0};
+    // As many keys as are worth a look at the store, but little against the memory that there is.
+    const std::size_t most = std::clamp<std::size_t>(memory_->budget() / 32 / decltype(cells_)::kBytesPerKey, 256, 8192);
+    if (cells_.size() > most) {
+      piece_span_ /= 2;
+    } else if (cells_.size() < most / 2) {
+      piece_span_ = piece_span_ > kWidest / 2 ? kWidest : piece_span_ * 2;
+    }
+    needed_ += 2 * cells_.size() * decltype(cells_)::kBytesPerKey;
+    cells_.clear();
   }
 
   const Slicing slicing_;
