@@ -271,8 +271,9 @@ TEST(Windows, AddFloatingPointNumbersInAnOrderOfTheirOwn) {
   }
 }
 
-// With so many keys that what sliding windows derive from their slices fits into memory for some windows and not for others, and is given up
-// while one of them fires, and with so few that it fits again. Floating-point sums show whether windows are put together in the same order.
+// With so many keys that what sliding windows derive from their slices fits into memory for some windows and not for others, and is given
+// up while one of them fires, and with so few that it fits again. Floating-point sums show whether windows are put together in the same
+// order.
 TEST(Windows, ThatOverlapDoNotDependOnWhereMemoryRanOut) {   // D1, D5, L4
   for (const WindowSpec& spec : {sliding(Duration{60}, Duration{10}), sliding(Duration{50}, Duration{20}, {.offset = Duration{3}})}) {
     std::mt19937 random(1);

@@ -98,7 +98,8 @@ class Job {
       if (table->find_slice(end) == nullptr) continue;
       for (std::uint64_t piece = 0; piece < pieces; ++piece) {
         const std::uint64_t width = (all.last - all.first) / pieces;
-        visit(*table, end, {all.first + piece * width, piece + 1 == pieces ? all.last : all.first + (piece + 1) * width - 1}, most, content);
+        const std::uint64_t first = all.first + piece * width;
+        visit(*table, end, {first, piece + 1 == pieces ? all.last : first + width - 1}, most, content);
       }
     }
     return content;

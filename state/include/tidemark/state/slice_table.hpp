@@ -302,8 +302,8 @@ class SliceTable final : public StateComponent {
     visit_.last = std::min(range.last, own.last);
     TIDEMARK_CHECK(visit_.stretch.first <= visit_.last, "a visit of keys of another task");
   }
-  // The stretch that begins at visit_.stretch.first: key groups that are wholly in memory, or as many rows of such as are not as are read at
-  // once. true: of the latter.
+  // The stretch that begins at visit_.stretch.first: key groups that are wholly in memory, or such as are not, up to as many rows as are
+  // read at once. true: it was read.
   template <class Merge>
   bool begin_stretch(const Live& live, Merge& merge) {
     const std::uint32_t first = group_at(visit_.stretch.first);

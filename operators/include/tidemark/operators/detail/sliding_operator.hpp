@@ -6,14 +6,15 @@
 // of a window, aligned to slice number 0. A window that starts in block b is the slices from its start to the end of b (the *suffix*) and
 // those of block b + 1 up to its end (the *prefix*). For each key:
 //   - prefix: the slices of block b + 1 so far, folded from the first to the last, one merge when a slice closes;
-//   - suffix: when windows begin to start in b, its slices are folded from the last to the first; each slice keeps, beside a key that occurs
-//     in it, that key's suffix behind the slice, which becomes current when the slice leaves. One merge for each key and slice.
+//   - suffix: when windows begin to start in b, its slices are folded from the last to the first; each slice keeps, beside a key that
+//     occurs in it, that key's suffix behind the slice, which becomes current when the slice leaves. One merge for each key and slice.
 // Which values are merged in which order depends on slice numbers alone, so floating-point results are the same after a restore.
 //
-// Slices may be in the store for the most part: folding one visits it wherever it is, and changes nothing. What is derived is charged to the
-// job's memory. Where it does not fit, or was given up, a window fires *directly*: the keys are parted by hash into pieces of a few thousand,
-// and for one piece after the other all slices of the window are folded, those of block b from the last to the first and those of b + 1 from
-// the first to the last, so in the same order. That reads each slice once for every window that has it, and holds one piece in memory.
+// Slices may be in the store for the most part: folding one visits it wherever it is, and changes nothing. What is derived is charged to
+// the job's memory. Where it does not fit, or was given up, a window fires *directly*: the keys are parted by hash into pieces of a few
+// thousand, and for one piece after the other all slices of the window are folded, those of block b from the last to the first and those
+// of b + 1 from the first to the last, so in the same order. That reads each slice once for every window that has it, and holds one piece
+// in memory.
 //
 // A record that is too late for some of its windows and not for others (L4) may belong to a slice that is folded already, or that still has
 // to serve windows closed to the record. Such stragglers are a small state of their own: by slice and key, and the end of the first window
