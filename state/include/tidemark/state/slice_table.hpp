@@ -117,6 +117,8 @@ class SliceTable final : public StateComponent {
     return visit_.begun ? Visited::kSome : Visited::kAll;
   }
 
+  // How many keys the last call that answered kRead has read.
+  std::size_t keys_read() const { return visit_.rows.size(); }
   // The visit under way ends where it is.
   void leave_visit() { visit_.begun = false; }
 

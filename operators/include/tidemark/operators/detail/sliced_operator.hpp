@@ -32,6 +32,11 @@ class SlicedOperator : public WindowOperator<Key, T, KeyOf, Aggregate> {
   auto merging() {
     return [this](typename Base::Accumulator& into, const typename Base::Accumulator& from) { this->aggregate().merge(into, from); };
   }
+  // What a visit that has read from the store takes of a step's work, in entries of memory: a look at the store, and each row.
+  template <class AnyTable>
+  static void charge_read(std::size_t& work, const AnyTable& table) {
+    work -= std::min(work, std::size_t{512} + 2 * table.keys_read());
+  }
   void set_slices(Table& slices) { slices_ = &slices; }
   void forget_current() { current_ = {}; }
 

@@ -68,7 +68,6 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   static constexpr std::int64_t kNoSlice = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::size_t kGroup = 32;             // keys whose misses in the cache overlap
-  static constexpr std::size_t kWorkOfRead = kEntriesPerStep / 2;
 
   // A folded slice: for each key its value there, or from the turn of its block on the key's suffix behind this slice.
   struct Part {
@@ -350,7 +349,11 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       key_heap_.take(*entries[0].key, 0);
       value_heap_.take(0, *entries[0].value);
     }
-    work -= std::min(work, visited == Visited::kRead ? kWorkOfRead : visited == Visited::kAll ? n + 1 : most);
+    if (visited == Visited::kRead) {
+      this->charge_read(work, this->slices());
+    } else {
+      work -= std::min(work, visited == Visited::kAll ? n + 1 : most);
+    }
     return visited;
   }
 
@@ -398,7 +401,8 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
               this->aggregate().merge(extras_[cell.extra], straggle.accumulator);
             }
           });
-      work -= std::min(work, visited == Visited::kRead ? kWorkOfRead : n + 1);
+      work -= std::min(work, n + 1);
+      if (visited == Visited::kRead) this->charge_read(work, *stragglers_);
       if (visited == Visited::kAll) ++at_;
     }
     charge();

@@ -55,6 +55,7 @@ class TumblingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
   Fired fire_some() override {
     Table& windows = this->slices();
+    std::size_t work = kEntriesPerStep;   // for reading
     while (!windows.empty()) {
       const EventTime end = windows.first_end();
       if (!is_reached(end, this->watermark())) break;
@@ -62,6 +63,11 @@ class TumblingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       const Visited visited = windows.visit_some(
           end, {}, this->room(), this->merging(),
           [&](std::uint64_t, const Key& key, const Accumulator& accumulator) { this->put_result(key, start, end, accumulator); });
+      if (visited == Visited::kRead) {
+        this->charge_read(work, windows);
+        if (work == 0) return Fired::kPaused;
+        continue;
+      }
       if (visited != Visited::kAll) {
         if (!this->has_room()) return Fired::kSome;
         return Fired::kPaused;
