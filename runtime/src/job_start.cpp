@@ -131,11 +131,11 @@ Result<MemoryPlan> plan_memory(const RuntimeOptions& options, std::size_t tasks,
 
 // Lets the states hold as much memory together as the plan gives, and read the store.
 void attach_states(PreparedJob& prepared, const MemoryPlan& plan) {
-  std::size_t states = 0;
+  std::size_t accounts = 0;
   for (auto& task : prepared.job.tasks) {
-    for (Task::Link& link : task->links) states += link.backend ? link.backend->components().size() : 0;
+    for (Task::Link& link : task->links) accounts += link.backend ? link.backend->accounts() : 0;
   }
-  if (plan.hot > 0 && states > 0) prepared.memory = std::make_unique<MemoryBudget>(plan.hot, states);
+  if (plan.hot > 0 && accounts > 0) prepared.memory = std::make_unique<MemoryBudget>(plan.hot, accounts);
   for (auto& task : prepared.job.tasks) {
     for (Task::Link& link : task->links) {
       if (link.backend) link.backend->attach(prepared.facts.store.get(), prepared.memory.get());

@@ -26,11 +26,19 @@ void StateBackend::set_tracking(bool on) {
   for (const auto& component : components_) component->set_tracking(on);
 }
 
+MemoryAccount& StateBackend::derived_memory(std::function<void()> forget) {
+  TIDEMARK_CHECK(!forget_derived_, "an operator has one account for what it derives");
+  forget_derived_ = std::move(forget);
+  return derived_memory_;
+}
+
 void StateBackend::attach(ColdRows* cold, MemoryBudget* budget) {
+  derived_memory_.attach(budget);
   for (const auto& component : components_) component->attach(cold, budget);
 }
 
 void StateBackend::shrink(bool to_the_least) {
+  if (forget_derived_) forget_derived_();
   for (const auto& component : components_) component->shrink(to_the_least);
 }
 

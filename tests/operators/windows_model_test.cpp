@@ -271,6 +271,37 @@ TEST(Windows, AddFloatingPointNumbersInAnOrderOfTheirOwn) {
   }
 }
 
+// With so many keys that what sliding windows derive from their slices fits into memory for some windows and not for others, and is given
+// up while one of them fires, and with so few that it fits again. Floating-point sums show whether windows are put together in the same
+// order.
+TEST(Windows, ThatOverlapDoNotDependOnWhereMemoryRanOut) {   // D1, D5, L4
+  for (const WindowSpec& spec : {sliding(Duration{60}, Duration{10}), sliding(Duration{50}, Duration{20}, {.offset = Duration{3}})}) {
+    std::mt19937 random(1);
+    const auto below = [&random](std::size_t n) { return static_cast<std::int64_t>(random() % n); };
+    History history;
+    for (std::int64_t now = 0; now < 400; now += 10) {
+      Step batch;
+      for (std::size_t i = 0; i < (now / 100 % 2 == 0 ? 600u : 20u); ++i) {
+        const std::int64_t time = now - below(40);
+        batch.records.push_back({"key " + std::to_string(below(3000)), time, time <= now - 20 ? now - 20 : kNever});
+      }
+      history.push_back(batch);
+      history.push_back({{}, now - 20});
+    }
+    const Script<Item> script = script_of(history);
+    const auto check = [&](const auto& harness) {
+      const Play plain = harness.play(script);
+      EXPECT_GT(plain.counters.late_for_some_windows, 100u);
+      for (const std::size_t memory : {1u, 300'000u, 1'000'000u}) {
+        const Play other = harness.play(script, {.interruption = Interruption::kLittleMemory, .max_batch = 100, .memory = memory});
+        EXPECT_TRUE(other.events == plain.events) << spec.describe() << ", " << memory << " bytes";
+      }
+    };
+    check(harness_of(spec, sum(&Item::weight), count()));   // values that are read back
+    check(harness_of(spec, max(&Item::weight), count()));   // parts of values
+  }
+}
+
 // All ways in which the operator's watermark may lag behind that of one split: nothing depends on it (L2, S4, D1).
 TEST(Windows, DoNotDependOnWhenTheWatermarkComes) {
   const auto us = [](std::int64_t count) { return Duration{count}; };

@@ -141,16 +141,20 @@ TEST(Memory, WhereItIsShortChangesNothingThatIsWrittenAcrossCrashesAndParallelis
   EXPECT_EQ(sorted(sink.committed()), wanted);
 }
 
-// Tumbling windows; most keys of a window with one record, some with two or three.
+// Most keys of a window with one record, some with two or three.
 constexpr Duration kWindow = 200ms;
+constexpr Duration kSlide = 40ms;
+const auto kTumbling = tumbling(kWindow);
+const auto kSliding = sliding(kWindow, kSlide);
 
 template <class R>
 using WindowOutputs = std::vector<std::tuple<EventTime, Key, R>>;
 
-template <class R, class... Aggregates>
-Graph windows(std::uint64_t records, MemorySink<WindowResult<Key, R>>& sink, std::uint32_t splits, Aggregates... aggregates) {
+template <class Spec, class R, class... Aggregates>
+Graph windows(const Spec& spec, std::uint64_t records, MemorySink<WindowResult<Key, R>>& sink, std::uint32_t splits,
+              Aggregates... aggregates) {
   Graph graph;
-  records_by_key(graph, records, splits).window(tumbling(kWindow)).aggregate("windows", aggregates...).to("out", sink.sink());
+  records_by_key(graph, records, splits).window(spec).aggregate("windows", aggregates...).to("out", sink.sink());
   return graph;
 }
 template <class R>
@@ -162,11 +166,11 @@ WindowOutputs<R> sorted(const std::vector<WindowResult<Key, R>>& results) {
 }
 // fold(value, record), in the order of the records.
 template <class R, class Fold>
-WindowOutputs<R> expected_windows(std::uint64_t records, Fold fold) {
+WindowOutputs<R> expected_windows(Duration slide, std::uint64_t records, Fold fold) {
   std::map<std::pair<EventTime, Key>, R> values;
   for (std::uint64_t i = 0; i < records; ++i) {
-    const EventTime time = event_time(static_cast<std::int64_t>(i));
-    fold(values[{tumbling_window(time, kWindow).start, key_of(i)}], i);
+    const WindowStarts starts = sliding_window_starts(event_time(static_cast<std::int64_t>(i)), kWindow, slide);
+    for (EventTime start = starts.first; start <= starts.last; start += slide) fold(values[{start, key_of(i)}], i);
   }
   WindowOutputs<R> outputs;
   for (const auto& [at, value] : values) outputs.emplace_back(at.first, at.second, value);
@@ -174,12 +178,13 @@ WindowOutputs<R> expected_windows(std::uint64_t records, Fold fold) {
 }
 
 using Exact = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
-Graph exact_windows(std::uint64_t records, MemorySink<WindowResult<Key, Exact>>& sink) {
+template <class Spec>
+Graph exact_windows(const Spec& spec, std::uint64_t records, MemorySink<WindowResult<Key, Exact>>& sink) {
   const auto self = [](const std::uint64_t& i) { return i; };
-  return windows(records, sink, 4, count(), sum(self), max(self));
+  return windows(spec, records, sink, 4, count(), sum(self), max(self));
 }
-WindowOutputs<Exact> expected_exact(std::uint64_t records) {
-  return expected_windows<Exact>(records, [](Exact& value, std::uint64_t i) {
+WindowOutputs<Exact> expected_exact(Duration slide, std::uint64_t records) {
+  return expected_windows<Exact>(slide, records, [](Exact& value, std::uint64_t i) {
     auto& [count, sum, greatest] = value;
     ++count;
     sum += i;
@@ -188,11 +193,12 @@ WindowOutputs<Exact> expected_exact(std::uint64_t records) {
 }
 // Of one split, so that the order of the records of a key, and with it the last bit, is given (D2).
 double tenth_of(const std::uint64_t& i) { return static_cast<double>(i) / 10; }
-Graph floating_windows(std::uint64_t records, MemorySink<WindowResult<Key, double>>& sink) {
-  return windows(records, sink, 1, sum(tenth_of));
+template <class Spec>
+Graph floating_windows(const Spec& spec, std::uint64_t records, MemorySink<WindowResult<Key, double>>& sink) {
+  return windows(spec, records, sink, 1, sum(tenth_of));
 }
 WindowOutputs<double> expected_floating(std::uint64_t records) {
-  return expected_windows<double>(records, [](double& value, std::uint64_t i) { value += tenth_of(i); });
+  return expected_windows<double>(kWindow, records, [](double& value, std::uint64_t i) { value += tenth_of(i); });
 }
 
 // The most that the state of a job held while it ran to its end.
@@ -213,26 +219,50 @@ std::size_t most_memory_of(Graph graph, std::size_t memory, std::uint32_t parall
 
 TEST(Memory, IsKeptToByExactWindowsThatAreLarger) {
   MemorySink<WindowResult<Key, Exact>> sink;
-  const std::size_t most = most_memory_of(exact_windows(300'000, sink), kMemory);
+  const std::size_t most = most_memory_of(exact_windows(kTumbling, 300'000, sink), kMemory);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 3 * kMemory / 2);
-  EXPECT_EQ(sorted(sink.committed()), expected_exact(300'000));
+  EXPECT_EQ(sorted(sink.committed()), expected_exact(kWindow, 300'000));
 }
 
 TEST(Memory, IsKeptToByExactWindowsWhoseRecordsComeFromOtherTasks) {
   MemorySink<WindowResult<Key, Exact>> sink;
-  const std::size_t most = most_memory_of(exact_windows(300'000, sink), 3 * kMemory / 2, 2);
+  const std::size_t most = most_memory_of(exact_windows(kTumbling, 300'000, sink), 3 * kMemory / 2, 2);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 2 * kMemory);
-  EXPECT_EQ(sorted(sink.committed()), expected_exact(300'000));
+  EXPECT_EQ(sorted(sink.committed()), expected_exact(kWindow, 300'000));
 }
 
 TEST(Memory, IsKeptToByFloatingPointWindowsThatAreLarger) {
   MemorySink<WindowResult<Key, double>> sink;
-  const std::size_t most = most_memory_of(floating_windows(300'000, sink), kMemory);
+  const std::size_t most = most_memory_of(floating_windows(kTumbling, 300'000, sink), kMemory);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 3 * kMemory / 2);
   EXPECT_EQ(sorted(sink.committed()), expected_floating(300'000));
+}
+
+// What they derive from their slices would be several times the memory as well.
+TEST(Memory, IsKeptToByExactWindowsThatOverlap) {
+  MemorySink<WindowResult<Key, Exact>> sink;
+  const std::size_t most = most_memory_of(exact_windows(kSliding, 300'000, sink), kMemory);
+  EXPECT_GT(most, kMemory / 8);
+  EXPECT_LT(most, 3 * kMemory / 2);
+  EXPECT_EQ(sorted(sink.committed()), expected_exact(kSlide, 300'000));
+}
+
+// Which values are merged in which order is the operator's own affair: what it gives with everything in memory says it.
+WindowOutputs<double> floating_windows_in_memory(std::uint64_t records) {
+  MemorySink<WindowResult<Key, double>> sink;
+  most_memory_of(floating_windows(kSliding, records, sink), 0);
+  return sorted(sink.committed());
+}
+
+TEST(Memory, IsKeptToByFloatingPointWindowsThatOverlap) {
+  MemorySink<WindowResult<Key, double>> sink;
+  const std::size_t most = most_memory_of(floating_windows(kSliding, 300'000, sink), kMemory);
+  EXPECT_GT(most, kMemory / 8);
+  EXPECT_LT(most, 3 * kMemory / 2);
+  EXPECT_EQ(sorted(sink.committed()), floating_windows_in_memory(300'000));
 }
 
 // Starts the job again and again, in turn at another parallelism and with and without a bound, and breaks it off the first times.
@@ -264,11 +294,23 @@ WindowOutputs<R> committed_across_crashes(MakeGraph make_graph) {
 }
 
 TEST(Memory, WhereItIsShortChangesNoExactWindowAcrossCrashesAndParallelisms) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<Exact>([](auto& sink) { return exact_windows(300'000, sink); }), expected_exact(300'000));
+  EXPECT_EQ(committed_across_crashes<Exact>([](auto& sink) { return exact_windows(kTumbling, 300'000, sink); }),
+            expected_exact(kWindow, 300'000));
 }
 
 TEST(Memory, WhereItIsShortChangesNoBitOfAFloatingPointWindow) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<double>([](auto& sink) { return floating_windows(300'000, sink); }), expected_floating(300'000));
+  EXPECT_EQ(committed_across_crashes<double>([](auto& sink) { return floating_windows(kTumbling, 300'000, sink); }),
+            expected_floating(300'000));
+}
+
+TEST(Memory, WhereItIsShortChangesNoExactWindowThatOverlaps) {   // D1, D5, K5, promise 1
+  EXPECT_EQ(committed_across_crashes<Exact>([](auto& sink) { return exact_windows(kSliding, 300'000, sink); }),
+            expected_exact(kSlide, 300'000));
+}
+
+TEST(Memory, WhereItIsShortChangesNoBitOfAFloatingPointWindowThatOverlaps) {   // D1, D5, K5, promise 1
+  EXPECT_EQ(committed_across_crashes<double>([](auto& sink) { return floating_windows(kSliding, 300'000, sink); }),
+            floating_windows_in_memory(300'000));
 }
 
 TEST(Memory, ThatIsTooLittleForTheQueuesIsRefusedWithTheNumbers) {

@@ -1,5 +1,6 @@
 // Slices that give up memory: values in parts, which meet when the slice is visited, and values that are read back to be changed. Each key
-// is put once, with the whole of its value, whatever left memory and whenever, at any restore (D1, D5, F1, K5, C7).
+// is put once, with the whole of its value, whatever left memory and whenever, at any restore (D1, D5, F1, K5, C7), however often the slice
+// is visited and in how many pieces.
 
 #include <algorithm>
 #include <map>
@@ -26,6 +27,19 @@ constexpr EventTime kEnd = event_time(10);
 constexpr KeySpace kSpace{.groups = 16, .seed = 0};
 
 void merge(Words& into, const Words& from) { into += from; }
+
+// Adds the keys of a slice with a hash in the range to `content`, `most` at a time.
+void visit(Table& table, EventTime end, HashRange range, std::size_t most, Content& content) {
+  for (Visited visited{}; visited != Visited::kAll;) {
+    std::size_t put = 0;
+    visited = table.visit_some(end, range, most, merge, [&](std::uint64_t hash, Key key, const Words& words) {
+      EXPECT_TRUE(hash >= range.first && hash <= range.last);
+      EXPECT_TRUE(content.emplace(key, words).second) << "key " << key << " twice";
+      EXPECT_LE(++put, most);
+    });
+    EXPECT_TRUE(put == 0 || visited != Visited::kRead);
+  }
+}
 
 // The tables of the tasks of one operator, one for each.
 class Job {
@@ -76,18 +90,28 @@ class Job {
     for (const Table* table : tables_) entries += table->entries();
     return entries;
   }
+  // Of one slice, visited in as many pieces.
+  Content look(EventTime end, std::uint64_t pieces, std::size_t most) {
+    Content content;
+    for (Table* table : tables_) {
+      const HashRange all = table->hashes();
+      if (table->find_slice(end) == nullptr) continue;
+      for (std::uint64_t piece = 0; piece < pieces; ++piece) {
+        const std::uint64_t width = (all.last - all.first) / pieces;
+        const std::uint64_t first = all.first + piece * width;
+        visit(*table, end, {first, piece + 1 == pieces ? all.last : first + width - 1}, most, content);
+      }
+    }
+    return content;
+  }
   // Visits the slices that end at or before `through`, `most` keys at a time, and drops them.
   std::map<EventTime, Content> fire(EventTime through, std::size_t most) {
     std::map<EventTime, Content> fired;
     for (Table* table : tables_) {
-      while (table->first_slice() != nullptr && table->first_end() <= through) {
-        std::size_t put = 0;
-        while (!table->visit_first(most, merge, [&](Key key, const Words& words) {
-          EXPECT_TRUE(fired[table->first_end()].emplace(key, words).second) << "key " << key << " twice";
-          EXPECT_LE(++put, most);
-        })) {
-          put = 0;
-        }
+      while (!table->empty() && table->first_end() <= through) {
+        const EventTime end = table->first_end();
+        visit(*table, end, {}, most, fired[end]);
+        if (fired[end].empty()) fired.erase(end);
         table->drop_first();
       }
       table->drop_through(through);
@@ -202,15 +226,52 @@ TEST_P(SliceResidencies, AreNotGivenUpWhileTheyAreVisited) {
   for (Key key = 0; key < 20; ++key) job_.add(key, "a");
   complete(job_, 1, store_);
   std::map<Key, int> put;
-  const auto count = [&](Key key, const Words&) { ++put[key]; };
-  ASSERT_FALSE(job_.table(0).visit_first(1, merge, count));
+  const auto count = [&](std::uint64_t, Key key, const Words&) { ++put[key]; };
+  const auto visit_one = [&] { return job_.table(0).visit_some(kEnd, {}, 1, merge, count); };
+  ASSERT_EQ(visit_one(), Visited::kSome);
   job_.shrink();
   RowCollector rows;
-  EXPECT_THROW(job_.freeze(2, rows), BrokenInvariant) << "half of the values would be in the checkpoint as they are with their other parts";
-  while (!job_.table(0).visit_first(1, merge, count)) {
+  EXPECT_THROW(job_.freeze(2, rows), BrokenInvariant) << "who visits is in the middle of something";
+  while (visit_one() != Visited::kAll) {
   }
   EXPECT_EQ(put.size(), 20u);
   EXPECT_TRUE(std::all_of(put.begin(), put.end(), [](const auto& each) { return each.second == 1; }));
+}
+
+TEST_P(SliceResidencies, AreTheSameAfterAVisitOfAnyOfThemInAnyPieces) {
+  const EventTime later = event_time(20);
+  Content expected;
+  for (std::uint64_t checkpoint = 1; checkpoint <= 3; ++checkpoint) {
+    job_.add(1000, "x");
+    for (Key key = checkpoint; key < 100 * checkpoint; ++key) {
+      job_.add(later, key, std::to_string(checkpoint), hash_of(key));
+      expected[key] += std::to_string(checkpoint);
+    }
+    if (checkpoint == 3) break;   // the last words are in memory alone
+    complete(job_, checkpoint, store_);
+    job_.shrink();
+  }
+  for (const std::uint64_t pieces : {1u, 2u, 16u, 100u}) EXPECT_EQ(job_.look(later, pieces, 7), expected) << pieces << " pieces";
+  complete(job_, 3, store_);
+  job_.shrink();
+  job_.add(later, 5, "y", hash_of(5));
+  expected[5] += "y";
+  EXPECT_EQ(job_.look(later, 3, 7), expected) << "what was visited became no part of another";
+  EXPECT_EQ(job_.fire(later, 7), (std::map<EventTime, Content>{{kEnd, {{1000, "xxx"}}}, {later, expected}}));
+}
+
+TEST_P(SliceResidencies, MayBeVisitedAnewAfterAVisitThatWasLeft) {
+  for (Key key = 0; key < 20; ++key) job_.add(key, "a");
+  complete(job_, 1, store_);
+  job_.shrink();
+  job_.add(1, "b");
+  Table& table = job_.table(0);
+  while (table.visit_some(kEnd, {}, 1, merge, [](std::uint64_t, Key, const Words&) {}) == Visited::kRead) {
+  }
+  table.leave_visit();
+  const Content all = job_.look(kEnd, 1, 7);
+  EXPECT_EQ(all.size(), 20u);
+  EXPECT_EQ(all.at(1), "ab");
 }
 
 TEST_P(SliceResidencies, AreReadInPiecesThatEndWithAKey) {
@@ -339,6 +400,7 @@ class RandomRun {
       case 4: case 5: job_->shrink(); break;
       case 6: if (below(3) == 0) fire(watermark_ + Duration{10 * static_cast<std::int64_t>(below(2))}); break;
       case 7: if (below(10) == 0) restart(); break;
+      case 8: look(); break;
       default: {
         const EventTime end = watermark_ + Duration{10 + 10 * static_cast<std::int64_t>(below(3))};
         const Key key = below(keys_);
@@ -347,6 +409,11 @@ class RandomRun {
         model_[end][key] += word;
       }
     }
+  }
+  void look() {
+    if (model_.empty()) return;
+    const auto slice = std::next(model_.begin(), static_cast<std::ptrdiff_t>(below(model_.size())));
+    EXPECT_EQ(job_->look(slice->first, 1 + below(40), 1 + below(50)), slice->second);
   }
   void begin_or_encode() {
     if (frozen_) return void(job_->encode_some(below(20)));

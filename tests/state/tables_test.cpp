@@ -192,7 +192,7 @@ TEST(KeyedTable, RefusesKeysOfAnotherTask) {
 TEST(SliceTable, KeepsSlicesApartAndInOrderOfTime) {
   StateBackend backend({}, 0, 128);
   auto& table = backend.slice_table<Key, int>("windows", "tumbling(10us,0s)");
-  EXPECT_EQ(table.first_slice(), nullptr);
+  EXPECT_TRUE(table.empty());
   EXPECT_EQ(table.first_end(), kPlusInfinity);
   for (const int end : {20, -10, 10, 0}) table.slice(event_time(end)).upsert(hash_of(1), 1) = end;
   EXPECT_EQ(table.ends(), (std::vector{event_time(-10), event_time(0), event_time(10), event_time(20)}));
@@ -240,7 +240,7 @@ TEST(SliceTable, KeepsASliceThatIsDroppedWhileFrozenUntilItIsEncoded) {
   const std::vector<EventTime> dropped_through = dropped_through_of(backend);
   EXPECT_FALSE(backend.encode_some(5));
   table.drop_through(event_time(25));
-  EXPECT_EQ(table.first_slice(), nullptr);
+  EXPECT_TRUE(table.empty());
   // The memory of what was dropped is not given to a new slice too early.
   for (Key key = 0; key < 100; ++key) table.slice(event_time(30)).upsert(hash_of(key), key) = "thirty";
   while (!backend.encode_some(5)) {

@@ -1,7 +1,9 @@
 #pragma once
 // All state of one operator instance in one task.
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +14,7 @@
 #include <tidemark/state/component.hpp>
 #include <tidemark/state/entries_table.hpp>
 #include <tidemark/state/keyed_table.hpp>
+#include <tidemark/state/memory_budget.hpp>
 #include <tidemark/state/slice_table.hpp>
 #include <tidemark/state/time_buffer.hpp>
 #include <tidemark/state/timers.hpp>
@@ -40,7 +43,8 @@ class StateBackend {
     return add(std::make_unique<EntriesTable<Key, Content>>(std::move(name), expiry, space_, first_group_, end_group_));
   }
   template <class Key, class Value>
-  SliceTable<Key, Value>& slice_table(std::string name, std::string parameters = {}, SliceResidency residency = SliceResidency::kAll) {
+  SliceTable<Key, Value>& slice_table(std::string name, std::string parameters = {},
+                                      SliceResidency residency = SliceResidency::kWhatIsTouched) {
     return add(
         std::make_unique<SliceTable<Key, Value>>(std::move(name), std::move(parameters), residency, space_, first_group_, end_group_));
   }
@@ -52,6 +56,12 @@ class StateBackend {
   TimeBuffer<Key, T, Order>& time_buffer(std::string name, Order order = {}) {
     return add(std::make_unique<TimeBuffer<Key, T, Order>>(std::move(name), std::move(order), space_, first_group_, end_group_));
   }
+
+  // For what the operator derives from its states and holds beside them: charged to the budget as one state more. shrink() calls `forget`
+  // first, so that the operator gives up what it can make anew. To be asked for once at most, before attach().
+  MemoryAccount& derived_memory(std::function<void()> forget);
+  // How many there are that share the budget.
+  std::size_t accounts() const { return components_.size() + (forget_derived_ ? 1 : 0); }
 
   const KeySpace& key_space() const { return space_; }
   std::uint32_t first_group() const { return first_group_; }
@@ -87,6 +97,8 @@ class StateBackend {
   bool tracking_ = true;
   std::vector<std::unique_ptr<StateComponent>> components_;
   std::size_t encode_at_ = 0;   // components before it have nothing frozen
+  MemoryAccount derived_memory_;
+  std::function<void()> forget_derived_;
 };
 
 }  // namespace v0

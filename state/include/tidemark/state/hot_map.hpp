@@ -126,10 +126,14 @@ class HotMap {
   bool empty() const { return size_ == 0; }
 
   // Calls f(hash, key, const value) for up to `max` entries in memory from the cursor on, in the order of the slots; true when all were
-  // visited.
+  // visited. The second: of the key groups before `end_group`, counted from the first one.
   template <class F>
   bool visit_some(Cursor& cursor, std::size_t max, F&& f) {
-    for (; cursor.group < tables_.size(); ++cursor.group, cursor.slot = 0) {
+    return visit_some(cursor, static_cast<std::uint32_t>(tables_.size()), max, std::forward<F>(f));
+  }
+  template <class F>
+  bool visit_some(Cursor& cursor, std::uint32_t end_group, std::size_t max, F&& f) {
+    for (; cursor.group < end_group; ++cursor.group, cursor.slot = 0) {
       SubTable& table = tables_[cursor.group];
       if (table.live == 0) continue;
       const std::uint32_t capacity = table.capacity();
@@ -300,8 +304,9 @@ class HotMap {
     }
   }
 
-  // Whether the store may hold rows of a key group, counted from the first one, whose entries are not here.
+  // Whether the store may hold rows of a key group, counted from the first one, whose entries are not here; of any group.
   bool is_incomplete(std::uint32_t group) const { return tables_[group].is_incomplete(); }
+  bool is_incomplete() const { return incomplete_; }
 
   // Without a cold tier: forgets the sub-tables whose entries are all clean, gives their memory back, and calls dropped(group), counted
   // from the first one, for each.

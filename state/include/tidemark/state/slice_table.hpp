@@ -17,13 +17,25 @@
 namespace tidemark {
 inline namespace v0 {
 
-// What of a slice must be in memory.
+// What of a slice must be in memory, where there is a store to read the rest from.
 enum class SliceResidency : std::uint8_t {
-  kAll,               // everything, from when the slice is first touched
   kWhatIsTouched,     // what is looked up or changed: what is not here is read first
   // What was changed last. Nothing is read to be changed: a value begins anew, and what the store has of it is another part of the same
   // value, which the parts make together by merging. Whoever uses the slice only adds, by upsert(), and visits.
   kParts,
+};
+
+// How far a call has brought the visit of a slice.
+enum class Visited : std::uint8_t {
+  kSome,   // as many were put as were asked for, or fewer
+  kRead,   // nothing was put: a few thousand rows were read from the store
+  kAll,    // the visit is done
+};
+
+// Both bounds included.
+struct HashRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = ~std::uint64_t{0};
 };
 
 // See HotMap for what the accesses to a slice mean and how long references into it are good.
@@ -31,7 +43,6 @@ template <class Key, class Value>
 class SliceTable final : public StateComponent {
  public:
   using Slice = HotMap<Key, Value>;
-  using Cursor = typename Slice::Cursor;
 
   // Made by StateBackend::slice_table().
   SliceTable(std::string name, std::string parameters, SliceResidency residency, const KeySpace& space, std::uint32_t first_group,
@@ -63,13 +74,12 @@ class SliceTable final : public StateComponent {
     if (last_ < slices_.size() && slices_[last_].end == end) return slices_[last_].map.get();
     const auto found = at_or_after(end);
     if (found == slices_.end() || found->end != end) return nullptr;
-    return &touch(found);
+    return &remember(found);
   }
 
-  // Least end of a live slice. kPlusInfinity is also the answer if there is none: first_slice() tells.
+  bool empty() const { return slices_.empty(); }
+  // Least end of a live slice. kPlusInfinity is also the answer if there is none.
   EventTime first_end() const { return slices_.empty() ? kPlusInfinity : slices_.front().end; }
-  // nullptr if there is none.
-  Slice* first_slice() { return slices_.empty() ? nullptr : &touch(slices_.begin()); }
   // Ascending.
   std::vector<EventTime> ends() const {
     std::vector<EventTime> ends;
@@ -77,24 +87,42 @@ class SliceTable final : public StateComponent {
     return ends;
   }
 
-  // Calls put(key, const value) for up to `max` keys of the least slice, each once, wherever its value is: what is in the store alone comes
-  // first, in order of the keys' hashes. merge(into, from) makes one value of two parts; `into` is the older one, and `from` may be moved
-  // from. true: all were visited; false: the next call goes on, until then nothing is added to the slice and no checkpoint begins. A call
-  // reads a few thousand rows at most. Precondition: there is a slice.
+  // The hashes of the keys that this table is for.
+  HashRange hashes() const { return {space_.first_hash_of(first_group_), last_hash_of(end_group_ - 1)}; }
+
+  // Calls put(hash, key, const value) for up to `max` keys of a slice with a hash in `range`, each once, wherever its value is, and changes
+  // nothing. merge(into, from) makes one value of two parts; `into` is the older one. Until all were visited the next call, for the same
+  // slice and range, goes on; until then nothing is added to the slice and no checkpoint begins. What was put is good until the next call.
+  // Precondition: there is such a slice.
   template <class Merge, class Put>
-  bool visit_first(std::size_t max, Merge merge, Put put) {
-    Slice& map = *first_slice();
-    Live& live = slices_.front();
-    if (!visit_.begun) begin_visit(live);
-    if (!visit_.next.empty() && visit_.at == visit_.rows.size()) read_rows(live, merge);
+  Visited visit_some(EventTime end, HashRange range, std::size_t max, Merge merge, Put put) {
+    const Live& live = live_at(end);
+    if (!visit_.begun) begin_visit(end, range);
+    if (!visit_.in_stretch && begin_stretch(live, merge)) return Visited::kRead;
     for (; visit_.at < visit_.rows.size(); ++visit_.at, --max) {
-      if (max == 0) return false;
+      if (max == 0) return Visited::kSome;
       const Row& row = visit_.rows[visit_.at];
-      put(row.key, row.value);
+      put(row.hash, row.key, row.value);
     }
-    if (!visit_.next.empty()) return false;
-    return map.visit_some(visit_.memory, max, [&put](std::uint64_t, const Key& key, const Value& value) { put(key, value); });
+    const HashRange stretch = visit_.stretch;
+    const bool any_read = !visit_.rows.empty();
+    const bool all = live.map->visit_some(
+        visit_.memory, group_at(stretch.last) + 1, max, [&](std::uint64_t hash, const Key& key, const Value& value) {
+          if (hash - stretch.first > stretch.last - stretch.first || (any_read && was_read(hash, key))) return;
+          put(hash, key, value);
+        });
+    if (!all) return Visited::kSome;
+    // The next stretch begins with the next call: until then what was put stays where it is.
+    visit_.in_stretch = false;
+    visit_.begun = stretch.last != visit_.last;
+    visit_.stretch.first = stretch.last + 1;
+    return visit_.begun ? Visited::kSome : Visited::kAll;
   }
+
+  // How many keys the last call that answered kRead has read.
+  std::size_t keys_read() const { return visit_.rows.size(); }
+  // The visit under way ends where it is.
+  void leave_visit() { visit_.begun = false; }
 
   // Drops the least slice; dropped_through() becomes its end. Precondition: there is one.
   void drop_first() {
@@ -112,7 +140,7 @@ class SliceTable final : public StateComponent {
         recycle(std::move(dropped->map));
       }
     }
-    if (kept != slices_.begin()) visit_.begun = false;
+    if (visit_.end <= end) visit_.begun = false;
     slices_.erase(slices_.begin(), kept);
     last_ = kNone;
     dropped_through_ = std::max(dropped_through_, end);
@@ -132,7 +160,7 @@ class SliceTable final : public StateComponent {
     return true;
   }
   void shrink(bool to_the_least) override {
-    if (residency_ == SliceResidency::kAll || cold() == nullptr) return;
+    if (cold() == nullptr) return;
     // Parts go by whole key groups, and as many as can: nobody looks for them again before the slice is visited, and each checkpoint that
     // makes them clean should be worth it, for every task, also if another one has made room already.
     const auto enough = [&] {
@@ -143,7 +171,7 @@ class SliceTable final : public StateComponent {
     // The oldest first: it is least likely to get more records.
     for (Live& live : slices_) {
       if (enough()) return;
-      if (&live == &slices_.front() && visit_.begun) continue;
+      if (visit_.begun && live.end == visit_.end) continue;
       if (residency_ == SliceResidency::kParts) {
         drop_clean(live);
       } else {
@@ -171,7 +199,7 @@ class SliceTable final : public StateComponent {
     for (Live& live : slices_) live.map->settle(completed);
     for (Live& doomed : doomed_) recycle(std::move(doomed.map));
     doomed_.clear();
-    if (residency_ != SliceResidency::kAll) charge_heap();
+    charge_heap();
     end_settle();
   }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
@@ -179,7 +207,10 @@ class SliceTable final : public StateComponent {
     if (!take_time_big_endian(key_after_state_id, end)) return malformed_row();
     if (end <= dropped_through_) return {};
     Row row;
-    if (!take_row(key_after_state_id, value, row)) return malformed_row();
+    if (!state_internal::take_row_key(key_after_state_id, row.hash, row.key) || !key_after_state_id.empty() ||
+        !decode_whole(value, row.value)) {
+      return malformed_row();
+    }
     Slice& target = slice(end);
     if (!target.owns(row.hash)) return foreign_row(row.hash);
     target.restore(row.hash, row.key, std::move(row.value));
@@ -211,27 +242,26 @@ class SliceTable final : public StateComponent {
     EventTime end;
     std::unique_ptr<Generations> generations{};   // kParts: once it has given up memory, or was restored
     std::unique_ptr<Slice> map;
-    bool in_store = false;                        // kAll: its rows were not read yet; the map is empty
   };
   struct Row {
     std::uint64_t hash = 0;
     Key key{};
     Value value{};
   };
-  // Where the visit of the least slice stands.
+  // Where the visit of a slice stands. It goes from stretch to stretch: what the store has of one is read, and goes out before what of the
+  // stretch is in memory alone.
   struct Visit {
     bool begun = false;
-    Bytes next;              // where reading goes on, without the state id; empty: all was read
-    std::vector<Row> rows;   // read; each the whole value of a key that is not in memory
-    std::size_t at = 0;      // those before it were put
-    Cursor memory;
+    bool in_stretch = false;
+    EventTime end{};                // of the slice
+    std::uint64_t last = 0;         // hash of the visit
+    HashRange stretch;
+    std::vector<Row> rows;          // of the stretch: what was read, by hash; each the whole value of a key
+    std::size_t at = 0;             // those before it were put
+    typename Slice::Cursor memory;
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
   static constexpr std::size_t kRowsPerRead = 8192;   // a seek in all files costs as much as two thousand rows
-
-  static bool take_row(ByteView key_after_bucket, ByteView value, Row& row) {
-    return state_internal::take_row_key(key_after_bucket, row.hash, row.key) && key_after_bucket.empty() && decode_whole(value, row.value);
-  }
 
   // Null: everything is in memory.
   ColdFetch* cold() const { return residency_ == SliceResidency::kWhatIsTouched ? context_.cold.get() : cold_.get(); }
@@ -258,83 +288,103 @@ class SliceTable final : public StateComponent {
     });
   }
 
-  // Of the rows of a slice, from a key group on. The end of the slice for the group behind the last one.
-  Bytes group_start(EventTime end, std::uint32_t group) const {
-    Bytes start;
-    if (group < space_.groups) {
-      append_time_big_endian(start, end);
-      append_u64_big_endian(start, space_.first_hash_of(group));
-    } else if (end != kPlusInfinity) {
-      append_time_big_endian(start, end + Duration{1});
-    }
-    return start;
+  // Groups count from the first one here.
+  std::uint32_t group_at(std::uint64_t hash) const { return space_.group_of(hash) - first_group_; }
+  std::uint64_t last_hash_of(std::uint32_t group) const {
+    return group + 1 < space_.groups ? space_.first_hash_of(group + 1) - 1 : ~std::uint64_t{0};
   }
-  // The store may have of this group, counted from the first one, what is not in memory.
+  // The store may have of this group what is not in memory.
   bool is_incomplete(const Live& live, std::uint32_t group) const {
     return live.generations != nullptr ? live.generations->of_group(group) > 0 : live.map->is_incomplete(group);
   }
-  // Where the rows of the next incomplete group begin, from this one on, counted from the first one; empty if there is none.
-  Bytes next_to_read(const Live& live, std::uint32_t group) const {
-    for (; group < end_group_ - first_group_; ++group) {
-      if (is_incomplete(live, group)) return group_start(live.end, first_group_ + group);
-    }
-    return {};
-  }
-  void begin_visit(const Live& live) {
+  void begin_visit(EventTime end, HashRange range) {
+    const HashRange own = hashes();
     visit_.begun = true;
-    visit_.next = next_to_read(live, 0);
+    visit_.in_stretch = false;
+    visit_.end = end;
+    visit_.stretch.first = std::max(range.first, own.first);
+    visit_.last = std::min(range.last, own.last);
+    TIDEMARK_CHECK(visit_.stretch.first <= visit_.last, "a visit of keys of another task");
+  }
+  // The stretch that begins at visit_.stretch.first: key groups that are wholly in memory, or such as are not, up to as many rows as are
+  // read at once. true: it was read.
+  template <class Merge>
+  bool begin_stretch(const Live& live, Merge& merge) {
+    const std::uint32_t first = group_at(visit_.stretch.first);
+    const std::uint32_t last = group_at(visit_.last);
+    const bool incomplete = is_incomplete(live, first);
+    std::uint32_t end = first;
+    if (live.generations == nullptr && !live.map->is_incomplete()) end = last;
+    while (end < last && is_incomplete(live, end + 1) == incomplete) ++end;
+    visit_.stretch.last = std::min(visit_.last, last_hash_of(first_group_ + end));
     visit_.rows.clear();
     visit_.at = 0;
-    visit_.memory = {};
+    visit_.memory = {first, 0};
+    visit_.in_stretch = true;
+    if (incomplete) read_stretch(live, merge);
+    return incomplete;
   }
-  // Reads on, up to a few thousand rows and to the end of a key. What is in memory as well is put from there.
+  // Where rows are too many, the stretch becomes shorter.
   template <class Merge>
-  void read_rows(Live& live, Merge& merge) {
+  void read_stretch(const Live& live, Merge& merge) {
     using Next = ColdFetch::Next;
     std::vector<Row>& rows = visit_.rows;
-    rows.clear();
-    visit_.at = 0;
-    const Bytes from = std::exchange(visit_.next, {});
+    HashRange& stretch = visit_.stretch;
+    Bytes from;
+    append_time_big_endian(from, live.end);
+    append_u64_big_endian(from, stretch.first);
     std::size_t left = kRowsPerRead;
+    std::uint64_t last_hash = stretch.first;
     Row row;
-    cold()->read_range(id(), from, group_start(live.end, end_group_), [&](ByteView key, ByteView value) {
+    cold()->read_range(id(), from, row_key_behind(live.end, stretch.last), [&](ByteView key, ByteView value) {
       ByteView rest = key.substr(sizeof(std::uint64_t));
       std::uint64_t generation = 0;
       if (!state_internal::take_row_key(rest, row.hash, row.key) || !Generations::take(rest, generation)) return Next::kMalformed;
-      const std::uint32_t group = space_.group_of(row.hash) - first_group_;
-      if (!is_incomplete(live, group)) {
-        visit_.next = next_to_read(live, group);
-        return Next::kStop;
-      }
-      const bool same_key = !rows.empty() && rows.back().hash == row.hash && state_internal::same_key(rows.back().key, row.key);
-      if (left == 0 && !same_key) {
-        visit_.next = key;
+      if (left == 0 && row.hash != last_hash) {
+        stretch.last = row.hash - 1;
         return Next::kStop;
       }
       left -= left > 0 ? 1 : 0;
+      last_hash = row.hash;
       if (live.generations != nullptr) {
-        if (generation == live.generations->of_group(group)) return Next::kGoOn;   // in memory, and newer there
-      } else if (generation != 0) {
-        fail_for_parts();
+        if (generation == live.generations->of_group(group_at(row.hash))) return Next::kGoOn;   // in memory, and newer there
+      } else {
+        if (generation != 0) fail_for_parts();
+        if (live.map->holds(row.hash, row.key)) return Next::kGoOn;
       }
       if (!decode_whole(value, row.value)) return Next::kMalformed;
-      if (same_key) {
-        merge(rows.back().value, row.value);
+      if (!rows.empty() && rows.back().hash == row.hash && state_internal::same_key(rows.back().key, row.key)) {
+        merge(rows.back().value, std::as_const(row.value));
       } else {
         rows.push_back(std::move(row));
       }
       return Next::kGoOn;
     });
-    std::erase_if(rows, [&](Row& read) {
-      if (live.generations == nullptr) return live.map->holds(read.hash, read.key);
-      Value* last_part = live.map->find_to_change(read.hash, read.key);
-      if (last_part == nullptr) return false;
-      merge(read.value, *last_part);
-      *last_part = std::move(read.value);
-      return true;
-    });
+    if (live.generations == nullptr) return;
+    for (Row& read : rows) {
+      if (const Value* last_part = live.map->find(read.hash, read.key)) merge(read.value, *last_part);
+    }
   }
-
+  // The beginning of the row key behind all with this hash or a lesser one.
+  static Bytes row_key_behind(EventTime end, std::uint64_t hash) {
+    Bytes behind;
+    if (hash != ~std::uint64_t{0}) {
+      append_time_big_endian(behind, end);
+      append_u64_big_endian(behind, hash + 1);
+    } else if (end != kPlusInfinity) {
+      append_time_big_endian(behind, end + Duration{1});
+    }
+    return behind;
+  }
+  // What is in memory too was put as a part of a row of the stretch.
+  bool was_read(std::uint64_t hash, const Key& key) const {
+    const auto by_hash = [](const Row& row, std::uint64_t sought) { return row.hash < sought; };
+    for (auto row = std::lower_bound(visit_.rows.begin(), visit_.rows.end(), hash, by_hash); row != visit_.rows.end() && row->hash == hash;
+         ++row) {
+      if (state_internal::same_key(row->key, key)) return true;
+    }
+    return false;
+  }
 
   // A value that is read to be changed has no parts, unless the aggregate was another one when they were stored.
   [[noreturn]] void fail_for_parts() const {
@@ -350,28 +400,22 @@ class SliceTable final : public StateComponent {
   auto at_or_after(EventTime end) {
     return std::lower_bound(slices_.begin(), slices_.end(), end, [](const Live& live, EventTime time) { return live.end < time; });
   }
+  Live& live_at(EventTime end) {
+    const bool found = find_slice(end) != nullptr;
+    TIDEMARK_CHECK(found, "a visit of no slice of " + schema().name);
+    return slices_[last_];
+  }
   [[gnu::noinline]] Slice& slice_elsewhere(EventTime end) {
     auto found = at_or_after(end);
     if (found == slices_.end() || found->end != end) {
       TIDEMARK_CHECK(end > dropped_through_, "slice " + to_string(end) + " of " + schema().name + " was dropped");
       found = slices_.insert(found, Live{.end = end, .map = make(end)});
     }
-    return touch(found);
+    return remember(found);
   }
-  Slice& touch(typename std::vector<Live>::iterator live) {
-    if (std::exchange(live->in_store, false)) read_slice(*live);
+  Slice& remember(typename std::vector<Live>::iterator live) {
     last_ = static_cast<std::size_t>(live - slices_.begin());
     return *live->map;
-  }
-  [[gnu::noinline]] void read_slice(Live& live) {
-    using Next = ColdFetch::Next;
-    cold_->read_range(id(), group_start(live.end, first_group_), group_start(live.end, end_group_), [&](ByteView key, ByteView value) {
-      key.remove_prefix(sizeof(std::uint64_t));
-      Row row;
-      if (!take_row(key, value, row)) return Next::kMalformed;
-      live.map->restore(row.hash, row.key, std::move(row.value));
-      return Next::kGoOn;
-    });
   }
   // One look for each slice, not for each row.
   void find_stored_slices() {
@@ -393,10 +437,10 @@ class SliceTable final : public StateComponent {
     }
   }
   void leave_in_store(Live& live) {
-    switch (residency_) {
-      case SliceResidency::kAll: live.in_store = true; break;
-      case SliceResidency::kWhatIsTouched: live.map->leave_in_store(); break;
-      case SliceResidency::kParts: generations_of(live, context_.checkpoint + 1); break;
+    if (residency_ == SliceResidency::kParts) {
+      generations_of(live, context_.checkpoint + 1);
+    } else {
+      live.map->leave_in_store();
     }
   }
   std::unique_ptr<Slice> make(EventTime end) {
@@ -421,7 +465,7 @@ class SliceTable final : public StateComponent {
   std::vector<Live> slices_;                     // ascending by end
   std::vector<Live> doomed_;                     // dropped, but frozen and not yet encoded
   std::vector<std::unique_ptr<Slice>> spare_;    // empty, for the next slices
-  std::size_t last_ = kNone;                     // the slice found last, which was read: most records go where the one before went
+  std::size_t last_ = kNone;                     // the slice found last: most records go where the one before went
   Visit visit_;
   std::unique_ptr<ColdFetch> cold_;              // unless the maps themselves read
   EventTime dropped_through_ = kMinusInfinity;

@@ -33,6 +33,7 @@
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/operators/operator.hpp>
 #include <tidemark/state/backend.hpp>
+#include <tidemark/state/memory_budget.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -136,6 +137,7 @@ enum class Interruption : std::uint8_t {
   kRestore,         // a checkpoint, then a fresh operator that goes on from it
   kLateRestore,     // the same, but the rows are encoded after the old operator has taken the next element too
   kLeaveMemory,     // a checkpoint, after which state leaves memory as far as it can; every third time a fresh operator goes on
+  kLittleMemory,    // the same, and the state is given PlayOptions::memory
 };
 
 struct PlayOptions {
@@ -143,11 +145,16 @@ struct PlayOptions {
   std::uint32_t max_batch = 1000;
   int step_budget = 1'000'000;   // batches that the operator may emit before it is told to stop
   bool deterministic = true;     // D4
+  std::size_t memory = 1;        // bytes, with kLittleMemory; 1: none at any time for what need not be in it
 };
 
 namespace testing_internal {
 
 using Event = Play::Event;
+
+constexpr bool leaves_memory(Interruption interruption) {
+  return interruption == Interruption::kLeaveMemory || interruption == Interruption::kLittleMemory;
+}
 
 // Receives what one outlet emits.
 class Recorder : public Receiver {
@@ -352,7 +359,7 @@ class OperatorHarness {
         if (!open) instance->settle(rows, at % 3 == 0);
         continue;
       }
-      if (options.interruption == Interruption::kLeaveMemory && at % 3 != 2) {
+      if (testing_internal::leaves_memory(options.interruption) && at % 3 != 2) {
         instance->settle(rows, true);
         instance->state().shrink(true);
         continue;
@@ -367,7 +374,7 @@ class OperatorHarness {
       instance = stage.start(std::move(instance), rows, saved);
     }
     testing_internal::add_counters(play.counters, instance->counters());
-    if (options.interruption == Interruption::kLeaveMemory) return play;
+    if (testing_internal::leaves_memory(options.interruption)) return play;
     for (const auto& component : instance->state().components()) play.entries_left += component->entries();
     if (open) instance->settle(rows, true);
     (void)instance->freeze(rows);
@@ -384,13 +391,13 @@ class OperatorHarness {
     if (in_some_order(plain.events) != unordered) return "deterministic mode changes more than the order";
     for (const Interruption interruption :
          {Interruption::kNothing, Interruption::kCheckpoint, Interruption::kRestore, Interruption::kLateRestore,
-          Interruption::kLeaveMemory}) {
+          Interruption::kLeaveMemory, Interruption::kLittleMemory}) {
       for (const std::uint32_t max_batch : {1000u, 3u, 1u}) {
         for (const int budget : {1'000'000, 1}) {
           PlayOptions options{interruption, max_batch, budget, true};
           const Play other = play(script, options);
-          const bool leaves_memory = interruption == Interruption::kLeaveMemory;
-          if (std::string where = difference(plain, other, !leaves_memory); !where.empty()) return name_of(options) + ": " + where;
+          const bool all_is_left = !testing_internal::leaves_memory(interruption);
+          if (std::string where = difference(plain, other, all_is_left); !where.empty()) return name_of(options) + ": " + where;
           options.deterministic = false;
           if (in_some_order(play(script, options).events) != unordered) return name_of(options) + ", not deterministic: other events";
         }
@@ -427,8 +434,8 @@ class OperatorHarness {
 
     void start(const Instance* before, testing_internal::Rows& rows, const Saved& saved) {
       check(operator_->open(context_));
-      const bool leaves_memory = options_.interruption == Interruption::kLeaveMemory;
-      if (leaves_memory) state_.attach(&rows, nullptr);
+      const bool leaves_memory = testing_internal::leaves_memory(options_.interruption);
+      if (leaves_memory) state_.attach(&rows, options_.interruption == Interruption::kLittleMemory ? &memory_ : nullptr);
       if (saved.bytes.empty() && rows.stored().empty() && before == nullptr) return check(operator_->started());
       check(operator_->load(saved.bytes));
       for (std::size_t i = 0; i < saved.dropped_through.size(); ++i) state_.components()[i]->set_dropped_through(saved.dropped_through[i]);
@@ -509,6 +516,7 @@ class OperatorHarness {
 
     const OperatorHarness& harness_;
     const PlayOptions& options_;
+    MemoryBudget memory_{options_.memory, 1};
     StateBackend state_;
     IoContext io_{posix_file_system(), system_clock(), Logger::silent()};
     std::vector<std::string> splits_ = {"source/0", "source/1", "source/2", "source/3"};
@@ -580,7 +588,7 @@ class OperatorHarness {
 
   static std::string name_of(const PlayOptions& options) {
     static constexpr const char* kNames[] = {"without checkpoint", "with checkpoints", "with restores", "with late restores",
-                                             "leaving memory"};
+                                             "leaving memory", "with little memory"};
     return std::string{kNames[static_cast<std::size_t>(options.interruption)]} + ", max_batch " + std::to_string(options.max_batch) +
            ", step budget " + std::to_string(options.step_budget);
   }

@@ -1,9 +1,8 @@
 #pragma once
 // A table of keys whose entries lie densely, under numbers that stay theirs until they are removed: other structures refer to a key by its
-// number, and
-// walking all keys is a walk over an array. For derived data: nothing here is saved.
+// number, and walking all keys is a walk over an array. For derived data: nothing here is saved.
 
-#include <bit>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -21,6 +20,10 @@ class DenseIndex {
   // Numbers in use and free ones are below size().
   std::size_t size() const { return entries_.size(); }
   std::size_t free() const { return free_.size(); }
+  // How many keys may be added before the table grows, to twice its memory.
+  std::size_t room() const { return std::min(entries_.capacity() - entries_.size() + free_.size(), slots_.size() / 2 - (size() - free())); }
+  // Memory held, without what keys and values own themselves.
+  std::size_t bytes() const { return entries_.capacity() * sizeof(Entry) + (free_.capacity() + slots_.capacity()) * sizeof(Number); }
   // Precondition: the number is below size(). A free number has a default-constructed value.
   Value& operator[](Number number) { return entries_[number].value; }
   const Key& key(Number number) const { return entries_[number].key; }
@@ -65,12 +68,18 @@ class DenseIndex {
   }
 
  private:
-  static constexpr std::size_t kFewest = 16;
   struct Entry {
     std::uint64_t hash = 0;
     Key key{};
     Value value{};
   };
+
+ public:
+  // As bytes(), of a table that is full.
+  static constexpr std::size_t kBytesPerKey = sizeof(Entry) + 2 * sizeof(Number);
+
+ private:
+  static constexpr std::size_t kFewest = 16;
 
   Number add(std::size_t slot, std::uint64_t hash, const Key& key) {
     Number number = 0;

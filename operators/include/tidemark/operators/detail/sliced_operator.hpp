@@ -18,20 +18,32 @@ class SlicedOperator : public WindowOperator<Key, T, KeyOf, Aggregate> {
   using Slice = typename Table::Slice;
   using Base::Base;
 
+  // An exact aggregate begins anew where what was not changed lately has left memory; any other is read back first, so that no result
+  // depends on where memory ran out (D1).
+  static constexpr SliceResidency kResidency = Aggregate::kExact ? SliceResidency::kParts : SliceResidency::kWhatIsTouched;
+
   // Bounds of the slice that a record of this time goes into if it is not behind; empty if the record is late or in no window.
   virtual Window open_slice(EventTime t) const = 0;
   // A record that may be late, or in no window.
   virtual void take_one(Batch<T>& in, std::size_t index, EventTime as_of) = 0;
 
   Table& slices() { return *slices_; }
+  // For visits of slices: makes one accumulator of two parts.
+  auto merging() {
+    return [this](typename Base::Accumulator& into, const typename Base::Accumulator& from) { this->aggregate().merge(into, from); };
+  }
+  // What a visit that has read from the store takes of a step's work, in entries of memory: a look at the store, and each row.
+  template <class AnyTable>
+  static void charge_read(std::size_t& work, const AnyTable& table) {
+    work -= std::min(work, std::size_t{512} + 2 * table.keys_read());
+  }
   void set_slices(Table& slices) { slices_ = &slices; }
   void forget_current() { current_ = {}; }
 
   void begin_firing(EventTime) override { forget_current(); }
 
  private:
-  // A slice that is open at the operator's watermark takes every record that is not behind (L3): no decision and no division for each
-  // record.
+  // A slice that is open at the operator's watermark takes every record that is not behind (L3): no decision and no division for each one.
   void take(Batch<T>& in, std::size_t& at) override {
     const EventTime* times = in.times.data();
     const std::uint64_t* hashes = in.hashes.data();

@@ -1,23 +1,24 @@
 #pragma once
 // Windows that overlap. A record goes into one slice, never into each of its windows; a window is put together from its slices with about
-// three merges for
-// each key, however many slices it has, and nothing is ever subtracted.
+// three merges for each key, however many slices it has, and nothing is ever subtracted.
 //
 // The state is a table for each slice. Everything else is derived from it, and made anew after a restore. Slices form blocks of the length
-// of a window,
-// aligned to slice number 0. A window that starts in block b is the slices from its start to the end of b (the *suffix*) and those of block
-// b + 1
-// up to its end (the *prefix*). For each key:
+// of a window, aligned to slice number 0. A window that starts in block b is the slices from its start to the end of b (the *suffix*) and
+// those of block b + 1 up to its end (the *prefix*). For each key:
 //   - prefix: the slices of block b + 1 so far, folded from the first to the last, one merge when a slice closes;
-// - suffix: when windows begin to start in b, its slices are folded from the last to the first; each slice keeps, beside a key that occurs
-// in it, that
-//     key's suffix behind the slice, which becomes current when the slice leaves. One merge for each key and slice.
+//   - suffix: when windows begin to start in b, its slices are folded from the last to the first; each slice keeps, beside a key that
+//     occurs in it, that key's suffix behind the slice, which becomes current when the slice leaves. One merge for each key and slice.
 // Which values are merged in which order depends on slice numbers alone, so floating-point results are the same after a restore.
 //
+// Slices may be in the store for the most part: folding one visits it wherever it is, and changes nothing. What is derived is charged to
+// the job's memory. Where it does not fit, or was given up, a window fires *directly*: the keys are parted by hash into pieces of a few
+// thousand, and for one piece after the other all slices of the window are folded, those of block b from the last to the first and those
+// of b + 1 from the first to the last, so in the same order. That reads each slice once for every window that has it, and holds one piece
+// in memory.
+//
 // A record that is too late for some of its windows and not for others (L4) may belong to a slice that is folded already, or that still has
-// to serve
-// windows closed to the record. Such stragglers are a small state of their own: by slice and key, and the end of the first window they
-// count for.
+// to serve windows closed to the record. Such stragglers are a small state of their own: by slice and key, and the end of the first window
+// they count for.
 
 #include <algorithm>
 #include <cstddef>
@@ -30,6 +31,7 @@
 
 #include <tidemark/operators/detail/dense_index.hpp>
 #include <tidemark/operators/detail/sliced_operator.hpp>
+#include <tidemark/state/detail/heap_sample.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -63,9 +65,8 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   using Base = SlicedOperator<Key, T, KeyOf, Aggregate>;
   using typename Base::Accumulator;
   using typename Base::Fired;
-  using typename Base::Slice;
-  using typename Base::Table;
-  using Stragglers = SliceTable<Key, std::vector<Straggle<Accumulator>>>;
+  using StraggleList = std::vector<Straggle<Accumulator>>;
+  using Stragglers = SliceTable<Key, StraggleList>;
 
  public:
   SlidingOperator(KeyOf key_of, WindowSpec spec, Aggregate aggregate)
@@ -82,6 +83,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   static constexpr std::int64_t kFree = std::numeric_limits<std::int64_t>::min();
   static constexpr std::int64_t kNoSlice = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  static constexpr std::size_t kGroup = 32;             // keys whose misses in the cache overlap
 
   // A folded slice: for each key its value there, or from the turn of its block on the key's suffix behind this slice.
   struct Part {
@@ -93,12 +95,20 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     std::vector<Part> parts;
   };
 
-  enum class Stage : std::uint8_t { kChoose, kReset, kFold, kTurn, kStraggle, kEmit, kLeave };
+  // Derived: all but kFoldPiece. Directly: kChoose, for each piece kFoldPiece, kStraggle and kEmit, then kLeave.
+  enum class Stage : std::uint8_t { kChoose, kReset, kFold, kTurn, kFoldPiece, kStraggle, kEmit, kLeave };
 
   void open_state(StateBackend& state) override {
     const std::string parameters = this->spec().parameters();
-    this->set_slices(state.slice_table<Key, Accumulator>("slices", parameters));
-    stragglers_ = &state.slice_table<Key, std::vector<Straggle<Accumulator>>>("stragglers", parameters);
+    this->set_slices(state.slice_table<Key, Accumulator>("slices", parameters, Base::kResidency));
+    stragglers_ = &state.slice_table<Key, StraggleList>("stragglers", parameters, Base::kResidency);
+    memory_ = &state.derived_memory([this] {
+      if (stage_ == Stage::kChoose) {
+        give_up_derived();
+      } else {
+        give_up_asked_ = true;
+      }
+    });
   }
 
   // --- records
@@ -125,10 +135,12 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     }
     ++this->count().late_for_some_windows;
     const EventTime first_end = slicing_.window(slicing_.first_window_after(decision)).end;
-    auto& list = stragglers_->slice(slicing_.slice_end(slice)).upsert(hash, key);
+    this->aggregate().add(straggle_of(stragglers_->slice(slicing_.slice_end(slice)).upsert(hash, key), first_end), record);
+  }
+  static Accumulator& straggle_of(StraggleList& list, EventTime first_end) {
     auto found = std::find_if(list.begin(), list.end(), [&](const Straggle<Accumulator>& s) { return s.first_end == first_end; });
     if (found == list.end()) found = list.insert(list.end(), {.first_end = first_end});
-    this->aggregate().add(found->accumulator, record);
+    return found->accumulator;
   }
 
   // --- firing
@@ -153,6 +165,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
         case Stage::kReset: complete = reset(work); break;
         case Stage::kFold: complete = fold(work); break;
         case Stage::kTurn: complete = turn(work); break;
+        case Stage::kFoldPiece: complete = fold_piece(work); break;
         case Stage::kStraggle: complete = gather_stragglers(work); break;
         case Stage::kEmit:
           complete = emit_cells(work);
@@ -162,10 +175,23 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       }
       if (!complete) return Fired::kPaused;
       const bool end = stage_ == Stage::kLeave;
-      stage_ = end ? Stage::kChoose : Stage{static_cast<std::uint8_t>(static_cast<std::uint8_t>(stage_) + 1)};
+      stage_ = next_stage();
       at_ = 0;
       if (end && this->end_firing()) return Fired::kSome;
     }
+  }
+  Stage next_stage() {
+    switch (stage_) {
+      case Stage::kChoose: return derived_ ? Stage::kReset : Stage::kFoldPiece;
+      case Stage::kReset: return Stage::kFold;
+      case Stage::kFold: return derived_ ? Stage::kTurn : Stage::kFoldPiece;   // there may have been too little memory
+      case Stage::kTurn:
+      case Stage::kFoldPiece: return Stage::kStraggle;
+      case Stage::kStraggle: return Stage::kEmit;
+      case Stage::kEmit: return !derived_ && next_piece() ? Stage::kFoldPiece : Stage::kLeave;
+      case Stage::kLeave: break;
+    }
+    return Stage::kChoose;
   }
 
   // Also where there was nothing to drop: dropped_through says the same in every task, since the manifest keeps the least.
@@ -182,9 +208,10 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
   // The next window that is due and not empty.
   bool choose_window() {
+    if (std::exchange(give_up_asked_, false)) give_up_derived();
     std::int64_t first = kNoSlice;
-    if (this->slices().first_slice() != nullptr) first = slicing_.slice_ending_at(this->slices().first_end());
-    if (stragglers_->first_slice() != nullptr) first = std::min(first, slicing_.slice_ending_at(stragglers_->first_end()));
+    if (!this->slices().empty()) first = slicing_.slice_ending_at(this->slices().first_end());
+    if (!stragglers_->empty()) first = std::min(first, slicing_.slice_ending_at(stragglers_->first_end()));
     if (first == kNoSlice) {
       forget_derived();
       return false;
@@ -196,7 +223,12 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     turning_ = block != block_ || !derived_;
     block_ = block;
     if (turning_ && cells_.free() > cells_.size() / 2) forget_derived();   // keys that are gone must not be walked for ever
+    if (!derived_ && !memory_->allows(needed_)) {
+      begin_pieces();
+      return true;
+    }
     derived_ = true;
+    piece_ = this->slices().hashes();
     if (fold_from_ < first) fold_from_ = first;
     return true;
   }
@@ -214,6 +246,27 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     spare_.push_back(std::move(runs_.front().parts));
     spare_.back().clear();
     runs_.pop_front();
+  }
+  // Forgets it and gives its memory back. It is made anew when there is room for it.
+  void give_up_derived() {
+    if (derived_) needed_ = held_;
+    forget_derived();
+    cells_ = {};
+    spare_ = {};
+    parts_held_ = 0;
+    charge();
+  }
+  void charge() {
+    std::size_t held = cells_.bytes() + parts_held_ * sizeof(Part) + extras_.capacity() * sizeof(Accumulator);
+    held += key_heap_.of(cells_.size() - cells_.free()) + value_heap_.of(2 * (cells_.size() - cells_.free()) + parts_held_);
+    if (held != held_) memory_->set(held_ = held);
+  }
+  // Whether the next group may be folded into the parts: tables and vectors double when they grow.
+  bool has_memory(const std::vector<Part>& parts) const {
+    std::size_t more = 0;
+    if (cells_.room() < kGroup) more += cells_.bytes();
+    if (parts.capacity() - parts.size() < kGroup) more += parts.capacity() * sizeof(Part);
+    return more == 0 || memory_->allows(more);
   }
 
   // Walks cells or parts from at_ on. true: to the end.
@@ -236,60 +289,88 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   // Closes the slices up to the window's end.
   bool fold(std::size_t& work) {
     while (true) {
-      Slice* slice = next_to_fold();
-      if (slice == nullptr) return true;
-      if (runs_.empty() || runs_.back().slice != fold_from_) {
-        std::vector<Part> parts;
-        if (!spare_.empty()) {
-          parts = std::move(spare_.back());
-          spare_.pop_back();
-        }
-        parts.reserve(slice->size());
-        runs_.push_back({fold_from_, std::move(parts)});
-        cursor_ = {};
-      }
-      if (!fold_slice(*slice, runs_.back(), work)) return false;
+      if (!next_to_fold()) return true;
+      if (runs_.empty() || runs_.back().slice != fold_from_) begin_run();
+      if (!fold_run(runs_.back(), work)) return false;
+      if (!derived_) return true;
       ++fold_from_;
     }
   }
-  // The slice at or after fold_from_, which moves there; nullptr if it is not in the window.
-  Slice* next_to_fold() {
-    if (fold_from_ > window_end_slice()) return nullptr;
-    if (Slice* slice = this->slices().find_slice(slicing_.slice_end(fold_from_))) return slice;
+  // Moves fold_from_ to the slice there or behind; false if that is not in the window.
+  bool next_to_fold() {
+    if (fold_from_ > window_end_slice()) return false;
+    if (this->slices().find_slice(slicing_.slice_end(fold_from_)) != nullptr) return true;
     // Not one by one: a window may have millions of slices, nearly all of them empty.
     const std::vector<EventTime> ends = this->slices().ends();
     const auto next = std::upper_bound(ends.begin(), ends.end(), slicing_.slice_end(fold_from_));
     fold_from_ = std::min(next == ends.end() ? kNoSlice : slicing_.slice_ending_at(*next), window_end_slice() + 1);
-    return fold_from_ > window_end_slice() ? nullptr : this->slices().find_slice(*next);
+    return fold_from_ <= window_end_slice();
   }
-  bool fold_slice(Slice& slice, Run& run, std::size_t& work) {
-    // In groups, so that the misses of a group overlap.
-    constexpr std::size_t kGroup = 32;
+  void begin_run() {
+    std::vector<Part> parts;
+    if (!spare_.empty()) {
+      parts = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    const std::size_t known = this->slices().find_slice(slicing_.slice_end(fold_from_))->size();   // in memory
+    const std::size_t capacity = parts.capacity();
+    if (known > capacity && memory_->allows((known - capacity) * sizeof(Part))) parts.reserve(known);
+    parts_held_ += parts.capacity() - capacity;
+    runs_.push_back({fold_from_, std::move(parts)});
+  }
+  // Where there is too little memory it gives up what is derived, so that the window fires directly.
+  bool fold_run(Run& run, std::size_t& work) {
+    const bool into_prefix = !in_block(run.slice);
+    for (Visited visited{}; visited != Visited::kAll;) {
+      if (work == 0) return false;
+      if (!has_memory(run.parts)) {
+        this->slices().leave_visit();
+        give_up_derived();
+        begin_pieces();
+        return true;
+      }
+      const std::size_t capacity = run.parts.capacity();
+      visited = fold_group(run.slice, work, [&](std::uint32_t number, const Accumulator& value) {
+        if (into_prefix) this->aggregate().merge(cells_[number].prefix, value);
+        run.parts.push_back({number, value});
+      });
+      parts_held_ += run.parts.capacity() - capacity;
+      charge();
+    }
+    return true;
+  }
+  // Calls take(number of the cell, value) for the next entries of the slice with a hash in the piece.
+  template <class Take>
+  Visited fold_group(std::int64_t slice, std::size_t& work, Take take) {
     struct Entry {
       std::uint64_t hash;
       const Key* key;
       const Accumulator* value;
     };
     Entry entries[kGroup];
-    const bool into_prefix = !in_block(run.slice);
-    for (bool all = false; !all;) {
-      if (work == 0) return false;
-      std::size_t n = 0;
-      all = slice.visit_some(cursor_, std::min(kGroup, work), [&](std::uint64_t hash, const Key& key, const Accumulator& value) {
-        entries[n++] = {hash, &key, &value};
-        cells_.prefetch_slot(hash);
-      });
-      for (std::size_t i = 0; i < n; ++i) cells_.prefetch_entry(entries[i].hash);
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::uint32_t number = cells_.find_or_add(entries[i].hash, *entries[i].key);
-        Cell& cell = cells_[number];
-        cell.last = run.slice;
-        if (into_prefix) this->aggregate().merge(cell.prefix, *entries[i].value);
-        run.parts.push_back({number, *entries[i].value});
-      }
-      work -= n;
+    const std::size_t most = std::min(kGroup, work);
+    std::size_t n = 0;
+    const Visited visited = this->slices().visit_some(
+        slicing_.slice_end(slice), piece_, most, this->merging(), [&](std::uint64_t hash, const Key& key, const Accumulator& value) {
+          entries[n++] = {hash, &key, &value};
+          cells_.prefetch_slot(hash);
+        });
+    for (std::size_t i = 0; i < n; ++i) cells_.prefetch_entry(entries[i].hash);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint32_t number = cells_.find_or_add(entries[i].hash, *entries[i].key);
+      cells_[number].last = slice;
+      take(number, *entries[i].value);
     }
-    return true;
+    if (n > 0) {
+      key_heap_.take(*entries[0].key, 0);
+      value_heap_.take(0, *entries[0].value);
+    }
+    if (visited == Visited::kRead) {
+      this->charge_read(work, this->slices());
+    } else {
+      work -= std::min(work, visited == Visited::kAll ? n + 1 : most);
+    }
+    return visited;
   }
 
   // Windows begin to start in this block: its slices are folded from the last to the first.
@@ -314,13 +395,18 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
   // Adds up what stragglers give to the window, slice by slice.
   bool gather_stragglers(std::size_t& work) {
-    if (stragglers_->first_slice() == nullptr) return true;
+    if (stragglers_->empty()) return true;
     const std::vector<EventTime> ends = stragglers_->ends();
-    for (; at_ < ends.size() && slicing_.slice_ending_at(ends[at_]) <= window_end_slice(); ++at_, straggler_cursor_ = {}) {
-      std::size_t visited = 0;
-      const bool all = stragglers_->find_slice(ends[at_])->visit_some(
-          straggler_cursor_, work, [&](std::uint64_t hash, const Key& key, const std::vector<Straggle<Accumulator>>& list) {
-            ++visited;
+    while (at_ < ends.size() && slicing_.slice_ending_at(ends[at_]) <= window_end_slice()) {
+      if (work == 0) return false;
+      std::size_t n = 0;
+      const Visited visited = stragglers_->visit_some(
+          ends[at_], piece_, work,
+          [this](StraggleList& into, const StraggleList& from) {
+            for (const Straggle<Accumulator>& each : from) this->aggregate().merge(straggle_of(into, each.first_end), each.accumulator);
+          },
+          [&](std::uint64_t hash, const Key& key, const StraggleList& list) {
+            ++n;
             for (const Straggle<Accumulator>& straggle : list) {
               if (straggle.first_end > bounds_.end) continue;
               Cell& cell = cells_[cells_.find_or_add(hash, key)];
@@ -331,9 +417,11 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
               this->aggregate().merge(extras_[cell.extra], straggle.accumulator);
             }
           });
-      work -= visited;
-      if (!all) return false;
+      work -= std::min(work, n + 1);
+      if (visited == Visited::kRead) this->charge_read(work, *stragglers_);
+      if (visited == Visited::kAll) ++at_;
     }
+    charge();
     return true;
   }
 
@@ -352,11 +440,12 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
           if (cell.extra != kNone) this->aggregate().merge(value, extras_[cell.extra]);
           this->put_result(cells_.key(number), bounds_.start, bounds_.end, value);
           cell.extra = kNone;
-          if (cell.last < next) cells_.remove(number);   // K4
+          if (derived_ && cell.last < next) cells_.remove(number);   // K4
         }
       }
     }
     extras_.clear();
+    if (!derived_) leave_piece();
     return true;
   }
   // The slices that are in no later window go.
@@ -374,16 +463,77 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     return true;
   }
 
+  // --- directly
+
+  void begin_pieces() {
+    due_.clear();
+    for (const EventTime end : this->slices().ends()) {
+      const std::int64_t slice = slicing_.slice_ending_at(end);
+      if (slice <= window_end_slice()) due_.push_back(slice);
+    }
+    std::reverse(due_.begin(), std::find_if(due_.begin(), due_.end(), [this](std::int64_t slice) { return !in_block(slice); }));
+    needed_ = 0;
+    cells_.clear();
+    piece_ = this->slices().hashes();
+    bound_piece(piece_.last);
+  }
+  // `last`: where it ends at the latest.
+  void bound_piece(std::uint64_t last) { piece_.last = last - piece_.first > piece_span_ ? piece_.first + piece_span_ : last; }
+  bool next_piece() {
+    const std::uint64_t last = this->slices().hashes().last;
+    if (piece_.last == last) return false;
+    piece_.first = piece_.last + 1;
+    bound_piece(last);
+    return true;
+  }
+  bool fold_piece(std::size_t& work) {
+    while (at_ < due_.size()) {
+      if (work == 0) return false;
+      const bool into_prefix = !in_block(due_[at_]);
+      const Visited visited = fold_group(due_[at_], work, [&](std::uint32_t number, const Accumulator& value) {
+        Cell& cell = cells_[number];
+        needed_ += 2 * sizeof(Part);   // vectors double
+        if (into_prefix) return this->aggregate().merge(cell.prefix, value);
+        Accumulator behind = std::move(cell.suffix);
+        cell.suffix = value;
+        this->aggregate().merge(cell.suffix, behind);
+      });
+      charge();
+      if (visited == Visited::kAll) ++at_;
+    }
+    return true;
+  }
+  // The next piece is to be of the right size.
+  void leave_piece() {
+    constexpr std::uint64_t kWidest = ~std::uint64_t{0};
+    // As many keys as are worth a look at the store, but little against the memory that there is.
+    const std::size_t most = std::clamp<std::size_t>(memory_->budget() / 32 / decltype(cells_)::kBytesPerKey, 256, 8192);
+    if (cells_.size() > most) {
+      piece_span_ /= 2;
+    } else if (cells_.size() < most / 2) {
+      piece_span_ = piece_span_ > kWidest / 2 ? kWidest : piece_span_ * 2;
+    }
+    needed_ += 2 * cells_.size() * decltype(cells_)::kBytesPerKey;
+    cells_.clear();
+  }
+
   const Slicing slicing_;
   Stragglers* stragglers_ = nullptr;   // by end of slice
 
   // Derived.
-  bool derived_ = false;
+  bool derived_ = false;               // it is kept from window to window
   DenseIndex<Key, Cell> cells_;        // of all keys in the window
   std::deque<Run> runs_;               // ascending
   std::vector<std::vector<Part>> spare_;
   std::int64_t block_ = 0;             // in which windows start
   std::int64_t fold_from_ = kFree;     // slices before it are folded
+  MemoryAccount* memory_ = nullptr;    // for what is derived
+  std::size_t parts_held_ = 0;         // in runs_ and spare_
+  std::size_t held_ = 0;               // bytes
+  std::size_t needed_ = 0;             // bytes, of the last window that could not be derived
+  bool give_up_asked_ = false;         // while a window fired
+  state_internal::HeapSample key_heap_;
+  state_internal::HeapSample value_heap_;
 
   // The firing under way.
   Stage stage_ = Stage::kChoose;
@@ -393,8 +543,9 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   bool turning_ = false;               // windows begin to start in another block
   std::size_t at_ = 0;                 // cell, part or list of stragglers within the stage
   std::size_t turned_ = 0;             // runs of the block that are folded
-  typename Table::Cursor cursor_{};                 // in a slice that is folded
-  typename Stragglers::Cursor straggler_cursor_{};
+  HashRange piece_;                    // of the keys that are folded; all of them, unless the window fires directly
+  std::uint64_t piece_span_ = ~std::uint64_t{0} / 1024;
+  std::vector<std::int64_t> due_;      // the window's slices, in the order in which they are folded directly
   std::vector<Accumulator> extras_;
 };
 

@@ -25,8 +25,7 @@ class TumblingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
  private:
   void open_state(StateBackend& state) override {
-    constexpr SliceResidency kResidency = Aggregate::kExact ? SliceResidency::kParts : SliceResidency::kWhatIsTouched;
-    this->set_slices(state.slice_table<Key, Accumulator>("windows", this->spec().parameters(), kResidency));
+    this->set_slices(state.slice_table<Key, Accumulator>("windows", this->spec().parameters(), Base::kResidency));
   }
 
   Window open_slice(EventTime t) const override {
@@ -56,14 +55,20 @@ class TumblingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
 
   Fired fire_some() override {
     Table& windows = this->slices();
-    while (windows.first_slice() != nullptr) {
+    std::size_t work = kEntriesPerStep;   // for reading
+    while (!windows.empty()) {
       const EventTime end = windows.first_end();
       if (!is_reached(end, this->watermark())) break;
       const EventTime start = end - this->spec().size;
-      const bool all = windows.visit_first(
-          this->room(), [this](Accumulator& into, const Accumulator& from) { this->aggregate().merge(into, from); },
-          [&](const Key& key, const Accumulator& accumulator) { this->put_result(key, start, end, accumulator); });
-      if (!all) {
+      const Visited visited = windows.visit_some(
+          end, {}, this->room(), this->merging(),
+          [&](std::uint64_t, const Key& key, const Accumulator& accumulator) { this->put_result(key, start, end, accumulator); });
+      if (visited == Visited::kRead) {
+        this->charge_read(work, windows);
+        if (work == 0) return Fired::kPaused;
+        continue;
+      }
+      if (visited != Visited::kAll) {
         if (!this->has_room()) return Fired::kSome;
         return Fired::kPaused;
       }
