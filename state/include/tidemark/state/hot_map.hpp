@@ -294,8 +294,23 @@ class HotMap {
       shrink_at_ = (shrink_at_ + 1) % tables_.size();
       SubTable& table = tables_[shrink_at_];
       if (table.limit == 0) continue;
-      const std::uint32_t half = limit_of(std::max(table.capacity() / 2, 8u));
+      const std::uint32_t half = SubTable::limit_of(std::max(table.capacity() / 2, 8u));
       evict(table, half / 4 * 3 - 1);
+      if (next_capacity(table) < table.capacity()) rehash(table);
+    }
+  }
+
+  // With a cold tier beyond the map: takes out the clean entries for whose keys leaves(key) is true, and gives memory back.
+  template <class Leaves>
+  void drop_clean_if(Leaves leaves) {
+    for (SubTable& table : tables_) {
+      if (table.live == 0) continue;
+      for (std::uint32_t first = 0; first < table.capacity(); first += 64) {
+        for (std::uint64_t clean = table.clean_slots(first); clean != 0; clean &= clean - 1) {
+          const std::uint32_t slot = first + static_cast<std::uint32_t>(std::countr_zero(clean));
+          if (leaves(std::as_const(table.slots[slot].key))) drop(table, slot);
+        }
+      }
       if (next_capacity(table) < table.capacity()) rehash(table);
     }
   }
@@ -329,7 +344,6 @@ class HotMap {
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-  static constexpr std::uint32_t kSmall = 64;
   static constexpr std::size_t kFitsIntoCache = 4096;
 
   struct Same {
@@ -355,9 +369,6 @@ class HotMap {
     SubTable* table;
     std::uint32_t slot;
   };
-
-  // Small sub-tables are filled less: what they cost is mispredicted steps, not memory.
-  static std::uint32_t limit_of(std::uint32_t capacity) { return capacity <= kSmall ? capacity / 2 : capacity / 8 * 5; }
 
   static Slot* no_slots() {
     alignas(Slot) static std::byte raw[2 * sizeof(Slot)]{};   // two empty slots, never written
@@ -475,8 +486,7 @@ class HotMap {
   }
   // Frees a slot that no row is due for.
   void vacate(SubTable& table, std::uint32_t slot) {
-    std::destroy_at(&table.slots[slot].key);
-    std::destroy_at(&table.slots[slot].cell.get());
+    table.destroy(slot);
     if (context_.tracking) {
       table.reset(dirty_, slot);
       table.reset(state_internal::kStored, slot);
@@ -495,7 +505,7 @@ class HotMap {
   std::uint32_t next_capacity(const SubTable& table) const {
     const std::uint32_t needed = table.live + table.erased + 1;
     std::uint32_t capacity = table.limit == 0 ? 1u << table.first_log : 8;
-    while (limit_of(capacity) < needed + needed / 3) capacity *= 2;
+    while (SubTable::limit_of(capacity) < needed + needed / 3) capacity *= 2;
     return capacity;
   }
   // Where the budget does not allow a larger block, clean entries leave instead.
@@ -517,24 +527,24 @@ class HotMap {
     for (std::uint32_t looked_at = 0; looked_at < 2 * words && table.live + table.erased > most; ++looked_at) {
       if (table.hand >= words) table.hand = 0;
       const std::uint32_t first = table.hand++ * 64;
-      const std::uint64_t clean = table.word_of(kStored, first) & ~table.word_of(kMarkedA, first) & ~table.word_of(kMarkedB, first) &
-                                  ~table.word_of(kErased, first) & ~table.word_of(kInFlight, first);
+      const std::uint64_t clean = table.clean_slots(first);
       std::uint64_t leaving = clean & table.word_of(kCold, first);
       table.word_of(kCold, first) = clean & ~leaving;
-      table.word_of(kStored, first) &= ~leaving;
-      for (; leaving != 0; leaving &= leaving - 1) {
-        Slot& entry = table.slots[first + static_cast<std::uint32_t>(std::countr_zero(leaving))];
-        std::destroy_at(&entry.key);
-        std::destroy_at(&entry.cell.get());
-        entry.meta = kDeadSlot;
-        --table.live;
-        --size_;
-      }
+      for (; leaving != 0; leaving &= leaving - 1) drop(table, first + static_cast<std::uint32_t>(std::countr_zero(leaving)));
     }
     table.flags = static_cast<std::uint8_t>(table.flags | 1u << kCold);
     table.make_incomplete();
     incomplete_ = true;
     absent_.clear();
+  }
+
+  // Of an entry that is clean.
+  void drop(SubTable& table, std::uint32_t slot) {
+    table.destroy(slot);
+    table.slots[slot].meta = state_internal::kDeadSlot;
+    table.reset(state_internal::kStored, slot);
+    --table.live;
+    --size_;
   }
 
   // Brings in one entry from the store: its slot, or kNone.
@@ -604,7 +614,7 @@ class HotMap {
     fresh.shift = static_cast<std::uint8_t>(64 - std::countr_zero(capacity));
     fresh.slots = reinterpret_cast<Slot*>(static_cast<std::byte*>(blocks_.take(SubTable::block_bytes(capacity))) +
                                           SubTable::bytes_before_slots(capacity));
-    fresh.limit = limit_of(capacity);
+    fresh.limit = SubTable::limit_of(capacity);
     fresh.used = table.live + table.erased;
     for (std::uint32_t slot = 0; slot < capacity; ++slot) fresh.slots[slot].meta = state_internal::kEmptySlot;
     if (context_.tracking) fresh.clear_planes();
@@ -626,8 +636,7 @@ class HotMap {
     target.meta = source.meta;
     std::construct_at(&target.key, std::move(source.key));
     std::construct_at(&target.cell.get(), std::move(source.cell.get()));
-    std::destroy_at(&source.key);
-    std::destroy_at(&source.cell.get());
+    from.destroy(slot);
     if (!context_.tracking) return;
     for (std::uint32_t plane = 0; plane < state_internal::kPlanes; ++plane) {
       if (from.test(plane, slot)) to.set(plane, place);
@@ -667,9 +676,7 @@ class HotMap {
     if constexpr (!std::is_trivially_destructible_v<Key> || !std::is_trivially_destructible_v<Value>) {
       if (table.limit == 0) return;
       for (std::uint32_t slot = 0; slot < table.capacity(); ++slot) {
-        if (table.slots[slot].meta <= state_internal::kDeadSlot) continue;
-        std::destroy_at(&table.slots[slot].key);
-        std::destroy_at(&table.slots[slot].cell.get());
+        if (table.slots[slot].meta > state_internal::kDeadSlot) table.destroy(slot);
       }
     }
   }
