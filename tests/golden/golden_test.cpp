@@ -122,7 +122,7 @@ TEST_P(Golden, StateHoldsRowsOfEveryKindAndOutputThatIsPending) {
 // RocksDB's files and the payload of the manifest are read by later releases, but not promised byte for byte.
 TEST(GoldenToday, IsWrittenAsTheNewestGoldenDirectoryHasIt) {
   TemporaryDirectory directory;
-  const std::string newest = std::string{GOLDEN_DIRECTORY} + "/v2";
+  const std::string newest = std::string{GOLDEN_DIRECTORY} + "/v3";
   const std::string today = directory / "today";
   const Status written = golden::write_golden(today);
   ASSERT_TRUE(written.ok()) << written.error().describe();
@@ -137,7 +137,7 @@ TEST(GoldenToday, IsWrittenAsTheNewestGoldenDirectoryHasIt) {
   EXPECT_TRUE(now == then);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Golden, ::testing::Values("v1", "v2"), [](const auto& each) { return std::string{each.param}; });
+INSTANTIATE_TEST_SUITE_P(Every, Golden, ::testing::Values("v1", "v2", "v3"), [](const auto& each) { return std::string{each.param}; });
 
 }  // namespace
 }  // namespace tidemark

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -72,9 +73,17 @@ std::vector<Milestones::Out> expected(std::uint64_t records, bool and_end) {
   return outputs;
 }
 
-auto records_by_key(Graph& graph, std::uint64_t records, std::uint32_t splits) {
-  return graph.from("records", generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = splits}))
-      .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
+// While it is set no record comes.
+std::atomic<bool> held_up{false};
+
+std::uint64_t record_at(std::uint64_t i) {
+  while (held_up) std::this_thread::sleep_for(1ms);
+  return i;
+}
+auto records_by_key(Graph& graph, std::uint64_t records, std::uint32_t splits, Duration out_of_orderness = {}) {
+  return graph.from("records", generator_source<std::uint64_t>("records", records, record_at, {.splits = splits}))
+      .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); },
+                       {.out_of_orderness = out_of_orderness})
       .key_by([](const std::uint64_t& i) { return key_of(i); });
 }
 template <class Function = MilestonesAndEnd>
@@ -313,6 +322,67 @@ TEST(Memory, IsKeptToByTimersThatAreMore) {
 
 TEST(Memory, WhereItIsShortChangesNoTimerAcrossCrashesAndParallelisms) {   // D1, D5, K5, T7, promise 1
   EXPECT_EQ(committed_across_crashes<Reminders::Out>([](auto& sink) { return reminders(sink); }), expected_reminders());
+}
+
+// Records in order of their times, which waits for the watermark.
+struct InOrder {
+  using Out = std::pair<Key, std::uint64_t>;
+  void operator()(const std::uint64_t& record, ProcessContext<Key>& context, Collector<Out>& out) { out({context.key(), record}); }
+};
+Graph in_order(MemorySink<InOrder::Out>& sink) {
+  Graph graph;
+  auto keyed = records_by_key(graph, kWaiting, 4, Duration{kWait});
+  keyed.process<InOrder::Out>("in_order", InOrder{}, event_time_order()).to("out", sink.sink());
+  return graph;
+}
+std::vector<InOrder::Out> expected_in_order() {
+  std::vector<InOrder::Out> outputs;
+  for (std::uint64_t i = 0; i < kWaiting; ++i) outputs.emplace_back(key_of(i), i);
+  std::sort(outputs.begin(), outputs.end());
+  return outputs;
+}
+
+TEST(Memory, IsKeptToByWaitingRecordsThatAreMore) {
+  MemorySink<InOrder::Out> sink;
+  const std::size_t most = most_memory_of(in_order(sink), kMemory);
+  EXPECT_GT(most, kMemory / 8);
+  EXPECT_LT(most, 3 * kMemory / 2);
+  EXPECT_EQ(sorted(sink.committed()), expected_in_order());
+}
+
+TEST(Memory, WhereItIsShortChangesNoWaitingRecordAcrossCrashesAndParallelisms) {   // D1, D5, K5, P3, promise 1
+  EXPECT_EQ(committed_across_crashes<InOrder::Out>([](auto& sink) { return in_order(sink); }), expected_in_order());
+}
+
+// What a job that was stopped with all that waits holds right after its next start, before anything is due.
+template <class Out>
+std::size_t memory_after_a_restart(Graph (*make_graph)(MemorySink<Out>&)) {
+  test_support::TemporaryDirectory directory;
+  MemorySink<Out> sink;
+  RuntimeOptions options;
+  options.state_directory = directory.path() + "/state";
+  options.memory = std::size_t{256} << 20;
+  auto runtime = Runtime::start(make_graph(sink), options);
+  if (!runtime.ok()) return ADD_FAILURE() << runtime.error().describe(), 0;
+  while ((*runtime)->snapshot().records_in < kWait) std::this_thread::sleep_for(1ms);
+  (*runtime)->request_stop();
+  const std::size_t before = (*runtime)->snapshot().state_memory;
+  EXPECT_EQ((*runtime)->wait().state, JobState::kStopped);
+  runtime->reset();
+  held_up = true;
+  auto restarted = Runtime::start(make_graph(sink), options);
+  if (!restarted.ok()) return held_up = false, ADD_FAILURE() << restarted.error().describe(), 0;
+  const std::size_t after = (*restarted)->snapshot().state_memory;
+  held_up = false;
+  (*restarted)->request_cancel();
+  (*restarted)->wait();
+  EXPECT_GT(before, std::size_t{8} << 20);
+  return after;
+}
+
+TEST(Memory, HoldsNothingOfWhatWaitsAfterARestart) {
+  EXPECT_LT(memory_after_a_restart(reminders), std::size_t{1} << 20);
+  EXPECT_LT(memory_after_a_restart(in_order), std::size_t{1} << 20);
 }
 
 TEST(Memory, ThatIsTooLittleForTheQueuesIsRefusedWithTheNumbers) {

@@ -155,7 +155,7 @@ class Run {
         if (cold_ && below(12) == 0) subject_->backend.shrink(true);
         if (cold_ && below(4) == 0) fetch_some();
         break;
-      case 23: if (below(40) == 0) restart(); break;
+      case 23: if (below(40) == 0 && completed_ > 0) restart(); break;
     }
   }
 
@@ -192,6 +192,7 @@ class Run {
 
   void begin_or_encode() {
     if (!frozen_) {
+      subject_->backend.note_checkpoint(++checkpoint_);
       subject_->backend.freeze(collector_);
       as_of_freeze_ = model_;
       dropped_through_ = dropped_through_of(subject_->backend);
@@ -217,6 +218,7 @@ class Run {
     store_.ingest(collector_);
     subject_->backend.settle(true);
     durable_ = as_of_freeze_;
+    durable_checkpoint_ = checkpoint_;
     durable_dropped_through_ = dropped_through_;
     ++completed_;
     auto restored = restore(store_);
@@ -224,6 +226,7 @@ class Run {
   }
   std::unique_ptr<Subject<Key, Value>> restore(PlayedStore& store) {
     auto restored = std::make_unique<Subject<Key, Value>>();
+    restored->backend.note_checkpoint(durable_checkpoint_);
     if (!cold_) {
       store.restore(restored->backend, durable_dropped_through_);
     } else {
@@ -323,6 +326,8 @@ class Run {
   std::vector<EventTime> durable_dropped_through_;
   RowCollector collector_;
   PlayedStore store_;   // the last completed checkpoint
+  std::uint64_t checkpoint_ = 0;   // the last one that was begun
+  std::uint64_t durable_checkpoint_ = 0;
   bool frozen_ = false;
   int completed_ = 0;
 };
