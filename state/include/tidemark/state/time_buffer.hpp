@@ -66,13 +66,9 @@ class TimeBuffer final : public StateComponent {
   // moved from: pop_front() may have to encode it for the checkpoint under way. Throws JobFailure if the store cannot be read.
   Entry* front(EventTime through) {
     const Waiting* least = ladder_.front(through);
-    while (least == nullptr || horizon_.is_beyond({least->time, least->hash})) {
-      if (horizon_.covers(through)) {
-        raise_dropped_through(through);
-        return nullptr;
-      }
-      read_more();
-      least = ladder_.front(through);
+    if (least == nullptr || horizon_.is_beyond({least->time, least->hash})) [[unlikely]] {
+      least = read_until_due(through);
+      if (least == nullptr) return nullptr;
     }
     // All before this record were released.
     if (least->time != kMinusInfinity) raise_dropped_through(least->time - Duration{1});
@@ -157,7 +153,7 @@ class TimeBuffer final : public StateComponent {
   };
 
   void charge_to(MemoryBudget* budget) override { account_.attach(budget); }
-  void charge() {
+  [[gnu::noinline]] void charge() {
     account_.set(bytes() + slab_.heap_bytes(ladder_.size()));
     charge_at_ = ladder_.size() + kChargedTogether;
   }
@@ -179,7 +175,18 @@ class TimeBuffer final : public StateComponent {
     const std::uint64_t hash = entry.hash;
     push(time, hash, slab_.restore(context_, std::move(entry), number));
   }
-  [[gnu::noinline]] void read_more() {
+  // As front(), where the store may have records that are due.
+  [[gnu::noinline]] const Waiting* read_until_due(EventTime through) {
+    while (!horizon_.covers(through)) {
+      read_more();
+      const Waiting* least = ladder_.front(through);
+      if (least != nullptr && !horizon_.is_beyond({least->time, least->hash})) return least;
+    }
+    const Waiting* least = ladder_.front(through);
+    if (least == nullptr) raise_dropped_through(through);
+    return least;
+  }
+  void read_more() {
     horizon_.raise(state_internal::end_of(dropped_through_));
     if (horizon_.covers(kPlusInfinity)) return;
     horizon_.read_more(*cold_, id(), [this](const RowPosition& position, ByteView key, ByteView value) {

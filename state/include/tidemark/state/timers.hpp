@@ -223,7 +223,7 @@ class TimerTable final : public StateComponent {
     if (ladder_.size() >= charge_at_) [[unlikely]] charge();
   }
   // What lies beside the blocks of the index.
-  void charge() {
+  [[gnu::noinline]] void charge() {
     blocks_.charge_heap(timers_.heap_bytes() + ladder_.bytes());
     charge_at_ = ladder_.size() + kChargedTogether;
   }

@@ -29,7 +29,10 @@ constexpr RowPosition end_of(EventTime time) { return {time, std::numeric_limits
 // At first all is in memory.
 class Horizon {
  public:
-  bool is_beyond(const RowPosition& position) const { return position > through_; }
+  bool is_beyond(const RowPosition& position) const {
+    if (position.time < through_.time) [[likely]] return false;
+    return position > through_;
+  }
   // Everything with a time at or before `time` is in memory.
   bool covers(EventTime time) const { return through_ >= end_of(time); }
 
