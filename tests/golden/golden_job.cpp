@@ -76,6 +76,23 @@ struct Spending {
   }
 };
 
+// A list and a map, whose rows are those of their entries.
+struct Receipts {
+  struct State {
+    ListState<std::int64_t> amounts{"amounts"};
+    MapState<std::int64_t, std::int64_t> by_hundred{"by_hundred"};
+  };
+  void operator()(const Payment& payment, State& state, ProcessContext<std::string>&, Collector<std::string>& out) const {
+    state.amounts.append(payment.cents);
+    const std::int64_t* before = state.by_hundred.find(payment.cents / 100);
+    state.by_hundred.put(payment.cents / 100, (before == nullptr ? 0 : *before) + payment.cents);
+    if (payment.cents < 50) state.by_hundred.erase(payment.cents / 100);
+    std::string line = "receipts " + payment.user + " " + std::to_string(state.amounts.size());
+    for (const auto& [hundred, cents] : state.by_hundred) line += " " + std::to_string(hundred) + ":" + std::to_string(cents);
+    if (state.amounts.size() % 5 == 0) out(std::move(line));
+  }
+};
+
 template <class Windows>
 auto lines_of(const Windows& windows, const std::string& name) {
   auto late = windows.late().map([name](const Late<Payment>& dropped) { return name + " late " + line_of(dropped.record); });
@@ -86,7 +103,7 @@ auto lines_of(const Windows& windows, const std::string& name) {
       .union_with(late);
 }
 
-Graph job(const std::string& directory, bool follow) {
+Graph job(const std::string& directory, bool follow, Job which) {
   Graph graph;
   auto keyed = graph.from("payments", lines_source({.path = join_path(directory, "input.txt"), .follow = follow}))
                    .map([](const std::string& line) { return payment_of(line); })
@@ -96,9 +113,14 @@ Graph job(const std::string& directory, bool follow) {
   auto tumbling_sums = keyed.window(tumbling(100us)).aggregate("tumbling", sum(&Payment::cents));
   auto sliding_sums = keyed.window(sliding(100us, 20us)).aggregate("sliding", sum(&Payment::cents));
   auto sessions = keyed.window(session(15us)).aggregate("sessions", sum(&Payment::cents));
-  spent.union_with(lines_of(tumbling_sums, "tumbling"))
-      .union_with(lines_of(sliding_sums, "sliding"))
-      .union_with(lines_of(sessions, "session"))
+  auto lines = spent.union_with(lines_of(tumbling_sums, "tumbling"))
+                   .union_with(lines_of(sliding_sums, "sliding"))
+                   .union_with(lines_of(sessions, "session"));
+  if (which == Job::kOfTheFirstVersions) {
+    lines.to("results", lines_sink(join_path(directory, "out")));
+    return graph;
+  }
+  lines.union_with(keyed.process<std::string>("receipts", Receipts{}, event_time_order(&Payment::cents)))
       .to("results", lines_sink(join_path(directory, "out")));
   return graph;
 }
@@ -141,7 +163,7 @@ Status run_until(const std::string& directory, std::size_t from, std::size_t to,
   SeededRandom random(11);
   RuntimeOptions options = options_for(directory, random);
   options.files = &files;
-  TIDEMARK_ASSIGN(const auto runtime, Runtime::start(job(directory, true), options));
+  TIDEMARK_ASSIGN(const auto runtime, Runtime::start(job(directory, true, Job::kOfToday), options));
   const std::vector<Payment> all = payments();
   std::int64_t greatest = INT64_MIN;
   for (std::size_t i = 0; i < to; ++i) greatest = std::max(greatest, all[i].at);
@@ -154,10 +176,10 @@ Status run_until(const std::string& directory, std::size_t from, std::size_t to,
   return result.error ? Status{*result.error} : Status{};
 }
 
-Status run_to_the_end(const std::string& directory) {
+Status run_to_the_end(const std::string& directory, Job which) {
   TIDEMARK_TRY(set_input(directory, kRecords));
   SeededRandom random(11);
-  TIDEMARK_ASSIGN(const auto runtime, Runtime::start(job(directory, false), options_for(directory, random)));
+  TIDEMARK_ASSIGN(const auto runtime, Runtime::start(job(directory, false, which), options_for(directory, random)));
   const JobResult result = runtime->wait();
   return result.error ? Status{*result.error} : Status{};
 }
@@ -178,11 +200,11 @@ Status write_golden(const std::string& directory) {
   return files.remove_file(lock_path(state));
 }
 
-Status finish(const std::string& directory) { return run_to_the_end(directory); }
+Status finish(const std::string& directory, Job which) { return run_to_the_end(directory, which); }
 
-Status run_unbroken(const std::string& directory) {
+Status run_unbroken(const std::string& directory, Job which) {
   TIDEMARK_TRY(posix_file_system().make_directory(directory));
-  return run_to_the_end(directory);
+  return run_to_the_end(directory, which);
 }
 
 Result<Manifest> newest_manifest(const std::string& directory) {

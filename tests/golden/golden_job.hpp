@@ -16,11 +16,14 @@ namespace tidemark::golden {
 // Makes such a directory; `directory` must not exist.
 Status write_golden(const std::string& directory);
 
+// That of v1 and v2 had no lists and maps.
+enum class Job { kOfTheFirstVersions, kOfToday };
+
 // Gives the job in `directory` the rest of the input and runs it to its end.
-Status finish(const std::string& directory);
+Status finish(const std::string& directory, Job which);
 
 // The same input in a fresh directory, without a break.
-Status run_unbroken(const std::string& directory);
+Status run_unbroken(const std::string& directory, Job which);
 
 // The newest one.
 Result<Manifest> newest_manifest(const std::string& directory);

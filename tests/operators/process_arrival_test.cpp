@@ -89,6 +89,15 @@ TEST(ProcessInArrivalOrder, CountsTimersThatAreSetWhenTheInputHasEnded) {   // T
   EXPECT_EQ(harness().disagreement(script), "");
 }
 
+TEST(ProcessInArrivalOrder, KnowsAtTheEndOfATimerThatIsNotInMemory) {   // T4
+  // So many that not all are read from the store together.
+  Item item{.name = "a", .set = {{5}}, .on_fire = {{5, {{6000}, {7000}}}}};
+  for (std::int64_t time = 10; time <= 6000; ++time) item.set.push_back({time});
+  const auto script = Script<Item>{}.record(item, at(0)).watermark(at(1)).watermark(at(2)).end();
+  EXPECT_EQ(harness().play(script).counters.timers_after_end, 1u);
+  EXPECT_EQ(harness().disagreement(script), "");
+}
+
 struct Runaway {
   EventTime next(EventTime time) const { return backwards && time == at(5) ? at(4) : at(5); }
   bool backwards = false;

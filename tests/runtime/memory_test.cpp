@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -72,9 +73,17 @@ std::vector<Milestones::Out> expected(std::uint64_t records, bool and_end) {
   return outputs;
 }
 
-auto records_by_key(Graph& graph, std::uint64_t records, std::uint32_t splits) {
-  return graph.from("records", generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = splits}))
-      .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
+// While it is set no record comes.
+std::atomic<bool> held_up{false};
+
+std::uint64_t record_at(std::uint64_t i) {
+  while (held_up) std::this_thread::sleep_for(1ms);
+  return i;
+}
+auto records_by_key(Graph& graph, std::uint64_t records, std::uint32_t splits, Duration out_of_orderness = {}) {
+  return graph.from("records", generator_source<std::uint64_t>("records", records, record_at, {.splits = splits}))
+      .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); },
+                       {.out_of_orderness = out_of_orderness})
       .key_by([](const std::uint64_t& i) { return key_of(i); });
 }
 template <class Function = MilestonesAndEnd>
@@ -85,7 +94,8 @@ Graph milestones(std::uint64_t records, MemorySink<Milestones::Out>& sink, std::
   return graph;
 }
 
-std::vector<Milestones::Out> sorted(std::vector<Milestones::Out> outputs) {
+template <class Out>
+std::vector<Out> sorted(std::vector<Out> outputs) {
   std::sort(outputs.begin(), outputs.end());
   return outputs;
 }
@@ -147,6 +157,8 @@ constexpr Duration kSlide = 40ms;
 const auto kTumbling = tumbling(kWindow);
 const auto kSliding = sliding(kWindow, kSlide);
 
+template <class R>
+using WindowOf = WindowResult<Key, R>;
 template <class R>
 using WindowOutputs = std::vector<std::tuple<EventTime, Key, R>>;
 
@@ -265,14 +277,16 @@ TEST(Memory, IsKeptToByFloatingPointWindowsThatOverlap) {
   EXPECT_EQ(sorted(sink.committed()), floating_windows_in_memory(300'000));
 }
 
-// Starts the job again and again, in turn at another parallelism and with and without a bound, and breaks it off the first times.
-template <class R, class MakeGraph>
-WindowOutputs<R> committed_across_crashes(MakeGraph make_graph) {
+// What comes of a job that is started again and again, in turn at another parallelism and with and without a bound, and is broken off the
+// first times.
+template <class Out, class MakeGraph>
+auto committed_across_crashes(MakeGraph make_graph) {
   test_support::TemporaryDirectory directory;
-  MemorySink<WindowResult<Key, R>> sink;
+  MemorySink<Out> sink;
+  using Outputs = decltype(sorted(sink.committed()));
   JobState state = JobState::kRunning;
   for (std::uint32_t start = 0; state != JobState::kFinished; ++start) {
-    if (start == 100) return ADD_FAILURE() << "no start came to the end", WindowOutputs<R>{};
+    if (start == 100) return ADD_FAILURE() << "no start came to the end", Outputs{};
     RuntimeOptions options;
     options.state_directory = directory.path() + "/state";
     options.parallelism = std::array{1u, 2u, 3u, 1u}[start % 4];
@@ -280,37 +294,136 @@ WindowOutputs<R> committed_across_crashes(MakeGraph make_graph) {
     options.queue_bytes = 16 << 10;
     options.checkpoint_every = 20ms;
     auto runtime = Runtime::start(make_graph(sink), options);
-    if (!runtime.ok()) return ADD_FAILURE() << runtime.error().describe(), WindowOutputs<R>{};
+    if (!runtime.ok()) return ADD_FAILURE() << runtime.error().describe(), Outputs{};
     if (start < 8) {
       const std::uint64_t wait_for = 1 + start % 3;
       while ((*runtime)->snapshot().checkpoints < wait_for && !(*runtime)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
       (*runtime)->request_cancel();
     }
     const JobResult result = (*runtime)->wait();
-    if (result.state == JobState::kFailed) return ADD_FAILURE() << result.error->describe(), WindowOutputs<R>{};
+    if (result.state == JobState::kFailed) return ADD_FAILURE() << result.error->describe(), Outputs{};
     state = result.state;
   }
   return sorted(sink.committed());
 }
 
 TEST(Memory, WhereItIsShortChangesNoExactWindowAcrossCrashesAndParallelisms) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<Exact>([](auto& sink) { return exact_windows(kTumbling, 300'000, sink); }),
+  EXPECT_EQ(committed_across_crashes<WindowOf<Exact>>([](auto& sink) { return exact_windows(kTumbling, 300'000, sink); }),
             expected_exact(kWindow, 300'000));
 }
 
 TEST(Memory, WhereItIsShortChangesNoBitOfAFloatingPointWindow) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<double>([](auto& sink) { return floating_windows(kTumbling, 300'000, sink); }),
+  EXPECT_EQ(committed_across_crashes<WindowOf<double>>([](auto& sink) { return floating_windows(kTumbling, 300'000, sink); }),
             expected_floating(300'000));
 }
 
 TEST(Memory, WhereItIsShortChangesNoExactWindowThatOverlaps) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<Exact>([](auto& sink) { return exact_windows(kSliding, 300'000, sink); }),
+  EXPECT_EQ(committed_across_crashes<WindowOf<Exact>>([](auto& sink) { return exact_windows(kSliding, 300'000, sink); }),
             expected_exact(kSlide, 300'000));
 }
 
 TEST(Memory, WhereItIsShortChangesNoBitOfAFloatingPointWindowThatOverlaps) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<double>([](auto& sink) { return floating_windows(kSliding, 300'000, sink); }),
+  EXPECT_EQ(committed_across_crashes<WindowOf<double>>([](auto& sink) { return floating_windows(kSliding, 300'000, sink); }),
             floating_windows_in_memory(300'000));
+}
+
+// What waits for the watermark: always some 150,000 timers, waiting records or open sessions, each of which needs about a hundred bytes.
+// All have come by the last record, since a checkpoint cannot begin in the middle of the step that ends the input.
+constexpr std::uint64_t kWaiting = 600'000;
+constexpr std::int64_t kWait = 150'000;
+
+// Records again, when their time to wait is over.
+struct Reminders {
+  using Out = std::pair<Key, std::int64_t>;
+  void operator()(const std::uint64_t& record, ProcessContext<Key>& context, Collector<Out>&) {
+    if (record + kWait < kWaiting) context.set_timer(event_time(static_cast<std::int64_t>(record) + kWait));
+  }
+  void on_timer(const Timer& timer, ProcessContext<Key>& context, Collector<Out>& out) { out({context.key(), micros(timer.time)}); }
+};
+Graph reminders(MemorySink<Reminders::Out>& sink) {
+  Graph graph;
+  auto keyed = records_by_key(graph, kWaiting, 4);
+  keyed.process<Reminders::Out>("reminders", Reminders{}).to("out", sink.sink());
+  return graph;
+}
+std::vector<Reminders::Out> expected_reminders() {
+  std::vector<Reminders::Out> outputs;
+  for (std::uint64_t i = 0; i + kWait < kWaiting; ++i) outputs.emplace_back(key_of(i), static_cast<std::int64_t>(i) + kWait);
+  std::sort(outputs.begin(), outputs.end());
+  return outputs;
+}
+
+TEST(Memory, IsKeptToByTimersThatAreMore) {
+  MemorySink<Reminders::Out> sink;
+  const std::size_t most = most_memory_of(reminders(sink), kMemory);
+  EXPECT_GT(most, kMemory / 8);
+  EXPECT_LT(most, 3 * kMemory / 2);
+  EXPECT_EQ(sorted(sink.committed()), expected_reminders());
+}
+
+TEST(Memory, WhereItIsShortChangesNoTimerAcrossCrashesAndParallelisms) {   // D1, D5, K5, T7, promise 1
+  EXPECT_EQ(committed_across_crashes<Reminders::Out>([](auto& sink) { return reminders(sink); }), expected_reminders());
+}
+
+// Records in order of their times, which waits for the watermark.
+struct InOrder {
+  using Out = std::pair<Key, std::uint64_t>;
+  void operator()(const std::uint64_t& record, ProcessContext<Key>& context, Collector<Out>& out) { out({context.key(), record}); }
+};
+Graph in_order(MemorySink<InOrder::Out>& sink) {
+  Graph graph;
+  auto keyed = records_by_key(graph, kWaiting, 4, Duration{kWait});
+  keyed.process<InOrder::Out>("in_order", InOrder{}, event_time_order()).to("out", sink.sink());
+  return graph;
+}
+std::vector<InOrder::Out> expected_in_order() {
+  std::vector<InOrder::Out> outputs;
+  for (std::uint64_t i = 0; i < kWaiting; ++i) outputs.emplace_back(key_of(i), i);
+  std::sort(outputs.begin(), outputs.end());
+  return outputs;
+}
+
+TEST(Memory, IsKeptToByWaitingRecordsThatAreMore) {
+  MemorySink<InOrder::Out> sink;
+  const std::size_t most = most_memory_of(in_order(sink), kMemory);
+  EXPECT_GT(most, kMemory / 8);
+  EXPECT_LT(most, 3 * kMemory / 2);
+  EXPECT_EQ(sorted(sink.committed()), expected_in_order());
+}
+
+TEST(Memory, WhereItIsShortChangesNoWaitingRecordAcrossCrashesAndParallelisms) {   // D1, D5, K5, P3, promise 1
+  EXPECT_EQ(committed_across_crashes<InOrder::Out>([](auto& sink) { return in_order(sink); }), expected_in_order());
+}
+
+// What a job that was stopped with all that waits holds right after its next start, before anything is due.
+template <class Out>
+std::size_t memory_after_a_restart(Graph (*make_graph)(MemorySink<Out>&)) {
+  test_support::TemporaryDirectory directory;
+  MemorySink<Out> sink;
+  RuntimeOptions options;
+  options.state_directory = directory.path() + "/state";
+  options.memory = std::size_t{256} << 20;
+  auto runtime = Runtime::start(make_graph(sink), options);
+  if (!runtime.ok()) return ADD_FAILURE() << runtime.error().describe(), 0;
+  while ((*runtime)->snapshot().records_in < kWait) std::this_thread::sleep_for(1ms);
+  (*runtime)->request_stop();
+  const std::size_t before = (*runtime)->snapshot().state_memory;
+  EXPECT_EQ((*runtime)->wait().state, JobState::kStopped);
+  runtime->reset();
+  held_up = true;
+  auto restarted = Runtime::start(make_graph(sink), options);
+  if (!restarted.ok()) return held_up = false, ADD_FAILURE() << restarted.error().describe(), 0;
+  const std::size_t after = (*restarted)->snapshot().state_memory;
+  held_up = false;
+  (*restarted)->request_cancel();
+  (*restarted)->wait();
+  EXPECT_GT(before, std::size_t{8} << 20);
+  return after;
+}
+
+TEST(Memory, HoldsNothingOfWhatWaitsAfterARestart) {
+  EXPECT_LT(memory_after_a_restart(reminders), std::size_t{1} << 20);
+  EXPECT_LT(memory_after_a_restart(in_order), std::size_t{1} << 20);
 }
 
 TEST(Memory, ThatIsTooLittleForTheQueuesIsRefusedWithTheNumbers) {

@@ -36,7 +36,7 @@ std::string made_from(std::uint64_t number) {
 
 template <class Key, class Value>
 struct Model {
-  using TimerId = std::tuple<EventTime, TimerTag, std::uint64_t, Key>;
+  using TimerId = std::tuple<EventTime, std::uint64_t, TimerTag, Key>;
   using Buffered = std::tuple<EventTime, std::uint64_t, Bytes, Bytes>;   // time, hash, encoded key and value
   std::map<Key, Value> values;
   std::map<EventTime, std::map<Key, Value>> slices;
@@ -125,7 +125,8 @@ class Run {
         // Also before the watermark (T3).
         const EventTime time = model_.watermark + Duration{static_cast<std::int64_t>(below(20)) * plan_.time_step - 3};
         const auto tag = static_cast<TimerTag>(below(2));
-        const bool added = model_.timers.emplace(time, tag, hash, key).second;
+        ASSERT_EQ(subject_->timers.is_set(hash, key, time, tag), model_.timers.contains({time, hash, tag, key}));
+        const bool added = model_.timers.emplace(time, hash, tag, key).second;
         ASSERT_TRUE(subject_->timers.set(hash, key, time, tag) == added || (cold_ && !added));
         break;
       }
@@ -133,7 +134,7 @@ class Run {
         if (model_.timers.empty()) break;
         const auto victim =
             std::next(model_.timers.begin(), static_cast<std::ptrdiff_t>(below(std::min<std::uint64_t>(model_.timers.size(), 20))));
-        const auto [time, tag, its_hash, its_key] = *victim;
+        const auto [time, its_hash, tag, its_key] = *victim;
         subject_->timers.erase(its_hash, its_key, time, tag);
         subject_->timers.erase(its_hash, its_key, time, tag);
         model_.timers.erase(victim);
@@ -154,7 +155,7 @@ class Run {
         if (cold_ && below(12) == 0) subject_->backend.shrink(true);
         if (cold_ && below(4) == 0) fetch_some();
         break;
-      case 23: if (below(40) == 0) restart(); break;
+      case 23: if (below(40) == 0 && completed_ > 0) restart(); break;
     }
   }
 
@@ -165,11 +166,11 @@ class Run {
     std::uint64_t most = below(6);
     while (const auto* timer = subject_->timers.next()) {
       ASSERT_FALSE(model_.timers.empty());
-      const auto& [time, tag, hash, key] = *model_.timers.begin();
-      ASSERT_EQ(std::tuple(timer->time, timer->tag, timer->hash), std::tuple(time, tag, hash));
+      const auto& [time, hash, tag, key] = *model_.timers.begin();
+      ASSERT_EQ(std::tuple(timer->time, timer->hash, timer->tag), std::tuple(time, hash, tag));
       if (timer->time > model_.watermark || most-- == 0) break;
       const auto taken = subject_->timers.take_next();
-      ASSERT_EQ(model_.timers.erase({taken.time, taken.tag, taken.hash, taken.key}), 1u);
+      ASSERT_EQ(model_.timers.erase({taken.time, taken.hash, taken.tag, taken.key}), 1u);
     }
     ASSERT_TRUE(cold_ || subject_->timers.size() == model_.timers.size());
     if (below(3) == 0) {
@@ -191,6 +192,7 @@ class Run {
 
   void begin_or_encode() {
     if (!frozen_) {
+      subject_->backend.note_checkpoint(++checkpoint_);
       subject_->backend.freeze(collector_);
       as_of_freeze_ = model_;
       dropped_through_ = dropped_through_of(subject_->backend);
@@ -216,6 +218,7 @@ class Run {
     store_.ingest(collector_);
     subject_->backend.settle(true);
     durable_ = as_of_freeze_;
+    durable_checkpoint_ = checkpoint_;
     durable_dropped_through_ = dropped_through_;
     ++completed_;
     auto restored = restore(store_);
@@ -223,6 +226,7 @@ class Run {
   }
   std::unique_ptr<Subject<Key, Value>> restore(PlayedStore& store) {
     auto restored = std::make_unique<Subject<Key, Value>>();
+    restored->backend.note_checkpoint(durable_checkpoint_);
     if (!cold_) {
       store.restore(restored->backend, durable_dropped_through_);
     } else {
@@ -307,7 +311,7 @@ class Run {
     std::set<typename State::TimerId> timers;
     while (restored.timers.next() != nullptr) {
       const auto taken = restored.timers.take_next();
-      ASSERT_TRUE(timers.emplace(taken.time, taken.tag, taken.hash, taken.key).second);
+      ASSERT_TRUE(timers.emplace(taken.time, taken.hash, taken.tag, taken.key).second);
     }
     ASSERT_TRUE(timers == model.timers);
     std::multiset<typename State::Buffered> buffered;
@@ -330,6 +334,8 @@ class Run {
   std::vector<EventTime> durable_dropped_through_;
   RowCollector collector_;
   PlayedStore store_;   // the last completed checkpoint
+  std::uint64_t checkpoint_ = 0;   // the last one that was begun
+  std::uint64_t durable_checkpoint_ = 0;
   bool frozen_ = false;
   int completed_ = 0;
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <set>
 #include <sstream>
@@ -173,6 +174,161 @@ TEST(TimeBuffer, GivesRestoredRecordsAndNewOnesDifferentRows) {
   same.add(event_time(5), hash_of(1), 1, {1, "new"});
   checkpoint(restored);
   EXPECT_EQ(store.rows().size(), 2u);
+}
+
+// A buffer, its store, and checkpoints that complete or fail.
+class Checkpointed {
+ public:
+  explicit Checkpointed(MemoryBudget* budget = nullptr) : budget_(budget) { start(); }
+
+  Buffer& buffer() { return *buffer_; }
+  StateBackend& backend() { return *backend_; }
+  void begin() {
+    backend_->note_checkpoint(++checkpoint_);
+    backend_->freeze(collector_);
+    dropped_through_ = dropped_through_of(*backend_);
+    while (!backend_->encode_some(1'000'000)) {
+    }
+  }
+  void complete() {
+    live_.take(collector_);
+    durable_.ingest(collector_);
+    durable_dropped_through_ = dropped_through_;
+    durable_checkpoint_ = checkpoint_;
+    backend_->settle(true);
+  }
+  // After its rows were in the store.
+  void fail() {
+    live_.ingest(collector_);
+    backend_->settle(false);
+  }
+  void checkpoint() {
+    begin();
+    complete();
+  }
+  // From the last completed checkpoint.
+  void restart() {
+    live_ = durable_;
+    start();
+    backend_->note_checkpoint(durable_checkpoint_);
+    live_.restore_lazily(*backend_, durable_dropped_through_);
+  }
+
+ private:
+  void start() {
+    backend_ = std::make_unique<StateBackend>(KeySpace{}, 0, 128);
+    buffer_ = &backend_->time_buffer<Key, Reading>("records", ByRank{});
+    backend_->attach(&live_, budget_);
+  }
+
+  MemoryBudget* budget_;
+  PlayedStore live_;
+  PlayedStore durable_;
+  std::unique_ptr<StateBackend> backend_;
+  Buffer* buffer_ = nullptr;
+  RowCollector collector_;
+  std::vector<EventTime> dropped_through_;
+  std::vector<EventTime> durable_dropped_through_;
+  std::uint64_t checkpoint_ = 0;
+  std::uint64_t durable_checkpoint_ = 0;
+};
+
+// a add an equal record, p pop one; c a checkpoint, f one that fails when its rows are in the store; b begin one, e complete it; l leave
+// memory as far as it is clean, r restart from the last completed checkpoint.
+TEST(TimeBuffer, GivesEachRecordOnceWhereverItWas) {
+  struct Life {
+    const char* script;
+    std::size_t given;
+  };
+  const Life lives[] = {
+      {"a c l", 1},       {"a l", 1},           {"a f l", 1},   {"a f c l", 1},   {"a b l", 1},     {"a b l e", 1},
+      {"a b l e l", 1},   {"a c l a", 2},       {"a c l a f", 2}, {"a c l a c", 2}, {"a c l a c l", 2}, {"a c l a f l r", 1},
+      {"a c r", 1},       {"a c r a", 2},       {"a c r a f l", 2}, {"a c r a c l r a", 3}, {"a f r", 0}, {"a c a f a c l r a l", 4},
+  };
+  for (const Life& life : lives) {
+    SCOPED_TRACE(life.script);
+    Checkpointed subject;
+    // What is due first stays: behind two others the rest leaves.
+    for (const int time : {1, 2}) subject.buffer().add(event_time(time), hash_of(2), 2, {0, "first"});
+    subject.checkpoint();
+    std::istringstream steps(life.script);
+    std::string step;
+    while (steps >> step) {
+      switch (step[0]) {
+        case 'a': subject.buffer().add(event_time(5), hash_of(1), 1, {1, "same"}); break;
+        case 'c': subject.checkpoint(); break;
+        case 'f':
+          subject.begin();
+          subject.fail();
+          break;
+        case 'b': subject.begin(); break;
+        case 'e': subject.complete(); break;
+        case 'l': subject.backend().shrink(true); break;
+        case 'r': subject.restart(); break;
+      }
+    }
+    EXPECT_EQ(release(subject.buffer(), event_time(2)), (std::vector<std::string>{"first", "first"}));
+    EXPECT_EQ(release(subject.buffer(), event_time(5)), std::vector<std::string>(life.given, "same"));
+  }
+}
+
+TEST(TimeBuffer, DoesNotReadAgainWhatItReleasedOfATimeThatIsNotOver) {
+  Checkpointed subject;
+  for (Key key = 0; key < 100; ++key) subject.buffer().add(event_time(5), hash_of(key), key, {0, "five"});
+  subject.checkpoint();
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_NE(subject.buffer().front(event_time(5)), nullptr);
+    subject.buffer().pop_front();
+  }
+  for (Key key = 0; key < 100; ++key) subject.buffer().add(event_time(5), hash_of(key), key, {0, "five"});
+  for (int i = 0; i < 4; ++i) subject.backend().shrink(true);
+  EXPECT_EQ(release(subject.buffer(), event_time(5)).size(), 140u);
+}
+
+TEST(TimeBuffer, HoldsNoMoreThanTheBudgetAllowsAndReleasesAllInOrder) {   // P3
+  struct Shape {
+    const char* name;
+    std::uint64_t times;
+  };
+  for (const Shape& shape : {Shape{"all at one time", 1}, {"a few times", 7}, {"many times", 1'000'000}}) {
+    SCOPED_TRACE(shape.name);
+    constexpr std::uint64_t kRecords = 40'000;
+    MemoryBudget budget(std::size_t{1} << 20, 1);
+    Checkpointed subject{&budget};
+    std::multiset<std::tuple<EventTime, std::uint64_t>> model;
+    for (std::uint64_t i = 0; i < kRecords; ++i) {
+      const EventTime time = event_time(static_cast<std::int64_t>(i * 7919 % shape.times));
+      const Key key = i % 5000;
+      subject.buffer().add(time, hash_of(key), key, {0, std::string(40, 'x')});
+      model.emplace(time, hash_of(key));
+      if (i % 2000 != 1999) continue;
+      subject.checkpoint();
+      subject.backend().shrink();
+      ASSERT_LE(budget.used(), budget.bytes());
+    }
+    EXPECT_LT(subject.buffer().size(), kRecords / 4);
+    for (const auto& [time, hash] : model) {
+      const Buffer::Entry* entry = subject.buffer().front(kPlusInfinity);
+      ASSERT_NE(entry, nullptr);
+      ASSERT_EQ(std::tuple(entry->time, entry->hash), std::tuple(time, hash));
+      subject.buffer().pop_front();
+    }
+    EXPECT_EQ(subject.buffer().front(kPlusInfinity), nullptr);
+  }
+}
+
+TEST(TimeBuffer, ReadsOnlyWhatIsDueAfterARestore) {
+  Checkpointed subject;
+  for (Key key = 0; key < 50'000; ++key) {
+    subject.buffer().add(event_time(5 + static_cast<std::int64_t>(key / 25'000)), hash_of(key), key, {});
+  }
+  subject.checkpoint();
+  subject.restart();
+  EXPECT_EQ(subject.buffer().size(), 0u);
+  EXPECT_EQ(subject.buffer().front(event_time(4)), nullptr);
+  EXPECT_LE(subject.buffer().size(), 4096u);
+  EXPECT_EQ(release(subject.buffer(), event_time(5)).size(), 25'000u);
+  EXPECT_LE(subject.buffer().size(), 4096u);
 }
 
 TEST(TimeBuffer, ReleasesInOrderForAnyShapeOfTimes) {

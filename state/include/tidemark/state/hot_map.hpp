@@ -298,8 +298,23 @@ class HotMap {
       shrink_at_ = (shrink_at_ + 1) % tables_.size();
       SubTable& table = tables_[shrink_at_];
       if (table.limit == 0) continue;
-      const std::uint32_t half = dense_limit_of(std::max(table.capacity() / 2, 8u));
+      const std::uint32_t half = SubTable::dense_limit_of(std::max(table.capacity() / 2, 8u));
       evict(table, half - half / 8 - 1);
+      if (next_capacity(table) < table.capacity()) rehash(table);
+    }
+  }
+
+  // With a cold tier beyond the map: takes out the clean entries for whose keys leaves(key) is true, and gives memory back.
+  template <class Leaves>
+  void drop_clean_if(Leaves leaves) {
+    for (SubTable& table : tables_) {
+      if (table.live == 0) continue;
+      for (std::uint32_t first = 0; first < table.capacity(); first += 64) {
+        for (std::uint64_t clean = table.clean_slots(first); clean != 0; clean &= clean - 1) {
+          const std::uint32_t slot = first + static_cast<std::uint32_t>(std::countr_zero(clean));
+          if (leaves(std::as_const(table.slots[slot].key))) drop(table, slot);
+        }
+      }
       if (next_capacity(table) < table.capacity()) rehash(table);
     }
   }
@@ -334,7 +349,6 @@ class HotMap {
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-  static constexpr std::uint32_t kSmall = 64;
   static constexpr std::size_t kFitsIntoCache = 4096;
 
   struct Same {
@@ -360,14 +374,6 @@ class HotMap {
     SubTable* table;
     std::uint32_t slot;
   };
-
-  // Small sub-tables are filled less: what they cost is mispredicted steps, not memory.
-  static std::uint32_t limit_of(std::uint32_t capacity) { return capacity <= kSmall ? capacity / 2 : capacity / 8 * 5; }
-  // Where memory is short: a few steps more for each look-up cost far less than a look-up in the store.
-  static std::uint32_t dense_limit_of(std::uint32_t capacity) { return capacity / 4 * 3 + capacity / 16; }
-  static std::uint32_t limit_of(const SubTable& table, std::uint32_t capacity) {
-    return table.is_incomplete() ? dense_limit_of(capacity) : limit_of(capacity);
-  }
 
   static Slot* no_slots() {
     alignas(Slot) static std::byte raw[2 * sizeof(Slot)]{};   // two empty slots, never written
@@ -485,8 +491,7 @@ class HotMap {
   }
   // Frees a slot that no row is due for.
   void vacate(SubTable& table, std::uint32_t slot) {
-    std::destroy_at(&table.slots[slot].key);
-    std::destroy_at(&table.slots[slot].cell.get());
+    table.destroy(slot);
     if (context_.tracking) {
       table.reset(dirty_, slot);
       table.reset(state_internal::kStored, slot);
@@ -506,7 +511,7 @@ class HotMap {
     const std::uint32_t needed = table.live + table.erased + 1;
     std::uint32_t capacity = table.limit == 0 ? 1u << table.first_log : 8;
     const std::uint32_t spare = table.is_incomplete() ? needed / 8 : needed / 3;
-    while (limit_of(table, capacity) < needed + spare) capacity *= 2;
+    while (table.limit_for(capacity) < needed + spare) capacity *= 2;
     return capacity;
   }
   // Where the budget does not allow a larger block, this one is filled more densely, and then clean entries leave.
@@ -514,7 +519,7 @@ class HotMap {
     if (context_.cold != nullptr && table.limit != 0) {
       const std::uint32_t capacity = next_capacity(table);
       if (capacity > table.capacity() && !blocks_.may_take(SubTable::block_bytes(capacity))) {
-        const std::uint32_t dense = dense_limit_of(table.capacity());
+        const std::uint32_t dense = SubTable::dense_limit_of(table.capacity());
         if (table.limit < dense) {
           table.limit = dense;
           return;
@@ -533,24 +538,24 @@ class HotMap {
     for (std::uint32_t looked_at = 0; looked_at < 2 * words && table.live + table.erased > most; ++looked_at) {
       if (table.hand >= words) table.hand = 0;
       const std::uint32_t first = table.hand++ * 64;
-      const std::uint64_t clean = table.word_of(kStored, first) & ~table.word_of(kMarkedA, first) & ~table.word_of(kMarkedB, first) &
-                                  ~table.word_of(kErased, first) & ~table.word_of(kInFlight, first);
+      const std::uint64_t clean = table.clean_slots(first);
       std::uint64_t leaving = clean & table.word_of(kCold, first);
       table.word_of(kCold, first) = clean & ~leaving;
-      table.word_of(kStored, first) &= ~leaving;
-      for (; leaving != 0; leaving &= leaving - 1) {
-        Slot& entry = table.slots[first + static_cast<std::uint32_t>(std::countr_zero(leaving))];
-        std::destroy_at(&entry.key);
-        std::destroy_at(&entry.cell.get());
-        entry.meta = kDeadSlot;
-        --table.live;
-        --size_;
-      }
+      for (; leaving != 0; leaving &= leaving - 1) drop(table, first + static_cast<std::uint32_t>(std::countr_zero(leaving)));
     }
     table.flags = static_cast<std::uint8_t>(table.flags | 1u << kCold);
     table.make_incomplete();
     incomplete_ = true;
     absent_.clear();
+  }
+
+  // Of an entry that is clean.
+  void drop(SubTable& table, std::uint32_t slot) {
+    table.destroy(slot);
+    table.slots[slot].meta = state_internal::kDeadSlot;
+    table.reset(state_internal::kStored, slot);
+    --table.live;
+    --size_;
   }
 
   // Brings in one entry from the store: its slot, or kNone.
@@ -620,7 +625,7 @@ class HotMap {
     fresh.shift = static_cast<std::uint8_t>(64 - std::countr_zero(capacity));
     fresh.slots = reinterpret_cast<Slot*>(static_cast<std::byte*>(blocks_.take(SubTable::block_bytes(capacity))) +
                                           SubTable::bytes_before_slots(capacity));
-    fresh.limit = limit_of(table, capacity);
+    fresh.limit = table.limit_for(capacity);
     fresh.used = table.live + table.erased;
     for (std::uint32_t slot = 0; slot < capacity; ++slot) fresh.slots[slot].meta = state_internal::kEmptySlot;
     if (context_.tracking) fresh.clear_planes();
@@ -642,8 +647,7 @@ class HotMap {
     target.meta = source.meta;
     std::construct_at(&target.key, std::move(source.key));
     std::construct_at(&target.cell.get(), std::move(source.cell.get()));
-    std::destroy_at(&source.key);
-    std::destroy_at(&source.cell.get());
+    from.destroy(slot);
     if (!context_.tracking) return;
     for (std::uint32_t plane = 0; plane < state_internal::kPlanes; ++plane) {
       if (from.test(plane, slot)) to.set(plane, place);
@@ -683,9 +687,7 @@ class HotMap {
     if constexpr (!std::is_trivially_destructible_v<Key> || !std::is_trivially_destructible_v<Value>) {
       if (table.limit == 0) return;
       for (std::uint32_t slot = 0; slot < table.capacity(); ++slot) {
-        if (table.slots[slot].meta <= state_internal::kDeadSlot) continue;
-        std::destroy_at(&table.slots[slot].key);
-        std::destroy_at(&table.slots[slot].cell.get());
+        if (table.slots[slot].meta > state_internal::kDeadSlot) table.destroy(slot);
       }
     }
   }

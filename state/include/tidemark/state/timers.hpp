@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <tidemark/state/component.hpp>
+#include <tidemark/state/detail/horizon.hpp>
 #include <tidemark/state/detail/time_ladder.hpp>
 #include <tidemark/state/hot_map.hpp>
 
@@ -57,14 +58,15 @@ struct DueTimer {
 struct DueTimerLess {
   bool operator()(const DueTimer& a, const DueTimer& b) const {
     if (a.time != b.time) return a.time < b.time;
-    return a.tag != b.tag ? a.tag < b.tag : a.hash < b.hash;
+    return a.hash != b.hash ? a.hash < b.hash : a.tag < b.tag;
   }
 };
 
 }  // namespace state_internal
 
 // The caller decides what is due: it asks next() for what its clock has passed. A timer may be set at a time that has passed; it is then
-// next(). After a restore timers are read from the store when they are about to be due.
+// next(). Timers whose time is far may be in the store alone, after a restore or for want of memory; they are read when they are about to
+// be due.
 template <class Key>
 class TimerTable final : public StateComponent {
  public:
@@ -82,28 +84,44 @@ class TimerTable final : public StateComponent {
     core_internal::require_key<Key>();
   }
 
-  // false: it was set already.
+  // false: it was set already. One that is in the store alone is set anew.
   bool set(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag = 0) {
-    if (!timers_.insert(index_of(time, tag, hash), Timer{time, tag, hash, key}, time > read_through_)) return false;
+    if (!timers_.insert(index_of(time, tag, hash), Timer{time, tag, hash, key}, horizon_.is_beyond({time, hash}))) return false;
     next_ = nullptr;
-    ladder_.push({time, hash, tag});
+    push({time, hash, tag});
     return true;
+  }
+  // In memory or in the store. Throws as next().
+  bool is_set(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag = 0) {
+    const Timer timer{time, tag, hash, key};
+    const std::uint64_t index = index_of(time, tag, hash);
+    if (timers_.find_key(index, [&timer](const Timer& other) { return other == timer; }) != nullptr) return true;
+    if (!horizon_.is_beyond({time, hash}) || timers_.holds(index, timer)) return false;   // or erased, and its row not yet
+    bool found = false;
+    cold_->begin();
+    append_u16_big_endian(cold_->key_buffer(), id());
+    state_internal::TimerRows<Key>{}.append_key(cold_->key_buffer(), index, timer);
+    cold_->end_key();
+    cold_->read([&found](std::size_t, ByteView) { return found = true; });
+    return found;
   }
   // Nothing if there is none.
   void erase(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag = 0) {
     const Timer timer{time, tag, hash, key};
     const std::uint64_t index = index_of(time, tag, hash);
-    if (time > read_through_) (void)timers_.insert(index, timer, true);   // it may be in the store, which then needs the tombstone
+    // It may be in the store, which then needs the tombstone.
+    if (horizon_.is_beyond({time, hash})) (void)timers_.insert(index, timer, true);
     if (!timers_.erase(index, timer)) return;
     next_ = nullptr;
     ladder_.note_stale(time, [this](const state_internal::DueTimer& due) { return find(due) != nullptr; });
   }
-  // The least by (time, tag, hash), if its time is at or before `through`; else nullptr. Good until the next call of set, erase or
+  // The least by (time, hash, tag), if its time is at or before `through`; else nullptr. Good until the next call of set, erase or
   // take_next. Throws JobFailure if the store cannot be read.
   const Timer* next(EventTime through = kPlusInfinity) {
     for (;;) {
-      const Timer* least = least_read(std::min(through, read_through_));
-      if (least != nullptr || through <= read_through_) return least;
+      const Timer* least = least_in_memory(through);
+      if (least != nullptr && !horizon_.is_beyond({least->time, least->hash})) return least;
+      if (horizon_.covers(through)) return nullptr;
       read_more();
     }
   }
@@ -118,6 +136,8 @@ class TimerTable final : public StateComponent {
   }
   // In memory.
   std::size_t size() const { return timers_.size(); }
+  // Have come from the store since the table was made.
+  std::uint64_t brought_in() const { return brought_in_; }
 
   void attach(ColdRows* cold, MemoryBudget* budget) override {
     if (cold != nullptr) cold_ = std::make_unique<state_internal::ColdFetch>(*cold, schema().name);
@@ -125,8 +145,24 @@ class TimerTable final : public StateComponent {
   }
   bool restores_lazily() override {
     if (cold_ == nullptr) return false;
-    read_through_ = kMinusInfinity;
+    horizon_.lower({});
     return true;
+  }
+  void shrink(bool to_the_least) override {
+    if (cold_ == nullptr) return;
+    next_ = nullptr;
+    state_internal::leave_from_the_end(
+        ladder_,
+        [this](const state_internal::RowPosition& last) {
+          horizon_.lower(last);
+          timers_.drop_clean_if([this](const Timer& timer) { return horizon_.is_beyond({timer.time, timer.hash}); });
+          ladder_.keep_only([this](const state_internal::DueTimer& due) { return find(due) != nullptr; });
+        },
+        [&, steps = 0]() mutable {
+          blocks_.trim();
+          charge();
+          return to_the_least ? steps++ > 0 : !blocks_.spent();
+        });
   }
 
   void freeze(RowSink& rows) override {
@@ -136,6 +172,7 @@ class TimerTable final : public StateComponent {
   bool encode_some(std::size_t max_rows) override { return timers_.encode_some(max_rows); }
   void settle(bool completed) override {
     timers_.settle(completed);
+    charge();
     end_settle();
   }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
@@ -153,7 +190,7 @@ class TimerTable final : public StateComponent {
   void charge_to(MemoryBudget* budget) override { blocks_.charge_to(budget); }
 
   static constexpr std::size_t kAhead = 8;   // timers fetched before their turn
-  static constexpr std::size_t kReadTogether = 4096;
+  static constexpr std::size_t kChargedTogether = 4096;
 
   // Where a timer lies in the index. It spreads the timers of one key, and of one task, over all sub-tables.
   static std::uint64_t index_of(EventTime time, TimerTag tag, std::uint64_t hash) {
@@ -177,10 +214,21 @@ class TimerTable final : public StateComponent {
   void bring_in(const Timer& timer) {
     next_ = nullptr;
     const std::uint64_t index = index_of(timer.time, timer.tag, timer.hash);
-    if (timers_.restore_if_absent(index, timer, {})) ladder_.push({timer.time, timer.hash, timer.tag});
+    if (!timers_.restore_if_absent(index, timer, {})) return;
+    ++brought_in_;
+    push({timer.time, timer.hash, timer.tag});
+  }
+  void push(const state_internal::DueTimer& due) {
+    ladder_.push(due);
+    if (ladder_.size() >= charge_at_) [[unlikely]] charge();
+  }
+  // What lies beside the blocks of the index.
+  [[gnu::noinline]] void charge() {
+    blocks_.charge_heap(timers_.heap_bytes() + ladder_.bytes());
+    charge_at_ = ladder_.size() + kChargedTogether;
   }
 
-  const Timer* least_read(EventTime through) {
+  const Timer* least_in_memory(EventTime through) {
     if (next_ == nullptr) {
       // The ladder may hold timers that were taken or erased; it never lacks one that exists.
       while (const state_internal::DueTimer* due = ladder_.front(through)) {
@@ -191,27 +239,13 @@ class TimerTable final : public StateComponent {
     }
     return next_ != nullptr && next_->time <= through ? next_ : nullptr;
   }
-  // Reads the next timers of the store: so many that reading them together is cheap, and all of one time.
   [[gnu::noinline]] void read_more() {
-    using Next = state_internal::ColdFetch::Next;
-    Bytes first;
-    if (read_through_ != kMinusInfinity) append_time_big_endian(first, read_through_ + Duration{1});
-    EventTime last = kMinusInfinity;
-    std::size_t rows = 0;
-    bool stopped = false;
-    cold_->read_range(id(), first, {}, [&](ByteView key, ByteView value) {
+    horizon_.read_more(*cold_, id(), [this](const state_internal::RowPosition&, ByteView key, ByteView value) {
       Timer timer;
-      if (!take_timer(key, value, timer)) return Next::kMalformed;
-      if (rows >= kReadTogether && timer.time != last) {
-        stopped = true;
-        return Next::kStop;
-      }
-      ++rows;
-      last = timer.time;
+      if (!take_timer(key, value, timer)) return false;
       if (owns(timer.hash)) bring_in(timer);
-      return Next::kGoOn;
+      return true;
     });
-    read_through_ = stopped ? last : kPlusInfinity;
   }
   const Timer* find(const state_internal::DueTimer& due) const {
     return timers_.find_key(index_of(due.time, due.tag, due.hash), [&due](const Timer& timer) {
@@ -227,7 +261,9 @@ class TimerTable final : public StateComponent {
   state_internal::TimeLadder<state_internal::DueTimer, state_internal::DueTimerLess> ladder_;
   const Timer* next_ = nullptr;   // the least timer in memory, while nothing changes; it lies in timers_
   std::unique_ptr<state_internal::ColdFetch> cold_;
-  EventTime read_through_ = kPlusInfinity;   // timers after this time may be in the store alone
+  state_internal::Horizon horizon_;
+  std::uint64_t brought_in_ = 0;
+  std::size_t charge_at_ = kChargedTogether;   // items of the ladder
 };
 
 // Compiled once, in the library, for the keys that most jobs have.

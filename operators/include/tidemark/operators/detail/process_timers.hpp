@@ -35,9 +35,11 @@ class ProcessTimers {
     if (table_ == nullptr) fail_without_on_timer(*context_);
     if (firing_ && time <= latest_) count_stalled(key, time);
     if (!group_.empty() && time == group_time_) return set_in_group(hash, key, tag);
-    if (!table_->set(hash, key, time, tag) || !ended_) return;
-    table_->erase(hash, key, time, tag);
-    ++counters_->timers_after_end;
+    if (!ended_) {
+      table_->set(hash, key, time, tag);
+    } else if (!table_->is_set(hash, key, time, tag)) {
+      ++counters_->timers_after_end;
+    }
   }
   void erase(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag) {
     if (table_ == nullptr) fail_without_on_timer(*context_);
@@ -54,8 +56,7 @@ class ProcessTimers {
   // Before the first item of a watermark step.
   void begin_step() {
     latest_ = kMinusInfinity;
-    stalled_ = 0;
-    allowed_ = table_ == nullptr ? 0 : calls_allowed();
+    if (table_ != nullptr) begin_count();
   }
   // The time of the next timer that is due; null if none is.
   const EventTime* due(EventTime through) {
@@ -69,18 +70,23 @@ class ProcessTimers {
     firing_ = true;
     if (taken.time > latest_) {
       latest_ = taken.time;
-      stalled_ = 0;
-      allowed_ = calls_allowed();
+      begin_count();
     }
     return taken;
   }
   void fired() { firing_ = false; }
 
  private:
-  // How often on_timer() may set timers that do not lie ahead of the greatest time that ran in this step, before the job fails (T4).
+  // How often on_timer() may set timers that do not lie ahead of the greatest time that ran in this step, before the job fails (T4). It may
+  // so more often for each timer that comes from the store: how many there are must not depend on what is in memory.
   std::uint64_t calls_allowed() const { return 10'000 + 100 * (table_->size() + group_.size()); }
+  void begin_count() {
+    stalled_ = 0;
+    allowed_ = calls_allowed();
+    brought_in_ = table_->brought_in();
+  }
   void count_stalled(const Key& key, EventTime time) {
-    if (++stalled_ > allowed_) fail_runaway_timer(*context_, encoded(key), time);
+    if (++stalled_ > allowed_ + 100 * (table_->brought_in() - brought_in_)) fail_runaway_timer(*context_, encoded(key), time);
   }
 
   // Deterministic mode (D4): the timers of one time run in the order of their encoded keys, not of hashes. They are taken from the table
@@ -119,6 +125,7 @@ class ProcessTimers {
   EventTime latest_ = kMinusInfinity;   // the greatest time of a timer that ran in this step
   std::uint64_t stalled_ = 0;           // timers that on_timer() has set at or before it
   std::uint64_t allowed_ = 0;
+  std::uint64_t brought_in_ = 0;        // from the store, before these were counted
   std::map<std::pair<Bytes, TimerTag>, Entry> group_;
   EventTime group_time_ = kMinusInfinity;
 };

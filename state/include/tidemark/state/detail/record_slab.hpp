@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/state/detail/heap_sample.hpp>
 #include <tidemark/state/detail/row_context.hpp>
 
 namespace tidemark {
@@ -24,7 +25,9 @@ struct BufferedRecord {
   T value{};
 };
 
-// A record is written once and never changed, so it is dirty until its first checkpoint. Its number makes its row unique.
+// A record is written once and never changed, so it is dirty until its first checkpoint. Its number makes its row unique, and tells whether
+// a row that is read from the store is of a record that is still here. Numbers grow from record to record and, at a freeze, to the first
+// one of the checkpoint: no row in checkpoint n has one at or above first_number_after(n).
 template <class Key, class T>
 class RecordSlab {
  public:
@@ -39,9 +42,46 @@ class RecordSlab {
   }
   std::uint32_t restore(const RowContext& context, Record&& record, std::uint64_t number) {
     next_number_ = std::max(next_number_, number + 1);
+    settled_below_ = std::max(settled_below_, number + 1);
+    heap_sample_.take(record.key, record.value);
     const std::uint32_t place = take_place(std::move(record), number);
     if (context.tracking) set(kStored, place);
     return place;
+  }
+
+  // At a restore, instead of restore(): all records are in the store alone.
+  void leave_in_store(std::uint64_t checkpoint) { next_number_ = settled_below_ = left_below_ = first_number_after(checkpoint); }
+  // Clean records leave from now on, by leave(): all whose rows lie where has_left() is asked for.
+  void begin_leaving() { left_below_ = settled_below_; }
+  bool is_clean(std::uint32_t place) const { return node_of(place).number < settled_below_; }
+  void leave(std::uint32_t place) {
+    free_.push_back(place);
+    node_of(place).record = {};
+    clear_planes(place);
+  }
+  // Of a row where records may have left.
+  bool has_left(std::uint64_t number) const { return number < left_below_; }
+  // Gives back chunks that are not needed. each(move) calls move(place) for the places of all records, which may change.
+  template <class Each>
+  void compact(Each each) {
+    const std::size_t records = chunks_.size() * kChunk - free_.size();
+    const std::size_t needed = (records + kChunk - 1) / kChunk;
+    if (needed == chunks_.size()) return;
+    std::erase_if(free_, [&](std::uint32_t place) { return place >= needed * kChunk; });
+    each([&](std::uint32_t& place) {
+      if (place < needed * kChunk) return;
+      const std::uint32_t to = free_.back();
+      free_.pop_back();
+      node_of(to) = std::move(node_of(place));
+      for (std::uint32_t plane = 0; plane < kPlanes; ++plane) {
+        if (test(plane, place)) set(plane, to);
+      }
+      place = to;
+    });
+    chunks_.resize(needed);
+    free_.shrink_to_fit();
+    encode_at_ = encode_at_ == encode_end_ ? needed : 0;
+    encode_end_ = needed;
   }
 
   void remove(RowContext& context, std::uint32_t place) {
@@ -52,7 +92,7 @@ class RecordSlab {
       const Node& node = node_of(place);
       tombstones_.push_back({node.record.time, node.record.hash, node.record.key, node.number});
     }
-    for (auto& plane : chunks_[place / kChunk]->planes) plane[place % kChunk / 64] &= ~(std::uint64_t{1} << (place % 64));
+    clear_planes(place);
   }
   // Rows through this time are dead without.
   void forget_tombstones(EventTime through) {
@@ -60,7 +100,10 @@ class RecordSlab {
     std::erase_if(tombstones_, [through](const Tombstone& tombstone) { return tombstone.time <= through; });
   }
 
-  void freeze() {
+  void freeze(std::uint64_t checkpoint) {
+    TIDEMARK_CHECK(checkpoint == 0 || next_number_ <= first_number_after(checkpoint), "too many records in one checkpoint");
+    next_number_ = std::max(next_number_, first_number_after(checkpoint));
+    frozen_below_ = next_number_;
     dirty_ ^= 1u;
     encode_at_ = 0;
     encode_end_ = chunks_.size();   // chunks made later hold nothing frozen
@@ -94,7 +137,9 @@ class RecordSlab {
         chunk->planes[kInFlight][word] = chunk->planes[dirty_ ^ 1u][word] = 0;
       }
     }
-    if (!completed) {
+    if (completed) {
+      settled_below_ = frozen_below_;
+    } else {
       tombstones_.insert(tombstones_.end(), std::make_move_iterator(frozen_tombstones_.begin()),
                          std::make_move_iterator(frozen_tombstones_.end()));
       forget_tombstones(dropped_through);
@@ -103,7 +148,12 @@ class RecordSlab {
     tombstones_encoded_ = 0;
   }
 
-  std::size_t bytes() const { return chunks_.size() * sizeof(Chunk) + free_.capacity() * sizeof(std::uint32_t); }
+  std::size_t bytes() const {
+    return chunks_.size() * sizeof(Chunk) + free_.capacity() * sizeof(std::uint32_t) +
+           (tombstones_.capacity() + frozen_tombstones_.capacity()) * sizeof(Tombstone);
+  }
+  // What the keys and values of so many records own on the heap, reckoned from those that were encoded or read last.
+  std::size_t heap_bytes(std::size_t records) const { return heap_sample_.of(records); }
 
  private:
   static constexpr std::uint32_t kChunk = 256;
@@ -127,7 +177,11 @@ class RecordSlab {
     std::uint64_t number;
   };
 
+  // More records in one checkpoint than any task can take in between two, and more checkpoints than any job can make.
+  static std::uint64_t first_number_after(std::uint64_t checkpoint) { return checkpoint << 36; }
+
   Node& node_of(std::uint32_t place) { return chunks_[place / kChunk]->nodes[place % kChunk]; }
+  const Node& node_of(std::uint32_t place) const { return chunks_[place / kChunk]->nodes[place % kChunk]; }
   bool test(std::uint32_t plane, std::uint32_t place) const {
     return (chunks_[place / kChunk]->planes[plane][place % kChunk / 64] >> (place % 64) & 1) != 0;
   }
@@ -136,6 +190,10 @@ class RecordSlab {
   }
   void reset(std::uint32_t plane, std::uint32_t place) {
     chunks_[place / kChunk]->planes[plane][place % kChunk / 64] &= ~(std::uint64_t{1} << (place % 64));
+  }
+
+  void clear_planes(std::uint32_t place) {
+    for (auto& plane : chunks_[place / kChunk]->planes) plane[place % kChunk / 64] &= ~(std::uint64_t{1} << (place % 64));
   }
 
   std::uint32_t take_place(Record&& record, std::uint64_t number) {
@@ -162,6 +220,7 @@ class RecordSlab {
   }
   void encode(RowContext& context, std::uint32_t place) {
     const Node& node = node_of(place);
+    heap_sample_.take(node.record.key, node.record.value);
     context.value.clear();
     Codec<T>::encode(node.record.value, context.value);
     context.rows->put(row_key(context, node.record.time, node.record.hash, node.record.key, node.number), context.value);
@@ -173,6 +232,10 @@ class RecordSlab {
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<std::uint32_t> free_;
   std::uint64_t next_number_ = 0;
+  std::uint64_t frozen_below_ = 0;               // numbers that the last freeze knew
+  std::uint64_t settled_below_ = 0;              // numbers of clean records, those of the last completed checkpoint
+  std::uint64_t left_below_ = 0;                 // what they were when records last left
+  HeapSample heap_sample_;
   std::uint32_t dirty_ = 0;
   std::size_t encode_at_ = 0;                    // chunk
   std::size_t encode_end_ = 0;

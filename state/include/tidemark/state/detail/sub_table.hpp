@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <type_traits>
 
 #include <tidemark/core/bytes.hpp>
@@ -72,6 +73,12 @@ struct SubTable {
   std::uint32_t capacity() const { return mask() + 1; }
   std::uint32_t words() const { return (capacity() + 63) / 64; }
 
+  // `used` that makes a block of so many slots grow. Small ones are filled less: what they cost is mispredicted steps, not memory.
+  static std::uint32_t limit_of(std::uint32_t capacity) { return capacity <= 64 ? capacity / 2 : capacity / 8 * 5; }
+  // Where memory is short: a few steps more for each look-up cost far less than a look-up in the store.
+  static std::uint32_t dense_limit_of(std::uint32_t capacity) { return capacity / 4 * 3 + capacity / 16; }
+  // Of a block of this table's.
+  std::uint32_t limit_for(std::uint32_t capacity) const { return is_incomplete() ? dense_limit_of(capacity) : limit_of(capacity); }
   // Of the planes before the slots, up to a cache line's boundary.
   static std::size_t bytes_before_slots(std::size_t capacity) {
     return ((capacity + 63) / 64 * kInFlight * sizeof(std::uint64_t) + 63) / 64 * 64;
@@ -97,6 +104,16 @@ struct SubTable {
     const std::size_t before = bytes_before_slots(capacity());
     std::memset(reinterpret_cast<std::byte*>(slots) - before, 0, before);
     std::memset(static_cast<void*>(slots + capacity()), 0, words() * kPlanesBehind * sizeof(std::uint64_t));
+  }
+  // Of the 64 slots from `first` on, a multiple of 64: a bit for each entry whose last value is in the store.
+  std::uint64_t clean_slots(std::uint32_t first) const {
+    return word_of(kStored, first) & ~word_of(kMarkedA, first) & ~word_of(kMarkedB, first) & ~word_of(kErased, first) &
+           ~word_of(kInFlight, first);
+  }
+  // What an entry holds. Its `meta` is left to the caller.
+  void destroy(std::uint32_t slot) const {
+    std::destroy_at(&slots[slot].key);
+    std::destroy_at(&slots[slot].cell.get());
   }
   bool may_have(std::uint32_t number) const { return (flags >> number & 1) != 0; }
   void forget(std::uint32_t number) { flags = static_cast<std::uint8_t>(flags & ~(1u << number)); }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <utility>
 #include <vector>
@@ -61,6 +63,30 @@ class TimeLadder {
     } else {
       ++head_;
     }
+  }
+
+  // Calls f(item) for all items, in no promised order. f may change what Less does not look at.
+  template <class F>
+  void each(F f) {
+    std::for_each(sorted_.begin() + static_cast<std::ptrdiff_t>(head_), sorted_.end(), std::ref(f));
+    std::for_each(heap_.begin(), heap_.end(), std::ref(f));
+    for (auto& [first, bucket] : buckets_) std::for_each(bucket.items.begin(), bucket.items.end(), std::ref(f));
+  }
+  // Removes the items for which keep(item) is false, and gives back all memory that is not needed.
+  template <class Keep>
+  void keep_only(Keep keep) {
+    sorted_.erase(sorted_.begin(), sorted_.begin() + static_cast<std::ptrdiff_t>(head_));
+    head_ = front_stale_ = 0;
+    keep_in(sorted_, keep);
+    keep_in(heap_, keep);
+    std::make_heap(heap_.begin(), heap_.end(), Later{less_});
+    recent_ = nullptr;
+    for (auto bucket = buckets_.begin(); bucket != buckets_.end();) {
+      keep_in(bucket->second.items, keep);
+      bucket->second.stale = 0;
+      bucket = bucket->second.items.empty() ? buckets_.erase(bucket) : std::next(bucket);
+    }
+    spare_.clear();
   }
 
   // An item with this time is of no use any more. Now and then removes those for which keep(item) is false, and duplicates, so that there
@@ -265,6 +291,11 @@ class TimeLadder {
     }
   }
 
+  template <class Keep>
+  void keep_in(std::vector<Item>& items, Keep& keep) {
+    size_ -= std::erase_if(items, [&](const Item& item) { return !keep(item); });
+    items.shrink_to_fit();
+  }
   template <class Keep>
   void remove_useless(std::vector<Item>& items, Keep& keep) {
     const std::size_t before = items.size();
