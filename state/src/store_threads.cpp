@@ -1,8 +1,12 @@
 #include "src/store_threads.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
+#include <mutex>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <tidemark/core/background_thread.hpp>
 
@@ -110,66 +114,81 @@ std::unique_ptr<rocksdb::Env> with_own_threads(std::unique_ptr<rocksdb::Env> env
   return std::make_unique<OwnThreads>(std::move(environment), threads);
 }
 
-struct ReadingThreads::Shared {
-  const std::function<void(std::size_t)>& part;
-  const std::size_t parts;
-  std::atomic<std::size_t> next{0};
-  std::size_t helpers = 0;   // in it; under the mutex
-
-  void take_parts() {
-    for (std::size_t i = 0; (i = next.fetch_add(1)) < parts;) part(i);
+class ReadingThreads::Team {
+ public:
+  explicit Team(int threads) {
+    try {
+      for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    } catch (...) {
+      end();
+      throw;
+    }
   }
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+  ~Team() { end(); }
+
+  void share(std::size_t parts, const std::function<void(std::size_t)>& part) {
+    Shared shared{.part = part, .parts = parts};
+    bool others_help = false;
+    if (parts > 1 && !threads_.empty()) {
+      const std::lock_guard lock(mutex_);
+      others_help = shared_ == nullptr;
+      if (others_help) shared_ = &shared;
+    }
+    if (others_help) wanted_.notify_all();
+    shared.take_parts();
+    if (!others_help) return;
+    std::unique_lock lock(mutex_);
+    shared_ = nullptr;
+    left_.wait(lock, [&] { return shared.helpers == 0; });
+  }
+
+ private:
+  struct Shared {
+    const std::function<void(std::size_t)>& part;
+    const std::size_t parts;
+    std::atomic<std::size_t> next{0};
+    std::size_t helpers = 0;   // in it; under the mutex
+
+    void take_parts() {
+      for (std::size_t i = 0; (i = next.fetch_add(1)) < parts;) part(i);
+    }
+  };
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      wanted_.wait(lock, [this] { return ending_ || (shared_ != nullptr && shared_->next < shared_->parts); });
+      if (ending_) return;
+      Shared& shared = *shared_;
+      ++shared.helpers;
+      lock.unlock();
+      shared.take_parts();
+      lock.lock();
+      if (--shared.helpers == 0) left_.notify_all();
+    }
+  }
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    wanted_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wanted_;
+  std::condition_variable left_;
+  Shared* shared_ = nullptr;   // on the stack of whoever shares it
+  bool ending_ = false;
+  std::vector<std::thread> threads_;
 };
 
-ReadingThreads::ReadingThreads(int threads) {
-  try {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
-  } catch (...) {
-    end();
-    throw;
-  }
-}
-
-ReadingThreads::~ReadingThreads() { end(); }
-
-void ReadingThreads::share(std::size_t parts, const std::function<void(std::size_t)>& part) {
-  Shared shared{.part = part, .parts = parts};
-  bool others_help = false;
-  if (parts > 1 && !threads_.empty()) {
-    const std::lock_guard lock(mutex_);
-    others_help = shared_ == nullptr;
-    if (others_help) shared_ = &shared;
-  }
-  if (others_help) wanted_.notify_all();
-  shared.take_parts();
-  if (!others_help) return;
-  std::unique_lock lock(mutex_);
-  shared_ = nullptr;
-  left_.wait(lock, [&] { return shared.helpers == 0; });
-}
-
-void ReadingThreads::work() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wanted_.wait(lock, [this] { return ending_ || (shared_ != nullptr && shared_->next < shared_->parts); });
-    if (ending_) return;
-    Shared& shared = *shared_;
-    ++shared.helpers;
-    lock.unlock();
-    shared.take_parts();
-    lock.lock();
-    if (--shared.helpers == 0) left_.notify_all();
-  }
-}
-
-void ReadingThreads::end() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  wanted_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-}
+ReadingThreads::ReadingThreads(int threads) : team_(std::make_unique<Team>(threads)) {}
+ReadingThreads::~ReadingThreads() = default;
+void ReadingThreads::share(std::size_t parts, const std::function<void(std::size_t)>& part) { team_->share(parts, part); }
 
 }  // namespace state_internal
 }  // namespace v0

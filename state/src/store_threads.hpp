@@ -2,13 +2,9 @@
 // The threads of a store, for compaction and for reading: its own, so that they end with it and the host's other stores never wait for
 // them.
 
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 #include <rocksdb/env.h>
 
@@ -26,8 +22,6 @@ class ReadingThreads {
  public:
   // Throws std::system_error.
   explicit ReadingThreads(int threads);
-  ReadingThreads(const ReadingThreads&) = delete;
-  ReadingThreads& operator=(const ReadingThreads&) = delete;
   ~ReadingThreads();
 
   // Calls part(i) for each i below `parts`, on the calling thread and on those that have nothing to do; returns when all have returned. Any
@@ -35,16 +29,8 @@ class ReadingThreads {
   void share(std::size_t parts, const std::function<void(std::size_t)>& part);
 
  private:
-  struct Shared;
-  void work();
-  void end();
-
-  std::mutex mutex_;
-  std::condition_variable wanted_;
-  std::condition_variable left_;
-  Shared* shared_ = nullptr;   // on the stack of whoever shares it
-  bool ending_ = false;
-  std::vector<std::thread> threads_;
+  class Team;
+  std::unique_ptr<Team> team_;
 };
 
 }  // namespace state_internal

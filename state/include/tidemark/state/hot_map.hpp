@@ -55,7 +55,7 @@ class HotMap {
   HotMap& operator=(const HotMap&) = delete;
   ~HotMap() {
     for (SubTable& table : tables_) {
-      destroy_entries(table);
+      if (table.limit != 0) table.destroy_all();
       if (table.limit != 0) blocks_.give(table.block(), SubTable::block_bytes(table.capacity()), false);
     }
   }
@@ -262,7 +262,7 @@ class HotMap {
       if (completed) {
         settle_completed(table);
       } else {
-        settle_failed(table);
+        table.mark_again(dirty_);
       }
     }
   }
@@ -274,7 +274,7 @@ class HotMap {
     for (SubTable& table : tables_) {
       table.flags = 0;
       if (table.limit == 0) continue;
-      destroy_entries(table);
+      if (table.limit != 0) table.destroy_all();
       // The next slice starts at this size; a much smaller one shrinks it.
       const int fitting = std::bit_width(table.live + table.live / 2);
       table.first_log = static_cast<std::uint8_t>(std::max(3, std::min(64 - table.shift, fitting + 1)));
@@ -299,7 +299,7 @@ class HotMap {
       SubTable& table = tables_[shrink_at_];
       if (table.limit == 0) continue;
       const std::uint32_t half = SubTable::dense_limit_of(std::max(table.capacity() / 2, 8u));
-      evict(table, half - half / 8 - 1);
+      evict(table, half / 4 * 3 - 1);
       if (next_capacity(table) < table.capacity()) rehash(table);
     }
   }
@@ -333,7 +333,7 @@ class HotMap {
       if (table.live == 0 || table.erased != 0) continue;
       if (table.may_have(kMarkedA) || table.may_have(kMarkedB) || table.may_have(kInFlight)) continue;
       size_ -= table.live;
-      destroy_entries(table);
+      if (table.limit != 0) table.destroy_all();
       blocks_.give(table.block(), SubTable::block_bytes(table.capacity()), false);
       SubTable fresh{no_slots()};
       // Half of what it had grown to: as large as that at once would spend the memory before there is anything in it.
@@ -670,28 +670,6 @@ class HotMap {
     }
     table.forget(state_internal::kInFlight);
   }
-  void settle_failed(SubTable& table) {
-    if (!table.may_have(state_internal::kInFlight) && !table.may_have(frozen())) return;
-    for (std::uint32_t first = 0; first < table.capacity(); first += 64) {
-      std::uint64_t& in_flight = table.word_of(state_internal::kInFlight, first);
-      std::uint64_t& was_frozen = table.word_of(frozen(), first);
-      table.word_of(dirty_, first) |= in_flight | was_frozen;
-      in_flight = was_frozen = 0;
-    }
-    table.forget(state_internal::kInFlight);
-    table.forget(frozen());
-    table.flags = static_cast<std::uint8_t>(table.flags | 1u << dirty_);
-  }
-
-  void destroy_entries(SubTable& table) {
-    if constexpr (!std::is_trivially_destructible_v<Key> || !std::is_trivially_destructible_v<Value>) {
-      if (table.limit == 0) return;
-      for (std::uint32_t slot = 0; slot < table.capacity(); ++slot) {
-        if (table.slots[slot].meta > state_internal::kDeadSlot) table.destroy(slot);
-      }
-    }
-  }
-
   state_internal::RowContext& context_;
   state_internal::BlockPool& blocks_;
   std::vector<SubTable> tables_;

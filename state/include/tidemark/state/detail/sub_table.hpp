@@ -115,6 +115,29 @@ struct SubTable {
     std::destroy_at(&slots[slot].key);
     std::destroy_at(&slots[slot].cell.get());
   }
+  void destroy_all() const {
+    using Key = decltype(slots->key);
+    using Value = std::remove_reference_t<decltype(slots->cell.get())>;
+    if constexpr (!std::is_trivially_destructible_v<Key> || !std::is_trivially_destructible_v<Value>) {
+      for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
+        if (slots[slot].meta > kDeadSlot) destroy(slot);
+      }
+    }
+  }
+  // The checkpoint failed: what was frozen or in flight is dirty. `dirty`: the plane that marks now.
+  void mark_again(std::uint32_t dirty) {
+    const std::uint32_t frozen = dirty ^ 1u;
+    if (!may_have(kInFlight) && !may_have(frozen)) return;
+    for (std::uint32_t first = 0; first < capacity(); first += 64) {
+      std::uint64_t& in_flight = word_of(kInFlight, first);
+      std::uint64_t& was_frozen = word_of(frozen, first);
+      word_of(dirty, first) |= in_flight | was_frozen;
+      in_flight = was_frozen = 0;
+    }
+    forget(kInFlight);
+    forget(frozen);
+    flags = static_cast<std::uint8_t>(flags | 1u << dirty);
+  }
   bool may_have(std::uint32_t number) const { return (flags >> number & 1) != 0; }
   void forget(std::uint32_t number) { flags = static_cast<std::uint8_t>(flags & ~(1u << number)); }
 };
