@@ -168,7 +168,7 @@ rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& op
   result.level0_file_num_compaction_trigger = 32;
   result.level0_slowdown_writes_trigger = 1 << 20;   // nothing is written but by ingestion
   result.level0_stop_writes_trigger = 1 << 20;
-  result.compaction_readahead_size = std::size_t{1} << 20;
+  result.compaction_readahead_size = std::size_t{32} << 10;   // of each of the files, which may be many
   result.max_open_files = -1;               // every footer is read when the store is opened, and none later
   result.max_file_opening_threads = 1;
   result.max_bgerror_resume_count = 0;      // after an error in the background the attempt is over (R4)
