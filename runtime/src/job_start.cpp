@@ -155,8 +155,10 @@ Status migrate_states(const RuntimeOptions& options, const RecoveryPlan& plan, c
   return {};
 }
 
-// States that read their rows when they need them are told so; of the others every row goes to the task that owns its key group.
-Status restore_states(StateStore& store, BuiltJob& job, CheckpointId restored, const KeySpace& space, std::uint32_t parallelism) {
+// States that read their rows when they need them are told so; of the others every row goes to the task that owns its key group. `added`:
+// the states that the checkpoint does not know, as RecoveryPlan has them.
+Status restore_states(StateStore& store, BuiltJob& job, CheckpointId restored, const std::vector<std::string>& added,
+                      const KeySpace& space, std::uint32_t parallelism) {
   struct Owner {
     bool timed = false;
     std::vector<StateComponent*> components;   // by subtask
@@ -166,6 +168,10 @@ Status restore_states(StateStore& store, BuiltJob& job, CheckpointId restored, c
     for (Task::Link& link : task->links) {
       if (!link.backend) continue;
       link.backend->note_checkpoint(restored);
+      for (const auto& component : link.backend->components()) {
+        const std::string name = link.context->name + "/" + component->schema().name;
+        if (std::find(added.begin(), added.end(), name) != added.end()) component->begin_new();
+      }
       for (const auto& component : link.backend->components()) {
         if (component->restores_lazily()) continue;
         Owner& owner = owners[component->id()];
@@ -395,7 +401,8 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   }
   if (manifest != nullptr) {
     TIDEMARK_TRY(restore_tasks(prepared.job, *manifest));
-    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, manifest->checkpoint, build.key_space, options.parallelism));
+    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, manifest->checkpoint, plan.added, build.key_space,
+                                options.parallelism));
   }
   for (auto& task : prepared.job.tasks) {
     for (Task::Link& link : task->links) TIDEMARK_TRY(link.op->started());

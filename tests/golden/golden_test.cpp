@@ -119,7 +119,7 @@ TEST_P(Golden, StateHoldsRowsOfEveryKindAndOutputThatIsPending) {
     }
   }
   std::set<std::string> expected{"buffer", "slices", "timers", "value"};
-  if (job() == golden::Job::kOfToday) expected.insert({"list", "map"});
+  if (job() == golden::Job::kOfToday) expected.insert({"due", "list", "map"});
   EXPECT_EQ(kinds, expected);
   EXPECT_FALSE(manifest->committables.empty());
   EXPECT_FALSE(manifest->sources.at(0).splits.at(0).position.empty());

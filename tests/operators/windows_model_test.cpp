@@ -302,6 +302,32 @@ TEST(Windows, ThatOverlapDoNotDependOnWhereMemoryRanOut) {   // D1, D5, L4
   }
 }
 
+// So many sessions that most of them are in the store alone, while records extend them, join them, and come too late for them.
+TEST(Windows, OfSessionsDoNotDependOnWhereMemoryRanOut) {   // D1, D5, S3, S4
+  std::mt19937 random(1);
+  const auto below = [&random](std::size_t n) { return static_cast<std::int64_t>(random() % n); };
+  History history;
+  for (std::int64_t now = 0; now < 400; now += 10) {
+    Step batch;
+    for (std::size_t i = 0; i < 300; ++i) {
+      const std::int64_t time = now - below(60);
+      batch.records.push_back({"key " + std::to_string(below(3000)), time, time <= now - 20 ? now - 20 : kNever});
+    }
+    history.push_back(batch);
+    history.push_back({{}, now - 25});
+  }
+  for (const Duration gap : {Duration{15}, Duration{70}}) {
+    const Script<Item> script = script_of(history);
+    const auto harness = panes_of(session(gap));
+    const Play plain = harness.play(script);
+    EXPECT_TRUE(what_came_out(plain) == model_of(session(gap), history)) << gap.count();
+    for (const std::size_t memory : {1u, 300'000u}) {
+      const Play other = harness.play(script, {.interruption = Interruption::kLittleMemory, .max_batch = 100, .memory = memory});
+      EXPECT_TRUE(other.events == plain.events) << gap.count() << ", " << memory << " bytes";
+    }
+  }
+}
+
 // All ways in which the operator's watermark may lag behind that of one split: nothing depends on it (L2, S4, D1).
 TEST(Windows, DoNotDependOnWhenTheWatermarkComes) {
   const auto us = [](std::int64_t count) { return Duration{count}; };

@@ -1,7 +1,6 @@
 // The parts that window operators are made of, each against a plain model.
 
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <random>
 #include <set>
@@ -11,7 +10,6 @@
 #include <gtest/gtest.h>
 
 #include <tidemark/operators/detail/dense_index.hpp>
-#include <tidemark/operators/detail/time_wheel.hpp>
 #include <tidemark/operators/detail/window_math.hpp>
 
 namespace {
@@ -19,50 +17,6 @@ namespace {
 using namespace tidemark;
 using operators_internal::DenseIndex;
 using operators_internal::Slicing;
-using operators_internal::TimeWheel;
-
-TEST(TimeWheel, GivesBackWhatIsDueAndNothingElse) {
-  for (unsigned seed = 0; seed < 60; ++seed) {
-    std::mt19937_64 random(seed);
-    TimeWheel<int> wheel;
-    std::multimap<std::int64_t, int> model;
-    std::int64_t now = seed % 3 == 0 ?
-        std::numeric_limits<std::int64_t>::min() : -static_cast<std::int64_t>(random() >> (random() % 60 + 3));
-    wheel.advance(event_time(now));
-    const unsigned scale = 2 + seed;
-    for (int number = 0; number < 3000; ++number) {
-      // Distances of all magnitudes up to 2^scale.
-      const auto distance = static_cast<std::int64_t>(random() >> (64 - 1 - random() % scale)) + 1;
-      std::int64_t time = 0;
-      if (__builtin_add_overflow(now, distance, &time)) time = std::numeric_limits<std::int64_t>::max();
-      if (random() % 4 != 0 && time > now) {
-        wheel.add(event_time(time), number);
-        model.emplace(time, number);
-        continue;
-      }
-      wheel.advance(event_time(time));
-      now = time;
-      std::multimap<std::int64_t, int> due;
-      while (const auto* item = wheel.front()) {
-        due.emplace(micros(item->time), item->entry);
-        wheel.pop();
-      }
-      const std::multimap<std::int64_t, int> expected(model.begin(), model.upper_bound(now));
-      model.erase(model.begin(), model.upper_bound(now));
-      // Equal times come back in any order.
-      ASSERT_EQ((std::multiset<std::pair<std::int64_t, int>>(due.begin(), due.end())),
-                (std::multiset<std::pair<std::int64_t, int>>(expected.begin(), expected.end())))
-          << "seed " << seed << ", step " << number;
-      if (now == std::numeric_limits<std::int64_t>::max()) break;
-    }
-  }
-}
-
-TEST(TimeWheel, RefusesWhatIsDueAlready) {
-  TimeWheel<int> wheel;
-  wheel.advance(event_time(10));
-  EXPECT_THROW(wheel.add(event_time(10), 1), BrokenInvariant);
-}
 
 TEST(DenseIndex, KeepsNumbersUntilTheyAreRemoved) {
   for (unsigned seed = 0; seed < 20; ++seed) {

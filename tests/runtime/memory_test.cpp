@@ -80,11 +80,13 @@ std::uint64_t record_at(std::uint64_t i) {
   while (held_up) std::this_thread::sleep_for(1ms);
   return i;
 }
-auto records_by_key(Graph& graph, std::uint64_t records, std::uint32_t splits, Duration out_of_orderness = {}) {
+auto timed_records(Graph& graph, std::uint64_t records, std::uint32_t splits, Duration out_of_orderness = {}) {
   return graph.from("records", generator_source<std::uint64_t>("records", records, record_at, {.splits = splits}))
       .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); },
-                       {.out_of_orderness = out_of_orderness})
-      .key_by([](const std::uint64_t& i) { return key_of(i); });
+                       {.out_of_orderness = out_of_orderness});
+}
+auto records_by_key(Graph& graph, std::uint64_t records, std::uint32_t splits, Duration out_of_orderness = {}) {
+  return timed_records(graph, records, splits, out_of_orderness).key_by([](const std::uint64_t& i) { return key_of(i); });
 }
 template <class Function = MilestonesAndEnd>
 Graph milestones(std::uint64_t records, MemorySink<Milestones::Out>& sink, std::uint32_t splits = 1) {
@@ -395,6 +397,49 @@ TEST(Memory, WhereItIsShortChangesNoWaitingRecordAcrossCrashesAndParallelisms) {
   EXPECT_EQ(committed_across_crashes<InOrder::Out>([](auto& sink) { return in_order(sink); }), expected_in_order());
 }
 
+// Sessions, nearly all of which end before the last records come: those are of one key.
+Key key_of_session(std::uint64_t i) { return i + kWait < kWaiting ? key_of(i) : kKeys; }
+Graph sessions(MemorySink<WindowOf<Exact>>& sink) {
+  const auto self = [](const std::uint64_t& i) { return i; };
+  Graph graph;
+  timed_records(graph, kWaiting, 4)
+      .key_by([](const std::uint64_t& i) { return key_of_session(i); })
+      .window(session(Duration{kWait}))
+      .aggregate("sessions", count(), sum(self), max(self))
+      .to("out", sink.sink());
+  return graph;
+}
+WindowOutputs<Exact> expected_sessions() {
+  std::map<Key, WindowOutputs<Exact>> by_key;
+  for (std::uint64_t i = 0; i < kWaiting; ++i) {
+    const EventTime time = event_time(static_cast<std::int64_t>(i));
+    WindowOutputs<Exact>& of_key = by_key[key_of_session(i)];
+    if (of_key.empty() || event_time(static_cast<std::int64_t>(std::get<2>(std::get<2>(of_key.back())))) + Duration{kWait} <= time) {
+      of_key.emplace_back(time, key_of_session(i), Exact{});
+    }
+    auto& [count, sum, greatest] = std::get<2>(of_key.back());
+    ++count;
+    sum += i;
+    greatest = i;
+  }
+  WindowOutputs<Exact> outputs;
+  for (const auto& [key, of_key] : by_key) outputs.insert(outputs.end(), of_key.begin(), of_key.end());
+  std::sort(outputs.begin(), outputs.end());
+  return outputs;
+}
+
+TEST(Memory, IsKeptToBySessionsThatAreMore) {
+  MemorySink<WindowOf<Exact>> sink;
+  const std::size_t most = most_memory_of(sessions(sink), kMemory);
+  EXPECT_GT(most, kMemory / 8);
+  EXPECT_LT(most, 3 * kMemory / 2);
+  EXPECT_EQ(sorted(sink.committed()), expected_sessions());
+}
+
+TEST(Memory, WhereItIsShortChangesNoSessionAcrossCrashesAndParallelisms) {   // D1, D5, K5, S1, promise 1
+  EXPECT_EQ(committed_across_crashes<WindowOf<Exact>>([](auto& sink) { return sessions(sink); }), expected_sessions());
+}
+
 // What a job that was stopped with all that waits holds right after its next start, before anything is due.
 template <class Out>
 std::size_t memory_after_a_restart(Graph (*make_graph)(MemorySink<Out>&)) {
@@ -424,6 +469,7 @@ std::size_t memory_after_a_restart(Graph (*make_graph)(MemorySink<Out>&)) {
 TEST(Memory, HoldsNothingOfWhatWaitsAfterARestart) {
   EXPECT_LT(memory_after_a_restart(reminders), std::size_t{1} << 20);
   EXPECT_LT(memory_after_a_restart(in_order), std::size_t{1} << 20);
+  EXPECT_LT(memory_after_a_restart(sessions), std::size_t{1} << 20);
 }
 
 TEST(Memory, ThatIsTooLittleForTheQueuesIsRefusedWithTheNumbers) {

@@ -30,7 +30,7 @@ inline constexpr const char* kKeyHashName = "xxh3-64";
 struct StateEntry {
   StateId id = 0;                       // first field of its rows' keys; unique in the lineage, never used again
   std::string name;
-  std::string kind;                     // "value", "list", "map", "slices", "timers", "buffer"
+  std::string kind;                     // "value", "list", "map", "slices", "timers", "buffer", "due"
   std::string key;                      // schema texts (StateSchema)
   std::string entry{};
   std::string value;

@@ -12,6 +12,7 @@
 
 #include <tidemark/core/hash.hpp>
 #include <tidemark/state/component.hpp>
+#include <tidemark/state/due_table.hpp>
 #include <tidemark/state/entries_table.hpp>
 #include <tidemark/state/keyed_table.hpp>
 #include <tidemark/state/memory_budget.hpp>
@@ -36,6 +37,15 @@ class StateBackend {
   KeyedTable<Key, Value>& keyed_table(std::string name, std::string parameters = {}, Residency residency = Residency::kWhatIsTouched) {
     return add(
         std::make_unique<KeyedTable<Key, Value>>(std::move(name), std::move(parameters), residency, space_, first_group_, end_group_));
+  }
+  // And a second state for its index, with the name "due".
+  template <class Key, class Value>
+  DueTable<Key, Value>& due_table(std::string name, std::string parameters = {}) {
+    auto index = std::make_unique<DueIndex<Key>>("due", space_, first_group_, end_group_);
+    auto& table = add(
+        std::make_unique<DueTable<Key, Value>>(std::move(name), std::move(parameters), *index, space_, first_group_, end_group_));
+    add(std::move(index));   // behind the table, whose rows are encoded first
+    return table;
   }
   // Content: EntryValue<V>, EntryList<V> or EntryMap<K, V>.
   template <class Key, class Content>

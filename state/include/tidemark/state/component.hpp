@@ -27,7 +27,7 @@ inline namespace v0 {
 // What a state holds. Recorded in every manifest and compared at a restore (K9, K11).
 struct StateSchema {
   std::string name;          // of the state, unique within its operator
-  std::string kind;          // "value", "list", "map", "slices", "timers", "buffer"
+  std::string kind;          // "value", "list", "map", "slices", "timers", "buffer", "due"
   std::string key;           // Codec<Key>::schema()
   std::string entry{};       // of a map, that of the keys within a key
   std::string value;         // Codec<Value>::schema(); empty for timers
@@ -89,6 +89,8 @@ class StateComponent {
   // Before the first row: the memory held is charged to `budget`, and a state that need not be in memory as a whole reads `cold`, the store
   // that gets its rows. Both outlive the component; null: no bound, and everything stays in memory. By default a state stays in memory.
   virtual void attach(ColdRows* cold, MemoryBudget* budget);
+  // At a restore, before restores_lazily() of any state of the operator: the checkpoint does not know this one.
+  virtual void begin_new() {}
   // At a restore: true if the state reads its rows from the store when they are needed, and restore_row() is not to be called.
   virtual bool restores_lazily() { return false; }
 

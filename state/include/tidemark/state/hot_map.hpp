@@ -186,6 +186,18 @@ class HotMap {
     return search(*table, start, hash, Same{*table, key}) != kNone;
   }
 
+  // What is in memory of a key: null if nothing is, or a marker alone. No access: looks into no store, and keeps nothing from leaving.
+  struct Held {
+    const Value* value = nullptr;
+    bool clean = false;
+  };
+  Held held(std::uint64_t hash, const Key& key) const {
+    const auto [table, start] = start_of(hash);
+    const std::uint32_t slot = search(*table, start, hash, Same{*table, key});
+    if (slot == kNone || is_erased(*table, slot)) return {};
+    return {&table->slots[slot].cell.get(), (table->clean_slots(slot / 64 * 64) >> (slot % 64) & 1) != 0};
+  }
+
   // Adds a default-constructed value and marks it. false, and nothing marked: there is an entry. `maybe_stored`: the store may have a row
   // of it all the same, so that erasing it takes a tombstone.
   bool insert(std::uint64_t hash, const Key& key, bool maybe_stored = false) {

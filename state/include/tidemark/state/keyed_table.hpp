@@ -11,18 +11,20 @@ namespace tidemark {
 inline namespace v0 {
 
 // See HotMap for what the accesses mean and how long references are good.
-template <class Key, class Value>
-class KeyedTable final : public state_internal::MapComponent<HotMap<Key, Value>> {
-  using Base = state_internal::MapComponent<HotMap<Key, Value>>;
+template <class Key, class Value, class Rows = state_internal::KeyedRows<Key, Value>>
+class KeyedTable : public state_internal::MapComponent<HotMap<Key, Value, Rows>> {
+  using Base = state_internal::MapComponent<HotMap<Key, Value, Rows>>;
+
+ protected:
   using Base::map_;
 
  public:
-  using Map = HotMap<Key, Value>;
+  using Map = HotMap<Key, Value, Rows>;
   using Cursor = typename Map::Cursor;
 
   // Made by StateBackend::keyed_table().
   KeyedTable(std::string name, std::string parameters, Residency residency, const KeySpace& space, std::uint32_t first_group,
-             std::uint32_t end_group)
+             std::uint32_t end_group, Rows rows = {})
       : Base({.name = std::move(name),
               .kind = "value",
               .key = Codec<Key>::schema(),
@@ -30,7 +32,7 @@ class KeyedTable final : public state_internal::MapComponent<HotMap<Key, Value>>
               .parameters = std::move(parameters),
               .reads = state_internal::schema_reader<Value>(),
               .parts = state_internal::PartsOf<Value>::get()},
-             residency, space, first_group, end_group) {
+             residency, space, first_group, end_group, std::move(rows)) {
     core_internal::require_key<Key>();
     core_internal::require_storable<Value>();
   }
@@ -59,9 +61,12 @@ class KeyedTable final : public state_internal::MapComponent<HotMap<Key, Value>>
       return this->malformed_row();
     }
     if (!map_.owns(hash)) return this->foreign_row(hash);
-    map_.restore(hash, key, std::move(decoded));
+    take_restored(hash, key, std::move(decoded));
     return {};
   }
+
+ private:
+  virtual void take_restored(std::uint64_t hash, const Key& key, Value&& value) { map_.restore(hash, key, std::move(value)); }
 };
 
 }  // namespace v0

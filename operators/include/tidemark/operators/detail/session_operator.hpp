@@ -1,21 +1,17 @@
 #pragma once
-// Session windows (S1-S4). The state is a row for each key: its sessions, nearly always one. A time wheel finds the keys whose sessions
-// end; it is derived
-// and made anew after a restore. A key is filed there once, under the least end of its sessions as of the filing; a session that has grown
-// since
-// is filed again when that time comes, so that a record that extends a session costs no more than its look-up.
+// Session windows (S1-S4). The state is a row for each key: its sessions, nearly always one. A DueTable finds the keys whose sessions end,
+// wherever they are. A key is filed there once, under the least end of its sessions as of the filing; a session that has grown since is
+// filed again when that time comes, so that a record that extends a session costs no more than its look-up.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <tidemark/operators/detail/time_wheel.hpp>
 #include <tidemark/operators/detail/window_operator.hpp>
 
 namespace tidemark {
@@ -34,11 +30,19 @@ struct Session {
 template <class Accumulator>
 struct SessionList {
   Session<Accumulator> first;
-  // Where the time wheel has the key; kMinusInfinity: nowhere. Derived, not saved, and therefore no change of the state.
+  // As DueTable asks. Derived, not saved, and therefore no change of the state.
   mutable EventTime filed = kMinusInfinity;
   std::unique_ptr<std::vector<Session<Accumulator>>> more;   // the second and later ones; never empty
 
   bool empty() const { return first.end == kMinusInfinity; }
+  // When the first of them fires.
+  EventTime due() const {
+    EventTime least = kPlusInfinity;
+    each([&least](const Session<Accumulator>& session) {
+      least = std::min(least, Window{session.start, saturated_end(session.end)}.max_time());
+    });
+    return least;
+  }
   template <class F>
   void each(F f) const {
     if (!empty()) f(first);
@@ -103,22 +107,13 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
   using Base::Base;
 
   Status started() override {
-    wheel_.advance(this->watermark());
-    typename KeyedTable<Key, List>::Cursor cursor;
-    sessions_->visit_some(cursor, std::numeric_limits<std::size_t>::max(),
-                          [&](std::uint64_t hash, const Key& key, const List& list) { file(list, hash, key); });
+    sessions_->start(this->watermark());
     return {};
   }
 
  private:
-  struct Filed {
-    std::uint64_t hash;
-    Key key;
-  };
-
-  // The time wheel, made anew after a restore, must know every session.
   void open_state(StateBackend& state) override {
-    sessions_ = &state.keyed_table<Key, List>("sessions", this->spec().parameters(), Residency::kAll);
+    sessions_ = &state.due_table<Key, List>("sessions", this->spec().parameters());
   }
 
   // --- records
@@ -128,6 +123,8 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
     this->split_at_behind(
         in, at,
         [&](std::size_t begin, std::size_t limit) {
+          sessions_->fetch(hashes + begin, limit - begin,
+                           [&](std::size_t i) -> decltype(auto) { return this->key_of(in.values[begin + i]); });
           for (std::size_t k = begin; k < std::min(limit, begin + kPrefetchAhead); ++k) sessions_->prefetch(hashes[k]);
           for (std::size_t i = begin; i < limit; ++i) {
             if (i + kPrefetchAhead < limit) sessions_->prefetch(hashes[i + kPrefetchAhead]);
@@ -154,7 +151,7 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
       list.first.start = start;
       list.first.end = end;
       this->aggregate().add(list.first.accumulator, record);
-      file(list, in.hashes[index], key);
+      sessions_->file(list, in.hashes[index], key);
     } else if (list.more == nullptr && overlap(list.first, start, end)) {
       list.first.start = std::min(list.first.start, start);
       list.first.end = std::max(list.first.end, end);
@@ -211,7 +208,7 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
     this->aggregate().add(merged.accumulator, record);
     all_.push_back(std::move(merged));
     put_back(list);
-    file(list, hash, key);
+    sessions_->file(list, hash, key);
   }
 
   // Makes all_ the sessions of the list. Precondition: there is one.
@@ -226,28 +223,16 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
 
   // --- firing
 
-  // Sees to it that the key comes up when its next session is due.
-  void file(const List& list, std::uint64_t hash, const Key& key) {
-    EventTime least = kPlusInfinity;
-    list.each([&](const OneSession& session) { least = std::min(least, due_time(session)); });
-    if (list.filed != kMinusInfinity && list.filed <= least) return;
-    list.filed = least;
-    wheel_.add(least, {hash, key});
-  }
-  static EventTime due_time(const OneSession& session) { return Window{session.start, saturated_end(session.end)}.max_time(); }
-
-  void begin_firing(EventTime watermark) override { wheel_.advance(watermark); }
+  void begin_firing(EventTime watermark) override { sessions_->advance(watermark); }
 
   Fired fire_some() override {
-    for (std::size_t work = kEntriesPerStep; const auto* item = wheel_.front(); --work) {
+    for (std::size_t work = kEntriesPerStep; const auto* due = sessions_->front(); --work) {
       if (work == 0) return Fired::kPaused;
-      if (const auto* ahead = wheel_.ahead(kPrefetchAhead)) sessions_->prefetch(ahead->entry.hash);
-      const auto& [hash, key] = item->entry;
-      const List* list = sessions_->find(hash, key);
-      // Filed anew for an earlier session, or gone with it.
-      if (list != nullptr && list->filed == item->time && !fire_key(*list, hash, key)) return Fired::kSome;
-      wheel_.pop();
+      const List* list = sessions_->look_at_front();
+      if (list != nullptr && !fire_key(*list, due->hash, due->key)) return Fired::kSome;
+      sessions_->pop();
     }
+    sessions_->drop_due();
     return this->end_firing() ? Fired::kSome : Fired::kAll;
   }
 
@@ -255,21 +240,17 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
   bool fire_key(const List& list, std::uint64_t hash, const Key& key) {
     if (list.more != nullptr) {
       if (!fire_several(*sessions_->find_to_change(hash, key), hash, key)) return false;
-      if (const List* rest = sessions_->find(hash, key)) file_anew(*rest, hash, key);
+      if (const List* rest = sessions_->find(hash, key)) sessions_->file_anew(*rest, hash, key);
       return true;
     }
     if (!is_due(list.first)) {
-      file_anew(list, hash, key);
+      sessions_->file_anew(list, hash, key);
       return true;
     }
     if (!this->has_room()) return false;
     put(key, list.first);
     sessions_->erase(hash, key);
     return true;
-  }
-  void file_anew(const List& list, std::uint64_t hash, const Key& key) {
-    list.filed = kMinusInfinity;
-    file(list, hash, key);
   }
   // Fires what is due of several sessions, by (end, start).
   bool fire_several(List& list, std::uint64_t hash, const Key& key) {
@@ -293,8 +274,7 @@ class SessionOperator final : public WindowOperator<Key, T, KeyOf, Aggregate> {
   bool is_due(const OneSession& session) const { return is_reached(session.end, this->watermark()); }
   void put(const Key& key, const OneSession& session) { this->put_result(key, session.start, session.end, session.accumulator); }
 
-  KeyedTable<Key, List>* sessions_ = nullptr;
-  TimeWheel<Filed> wheel_;
+  DueTable<Key, List>* sessions_ = nullptr;
   std::vector<OneSession> all_;   // scratch: the sessions of one key
 };
 

@@ -1,16 +1,18 @@
 #pragma once
-// Finds what is due: entries are filed under a time and come back when the clock has reached it. Adding one is a push to a vector; until it
-// is due an entry
-// is moved a few times at most. Entries come back roughly in order of time: those filed for one stretch of time together.
+// Finds what is due: items are filed under their time and come back when the clock has reached it. Adding one is a push to a vector; until
+// it is due an item is moved a few times at most. Items come back roughly in order of time: those filed for one stretch of time together.
 //
 // Level k has a slot for each value of digit k (base 64) of the times that agree with the clock in all higher digits.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <iterator>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -19,18 +21,22 @@
 
 namespace tidemark {
 inline namespace v0 {
-namespace operators_internal {
+namespace state_internal {
 
-template <class Entry>
+// An item has a `time`.
+template <class Item>
 class TimeWheel {
  public:
-  struct Item {
-    EventTime time;
-    Entry entry;
-  };
-
   // Precondition: later than the clock.
-  void add(EventTime time, Entry entry) { file({time, std::move(entry)}); }
+  void add(Item item) { file(std::move(item)); }
+  // Precondition: not later than the clock.
+  void add_due(std::vector<Item> items) {
+    for (const Item& item : items) TIDEMARK_CHECK(number_of(item.time) <= clock_, "added as due before its time");
+    append(std::move(items));
+  }
+
+  // kMinusInfinity at first.
+  EventTime now() const { return event_time(static_cast<std::int64_t>(clock_ ^ kSign)); }
 
   // Sets the clock, which never goes back: what was filed for `now` or before becomes due. Precondition: nothing is due.
   void advance(EventTime now) {
@@ -70,17 +76,45 @@ class TimeWheel {
     }
     return nullptr;
   }
-  // One that is due soon after the front, or nullptr: for prefetching. Precondition: there is a front.
-  const Item* ahead(std::size_t count) const { return next_ + count < due_.front().size() ? &due_.front()[next_ + count] : nullptr; }
+  // The front and some that are due after it. Good until pop(). Precondition: there is a front.
+  std::span<const Item> upcoming() const { return std::span<const Item>{due_.front()}.subspan(next_); }
   // Precondition: there is a front.
   void pop() { ++next_; }
 
+  // Of what is not due.
+  std::size_t size() const { return size_; }
+  // Calls f(item) for all that is not due, in no promised order.
+  template <class F>
+  void each(F f) const {
+    for (const std::vector<Item>& items : slots_) std::for_each(items.begin(), items.end(), std::ref(f));
+  }
+  // Removes what is not due and for which keep(item) is false, and gives back all memory that is not needed.
+  template <class Keep>
+  void keep_only(Keep keep) {
+    for (std::size_t at = 0; at < slots_.size(); ++at) {
+      std::vector<Item>& items = slots_[at];
+      size_ -= std::erase_if(items, [&keep](const Item& item) { return !keep(item); });
+      items.shrink_to_fit();
+      if (items.empty()) filled_[at / kSlots] &= ~(std::uint64_t{1} << (at % kSlots));
+    }
+    std::vector<std::vector<Item>>{}.swap(spare_);
+  }
+  // Memory held, without what the items own on the heap.
+  std::size_t bytes() const {
+    std::size_t items = 0;
+    for (const std::vector<Item>& each : slots_) items += each.capacity();
+    for (const std::vector<Item>& each : due_) items += each.capacity();
+    for (const std::vector<Item>& each : spare_) items += each.capacity();
+    return items * sizeof(Item) + sizeof *this + slots_.size() * sizeof(slots_[0]);
+  }
+
  private:
+  static constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
   static constexpr std::size_t kDigitBits = 6;
   static constexpr std::size_t kSlots = std::size_t{1} << kDigitBits;
   static constexpr std::size_t kLevels = (64 + kDigitBits - 1) / kDigitBits;
 
-  static std::uint64_t number_of(EventTime time) { return static_cast<std::uint64_t>(micros(time)) ^ (std::uint64_t{1} << 63); }
+  static std::uint64_t number_of(EventTime time) { return static_cast<std::uint64_t>(micros(time)) ^ kSign; }
   static std::size_t level_of(std::uint64_t difference) { return (static_cast<std::size_t>(std::bit_width(difference)) - 1) / kDigitBits; }
   static std::size_t digit(std::uint64_t number, std::size_t level) { return number >> (level * kDigitBits) & (kSlots - 1); }
 
@@ -95,10 +129,12 @@ class TimeWheel {
       spare_.pop_back();
     }
     items.push_back(std::move(item));
+    ++size_;
     filled_[level] |= std::uint64_t{1} << slot;
   }
   std::vector<Item> take(std::size_t level, std::size_t slot) {
     filled_[level] &= ~(std::uint64_t{1} << slot);
+    size_ -= slots_[level * kSlots + slot].size();
     return std::exchange(slots_[level * kSlots + slot], {});
   }
   void release(std::size_t level, std::size_t slot) {
@@ -122,11 +158,12 @@ class TimeWheel {
   std::uint64_t clock_ = 0;                          // number_of(kMinusInfinity)
   std::array<std::uint64_t, kLevels> filled_{};      // a bit for each slot that is not empty
   std::vector<std::vector<Item>> slots_ = std::vector<std::vector<Item>>(kLevels * kSlots);
+  std::size_t size_ = 0;                             // items in slots_
   std::deque<std::vector<Item>> due_;
   std::size_t next_ = 0;                             // in the first of due_
   std::vector<std::vector<Item>> spare_;
 };
 
-}  // namespace operators_internal
+}  // namespace state_internal
 }  // namespace v0
 }  // namespace tidemark
