@@ -48,7 +48,7 @@ class HotMap {
          std::uint32_t end_group, Rows rows = {})
       : context_(context), blocks_(blocks), groups_(space.groups), first_group_(first_group), rows_(std::move(rows)) {
     TIDEMARK_CHECK(first_group < end_group && end_group <= space.groups);
-    tables_.assign(end_group - first_group, SubTable{no_slots()});
+    tables_.assign(end_group - first_group, SubTable{SubTable::no_slots()});
     encode_at_.group = static_cast<std::uint32_t>(tables_.size());
   }
   HotMap(const HotMap&) = delete;
@@ -291,7 +291,7 @@ class HotMap {
       const int fitting = std::bit_width(table.live + table.live / 2);
       table.first_log = static_cast<std::uint8_t>(std::max(3, std::min(64 - table.shift, fitting + 1)));
       blocks_.give(table.block(), SubTable::block_bytes(table.capacity()), true);
-      SubTable fresh{no_slots()};
+      SubTable fresh{SubTable::no_slots()};
       fresh.first_log = table.first_log;
       table = fresh;
     }
@@ -347,7 +347,7 @@ class HotMap {
       size_ -= table.live;
       if (table.limit != 0) table.destroy_all();
       blocks_.give(table.block(), SubTable::block_bytes(table.capacity()), false);
-      SubTable fresh{no_slots()};
+      SubTable fresh{SubTable::no_slots()};
       // Half of what it had grown to: as large as that at once would spend the memory before there is anything in it.
       fresh.first_log = static_cast<std::uint8_t>(std::max(3, 63 - table.shift));
       table = fresh;
@@ -386,11 +386,6 @@ class HotMap {
     SubTable* table;
     std::uint32_t slot;
   };
-
-  static Slot* no_slots() {
-    alignas(Slot) static std::byte raw[2 * sizeof(Slot)]{};   // two empty slots, never written
-    return reinterpret_cast<Slot*>(raw);
-  }
 
   Position group_and_position(std::uint64_t hash) const {
     __extension__ typedef unsigned __int128 Wide;

@@ -73,6 +73,11 @@ struct SubTable {
   std::uint32_t capacity() const { return mask() + 1; }
   std::uint32_t words() const { return (capacity() + 63) / 64; }
 
+  // Those of a table that has no block yet: empty, and never written.
+  static SlotType* no_slots() {
+    alignas(SlotType) static std::byte raw[2 * sizeof(SlotType)]{};
+    return reinterpret_cast<SlotType*>(raw);
+  }
   // `used` that makes a block of so many slots grow. Small ones are filled less: what they cost is mispredicted steps, not memory.
   static std::uint32_t limit_of(std::uint32_t capacity) { return capacity <= 64 ? capacity / 2 : capacity / 8 * 5; }
   // Where memory is short: a few steps more for each look-up cost far less than a look-up in the store.
