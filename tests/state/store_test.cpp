@@ -1,6 +1,5 @@
 // The durable half of state: row files, ingestion, links, restores (reliability R1, R4; faults F11-F17, F20).
 
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
@@ -116,8 +115,7 @@ TEST_F(Store, WritesPiecesThatWereNotCutQuiteInOrderToOneFile) {
   RowRun piece;
   for (int i = 0; i < 3000; ++i) {
     const int place = i / 7 * 7 + (6 - i % 7);   // seven at a time, the last one first
-    char key[8];
-    std::snprintf(key, sizeof key, "%05d", place);
+    const Bytes key = std::to_string(10'000 + place);
     const Bytes value = std::to_string(i);
     i % 11 == 0 ? piece.erase(key) : piece.put(key, value);
     if (i % 11 != 0) expected[key] = value;
