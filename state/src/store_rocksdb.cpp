@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <mutex>
 #include <new>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -242,40 +244,53 @@ class RocksStore final : public StateStore {
   Status checked_read(const rocksdb::Status& status) const { return checked(status, "read the state store in \"" + directory_ + "\""); }
 
   Result<std::vector<StoredFile>> link_listed_into(const std::string& directory, const std::string& what) {
-    rocksdb::LiveFilesStorageInfoOptions options;
-    options.include_checksum_info = true;
-    options.wal_size_for_flush = 0;
-    std::vector<rocksdb::LiveFileStorageInfo> live;
-    TIDEMARK_TRY(checked(db_->GetLiveFilesStorageInfo(options, &live), what));
+    std::vector<std::string> names;
+    std::uint64_t manifest_size = 0;
+    std::map<std::string, StoredFile> row_files;
+    // Not GetLiveFilesStorageInfo(): it waits for readers that give up old files, and may miss that they have (RocksDB 14069). A compaction
+    // may end between the two calls; then they are made again.
+    do {
+      TIDEMARK_TRY(checked(db_->GetLiveFiles(names, &manifest_size, false), what));
+      for (std::string& name : names) name.erase(0, name.find_first_not_of('/'));
+      row_files = live_row_files();
+    } while (std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_row_file(name) && !row_files.contains(name); }));
     std::vector<StoredFile> stored;
-    for (const rocksdb::LiveFileStorageInfo& file : live) {
-      // The options are in our code, and nothing is ever written to the log.
-      if (file.file_type == rocksdb::kOptionsFile || file.file_type == rocksdb::kWalFile) continue;
-      TIDEMARK_ASSIGN(StoredFile one, store_one(file, directory));
-      stored.push_back(std::move(one));
+    for (const std::string& name : names) {
+      if (is_row_file(name)) {
+        TIDEMARK_TRY(link_or_copy(files_, join_path(directory_, name), join_path(directory, name)));
+        stored.push_back(row_files.at(name));
+      } else if (name.starts_with(kManifestName)) {
+        TIDEMARK_ASSIGN(stored.emplace_back(), copy_manifest(name, manifest_size, directory));
+        TIDEMARK_ASSIGN(stored.emplace_back(), write_copy(files_, directory, "CURRENT", name + "\n"));
+      }   // what else there is, CURRENT as it is by now and the options, is in our code
     }
     TIDEMARK_TRY(files_.sync_directory(directory));
     std::sort(stored.begin(), stored.end(), [](const StoredFile& a, const StoredFile& b) { return a.name < b.name; });
     return stored;
   }
 
-  Result<StoredFile> store_one(const rocksdb::LiveFileStorageInfo& file, const std::string& directory) {
-    const std::string& name = file.relative_filename;
-    if (file.file_type == rocksdb::kTableFile) {
-      StoredFile stored{name, file.size, 0};
+  std::map<std::string, StoredFile> live_row_files() const {
+    std::vector<rocksdb::LiveFileMetaData> live;
+    db_->GetLiveFilesMetaData(&live);
+    std::map<std::string, StoredFile> row_files;
+    for (const rocksdb::LiveFileMetaData& file : live) {
+      StoredFile stored{file.relative_filename, file.size, 0};
       TIDEMARK_CHECK(state_internal::take_file_checksum(file.file_checksum_func_name, file.file_checksum, stored.checksum),
-                     "the row file " + name + " has no checksum");
-      TIDEMARK_TRY(link_or_copy(files_, join_path(directory_, name), join_path(directory, name)));
-      return stored;
+                     "the row file " + stored.name + " has no checksum");
+      row_files.emplace(stored.name, stored);
     }
-    if (!file.replacement_contents.empty()) return write_copy(files_, directory, name, file.replacement_contents);
+    return row_files;
+  }
+
+  Result<StoredFile> copy_manifest(const std::string& name, std::uint64_t size, const std::string& directory) {
     TIDEMARK_ASSIGN(Bytes contents, read_file(files_, join_path(directory_, name), kLargestCopy));
-    TIDEMARK_CHECK(contents.size() >= file.size, name + " is shorter than RocksDB says");
-    contents.resize(file.size);   // it may have grown since
+    TIDEMARK_CHECK(contents.size() >= size, name + " is shorter than RocksDB says");
+    contents.resize(size);   // it may have grown since
     return write_copy(files_, directory, name, contents);
   }
 
   static constexpr std::size_t kTogether = 32;   // keys that RocksDB looks up at once
+  static constexpr std::string_view kManifestName = "MANIFEST-";
   static constexpr std::uint64_t kLargestCopy = std::uint64_t{1} << 30;
 
   FileSystem& files_;

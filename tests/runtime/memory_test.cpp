@@ -75,9 +75,12 @@ std::vector<Milestones::Out> expected(std::uint64_t records, bool and_end) {
 
 // While it is set no record comes.
 std::atomic<bool> held_up{false};
+// The records from this one on come slowly, so that there are some left when a job is stopped.
+std::atomic<std::uint64_t> slow_from{UINT64_MAX};
 
 std::uint64_t record_at(std::uint64_t i) {
   while (held_up) std::this_thread::sleep_for(1ms);
+  if (i >= slow_from && i % 16 == 0) std::this_thread::sleep_for(100us);
   return i;
 }
 auto timed_records(Graph& graph, std::uint64_t records, std::uint32_t splits, Duration out_of_orderness = {}) {
@@ -448,6 +451,7 @@ std::size_t memory_after_a_restart(Graph (*make_graph)(MemorySink<Out>&)) {
   RuntimeOptions options;
   options.state_directory = directory.path() + "/state";
   options.memory = std::size_t{256} << 20;
+  slow_from = kWait;
   auto runtime = Runtime::start(make_graph(sink), options);
   if (!runtime.ok()) return ADD_FAILURE() << runtime.error().describe(), 0;
   while ((*runtime)->snapshot().records_in < kWait) std::this_thread::sleep_for(1ms);
@@ -455,6 +459,7 @@ std::size_t memory_after_a_restart(Graph (*make_graph)(MemorySink<Out>&)) {
   const std::size_t before = (*runtime)->snapshot().state_memory;
   EXPECT_EQ((*runtime)->wait().state, JobState::kStopped);
   runtime->reset();
+  slow_from = UINT64_MAX;
   held_up = true;
   auto restarted = Runtime::start(make_graph(sink), options);
   if (!restarted.ok()) return held_up = false, ADD_FAILURE() << restarted.error().describe(), 0;
