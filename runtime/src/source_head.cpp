@@ -80,7 +80,8 @@ SourceHead::Found SourceHead::read() {
 }
 
 Result<PollResult> SourceHead::poll(OpenSplit& open) {
-  std::size_t limit = context().max_batch;
+  std::size_t limit = std::min<std::size_t>(ramp_, context().max_batch);
+  if (ramp_ < context().max_batch) ramp_ *= 2;
   for (const SplitListener* listener : listeners_)
     limit = std::min<std::size_t>(limit, listener->records_until_watermark(open.split.number));
   batch_->clear();

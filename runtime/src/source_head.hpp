@@ -63,6 +63,8 @@ class SourceHead final : public Operator {
   std::vector<Refused> refused_;
   Refusals refusals_;
   std::size_t next_ = 0;
+  // What the next poll may bring, up to max_batch. The first results after a restart wait for few keys to be looked up.
+  std::size_t ramp_ = 16;
   std::vector<std::uint32_t> ended_splits_;    // to be told, when those below have taken their last batches; more than one after a rescale
   std::optional<std::uint32_t> waiting_split_;
   bool draining_ = false;

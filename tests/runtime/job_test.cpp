@@ -10,6 +10,9 @@
 #include <set>
 #include <thread>
 
+#include <tidemark/memory/callback.hpp>
+#include <tidemark/memory/generator.hpp>
+#include <tidemark/operators/stream.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
 #include "../support/recording_file_system.hpp"
@@ -289,6 +292,22 @@ TEST(Job, WritesTheSameWhenTheParallelismOfAUnionChanges) {   // K5, P1
     });
   }
   EXPECT_GT(restores, 5U);
+}
+
+// A restored job looks up every key of them before the first result is out.
+TEST(Job, BeginsWithSmallBatches) {
+  std::vector<std::size_t> sizes;
+  Graph graph;
+  graph.from("numbers", generator_source<std::uint64_t>("numbers", 1000, [](std::uint64_t i) { return i; }))
+      .to("out", callback_sink_by_task<std::uint64_t>([&](std::uint32_t) {
+            return [&](const Batch<std::uint64_t>& batch) { sizes.push_back(batch.size()); };
+          }));
+  RuntimeOptions options;
+  options.max_batch = 100;
+  const auto runtime = Runtime::start(std::move(graph), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  ASSERT_EQ((*runtime)->wait().state, JobState::kFinished);
+  EXPECT_EQ(std::vector<std::size_t>(sizes.begin(), sizes.begin() + 5), (std::vector<std::size_t>{16, 32, 64, 100, 100}));
 }
 
 TEST(Job, NamesTheProblemWhenItsOptionsMakeNoSense) {
