@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include <tidemark/file/pace.hpp>
 #include <tidemark/memory/callback.hpp>
 #include <tidemark/memory/generator.hpp>
 #include <tidemark/operators/stream.hpp>
@@ -117,12 +118,14 @@ TEST(Job, WritesWhatAnUnbrokenRunWritesWhenItIsCutOffAgainAndAgain) {   // C1, C
     MemorySink<Line> late;
     JobState state = JobState::kRunning;
     CheckpointId restored = 0;
+    const Source<Payment> source = memory_source(splits);
+    const Source<Payment> slow_source = paced(memory_source(splits), Pace::records_per_second(50'000));   // not read before it is cut off
     for (int start = 0; state != JobState::kFinished; ++start) {
       ASSERT_LT(start, 100);
       RuntimeOptions options = options_for({parallelism, 2, 50});
       options.state_directory = directory.path() + "/state";
       options.checkpoint_every = 3ms;
-      auto runtime = Runtime::start(make_graph(memory_source(splits), lines.sink(), late.sink()), options);
+      auto runtime = Runtime::start(make_graph(start < 12 ? slow_source : source, lines.sink(), late.sink()), options);
       ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
       EXPECT_GE((*runtime)->start_report().restored_checkpoint, restored);   // I3
       restored = (*runtime)->start_report().restored_checkpoint;
