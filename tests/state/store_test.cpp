@@ -19,6 +19,8 @@
 #include "support/recording_file_system.hpp"
 #include "support/temporary_directory.hpp"
 
+#include "row_keys.hpp"
+
 namespace tidemark {
 namespace {
 
@@ -26,19 +28,6 @@ using test_support::Failure;
 using test_support::RecordingFileSystem;
 using test_support::TemporaryDirectory;
 using Rows = std::map<Bytes, Bytes>;
-
-Bytes timeless_key(StateId id, const Bytes& key) {
-  Bytes bytes;
-  append_u16_big_endian(bytes, id);
-  return bytes + key;
-}
-
-Bytes timed_key(StateId id, std::int64_t bucket, const Bytes& key) {
-  Bytes bytes;
-  append_u16_big_endian(bytes, id);
-  append_time_big_endian(bytes, event_time(bucket));
-  return bytes + key;
-}
 
 template <class T>
 T value_of(Result<T> result) {

@@ -9,6 +9,8 @@
 #include "support/recording_file_system.hpp"
 #include "support/temporary_directory.hpp"
 
+#include "row_keys.hpp"
+
 namespace tidemark {
 namespace {
 
@@ -17,19 +19,6 @@ using test_support::TemporaryDirectory;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Rows = std::map<Bytes, Bytes>;
-
-Bytes row_key(StateId id, const Bytes& rest) {
-  Bytes bytes;
-  append_u16_big_endian(bytes, id);
-  return bytes + rest;
-}
-
-Bytes timed_key(StateId id, std::int64_t bucket, const Bytes& rest) {
-  Bytes bytes;
-  append_u16_big_endian(bytes, id);
-  append_time_big_endian(bytes, event_time(bucket));
-  return bytes + rest;
-}
 
 // A checkpoint of two ingested files, the later of which erases a row of the earlier.
 class RowsOfACheckpoint : public ::testing::Test {
@@ -41,10 +30,10 @@ class RowsOfACheckpoint : public ::testing::Test {
       RowRun run;
       if (i == 0) {
         for (const auto& [key, value] : kept) run.put(key, value);
-        run.put(row_key(2, "gone"), "x");
+        run.put(timeless_key(2, "gone"), "x");
         run.put(timed_key(3, 10, "dead"), "x");
       } else {
-        run.erase(row_key(2, "gone"));
+        run.erase(timeless_key(2, "gone"));
       }
       const std::string path = directory / ("rows" + std::to_string(i) + ".sst");
       ASSERT_TRUE(write_row_file(files, path, std::move(run)).ok());
@@ -74,7 +63,7 @@ class RowsOfACheckpoint : public ::testing::Test {
   std::string checkpoint = directory / "checkpoint";
   std::vector<StoredFile> stored;
   Rows kept = {
-      {row_key(1, "a"), "1"}, {row_key(2, "b"), "2"}, {row_key(2, "bc"), "3"}, {timed_key(3, 11, "c"), ""}, {row_key(0x200, "d"), "4"}};
+      {timeless_key(1, "a"), "1"}, {timeless_key(2, "b"), "2"}, {timeless_key(2, "bc"), "3"}, {timed_key(3, 11, "c"), ""}, {timeless_key(0x200, "d"), "4"}};
 };
 
 TEST_F(RowsOfACheckpoint, AreThoseThatARestoreGives) {
@@ -95,11 +84,11 @@ TEST_F(RowsOfACheckpoint, AreThoseThatARestoreGives) {
 TEST_F(RowsOfACheckpoint, AreFoundByWhatTheirKeysBeginWith) {
   auto rows = opened(files);
   ASSERT_TRUE(rows.ok()) << rows.error().describe();
-  EXPECT_EQ(rows_of(**rows, row_key(1, "")), (Rows{{row_key(1, "a"), "1"}}));
-  EXPECT_EQ(rows_of(**rows, row_key(2, "")), (Rows{{row_key(2, "b"), "2"}, {row_key(2, "bc"), "3"}}));
-  EXPECT_EQ(rows_of(**rows, row_key(2, "bc")), (Rows{{row_key(2, "bc"), "3"}}));
-  EXPECT_EQ(rows_of(**rows, row_key(3, "")), (Rows{{timed_key(3, 11, "c"), ""}}));
-  EXPECT_THAT(rows_of(**rows, row_key(4, "")), IsEmpty());
+  EXPECT_EQ(rows_of(**rows, timeless_key(1, "")), (Rows{{timeless_key(1, "a"), "1"}}));
+  EXPECT_EQ(rows_of(**rows, timeless_key(2, "")), (Rows{{timeless_key(2, "b"), "2"}, {timeless_key(2, "bc"), "3"}}));
+  EXPECT_EQ(rows_of(**rows, timeless_key(2, "bc")), (Rows{{timeless_key(2, "bc"), "3"}}));
+  EXPECT_EQ(rows_of(**rows, timeless_key(3, "")), (Rows{{timed_key(3, 11, "c"), ""}}));
+  EXPECT_THAT(rows_of(**rows, timeless_key(4, "")), IsEmpty());
 }
 
 TEST_F(RowsOfACheckpoint, AreReadWithoutTheLeastChange) {
