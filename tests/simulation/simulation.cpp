@@ -183,7 +183,8 @@ class Simulation::WatchedSink final : public SinkBase {
   std::shared_ptr<SinkBase> under_;
 };
 
-Simulation::Simulation(std::uint64_t seed) : random_(seed), files_(disk_, [this](const std::string& step) { return note(step); }) {}
+Simulation::Simulation(std::uint64_t seed)
+    : random_(seed), files_(disk_, [this](const std::string& step) { return note_disk_step(step); }) {}
 Simulation::~Simulation() { TIDEMARK_CHECK(runners_.empty() && queues_.empty(), "a Runtime outlives its world"); }
 
 RuntimeOptions Simulation::options() {
@@ -205,10 +206,13 @@ std::shared_ptr<SinkBase> Simulation::watched(std::string name, std::shared_ptr<
   return std::make_shared<WatchedSink>(*this, std::move(name), std::move(sink));
 }
 
-void Simulation::cut_after(std::size_t lines, std::string with) {
-  cut_ = false;
-  lines_left_ = lines;
-  cut_text_ = std::move(with);
+void Simulation::cut_after(std::size_t lines, std::string with) { death_ = {lines, std::move(with)}; }
+
+void Simulation::fail_after(std::size_t steps, std::string with) { failure_ = {steps, std::move(with)}; }
+
+void Simulation::let_live() {
+  death_ = failure_ = {};
+  cut_ = failed_ = false;
 }
 
 std::optional<JobResult> Simulation::run(Runtime& runtime, const std::function<void()>& between) {
@@ -273,8 +277,16 @@ Status Simulation::note(const std::string& what) {
   std::snprintf(head, sizeof head, "%6zu %8lld %-14s ", trace_.size(), static_cast<long long>(passed.count()), who_.c_str());
   trace_.push_back(head + what);
   if (std::getenv("TIDEMARK_TRACE") != nullptr) std::puts(trace_.back().c_str());
-  if (lines_left_ > 0 && trace_.back().find(cut_text_) != std::string::npos && --lines_left_ == 0) cut_ = true;
+  cut_ = death_.due_with(trace_.back());
   return {};
+}
+
+Status Simulation::note_disk_step(const std::string& what) {
+  TIDEMARK_TRY(note(what));
+  if (!failure_.due_with(what)) return {};
+  failed_ = true;
+  (void)note("which is refused").ok();
+  return Error{.code = ErrorCode::kStorageFailed, .message = "refused: " + what};
 }
 
 }  // namespace tidemark::simulation

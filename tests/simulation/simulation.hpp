@@ -58,18 +58,21 @@ class Simulation final : private core_internal::Executor {
   // The next process dies when it has added so many lines with this text to the trace: from then on nothing that it does has an effect on
   // the disk or on targets.
   void cut_after(std::size_t lines, std::string with = {});
-  // The next process dies of nothing.
-  void never_cut() { cut_after(0); }
   bool cut() const { return cut_; }
+  // After so many steps on the disk with this text, the last of them is refused; all else works.
+  void fail_after(std::size_t steps, std::string with = {});
+  bool failed() const { return failed_; }
+  // The next process meets neither.
+  void let_live();
 
   // Gives turns until the job has ended, which is answered, or its process was cut off: nothing. A job that can never go on fails the test.
   // `between` is called before each turn.
   std::optional<JobResult> run(Runtime& runtime, const std::function<void()>& between = [] {});
 
+  // As it is, for a look that is no part of the trace.
+  FileSystem& disk() { return disk_; }
   // One line for each decision, each step on the disk and each commit: number, virtual microseconds, who, what.
   const std::vector<std::string>& trace() const { return trace_; }
-  std::chrono::nanoseconds now() const { return clock_.now; }
-  SeededRandom& random() { return random_; }
 
  private:
   class VirtualClock final : public Clock {
@@ -103,6 +106,7 @@ class Simulation final : private core_internal::Executor {
   void as(const std::string& who, const std::string& what, Work work);
   // Adds a line. An error: the process is dead.
   Status note(const std::string& what);
+  Status note_disk_step(const std::string& what);
 
   SeededRandom random_;
   VirtualClock clock_;
@@ -112,9 +116,16 @@ class Simulation final : private core_internal::Executor {
   std::vector<Queue*> queues_;
   std::string who_ = "start";      // in whose name something is done
   std::vector<std::string> trace_;
+  // Becomes due with a line of the trace.
+  struct Fate {
+    std::size_t lines_left = 0;   // of those with the text; 0: never
+    std::string text;
+    bool due_with(const std::string& line) { return lines_left > 0 && line.find(text) != std::string::npos && --lines_left == 0; }
+  };
+  Fate death_;
+  Fate failure_;
   bool cut_ = false;
-  std::size_t lines_left_ = 0;     // until then, of those with the text; 0: never
-  std::string cut_text_;
+  bool failed_ = false;
 };
 
 }  // namespace tidemark::simulation
