@@ -121,7 +121,19 @@ class Simulation::Queue final : public core_internal::Jobs {
   void join() override {
     while (!jobs_.empty()) run(world_.random_.next() % jobs_.size());
   }
-  std::size_t size() const { return jobs_.size(); }
+  void add_choices(std::vector<Choice>& found) {
+    for (std::size_t job = 0; job < jobs_.size(); ++job) {
+      if (jobs_[job].at <= world_.clock_.now) found.push_back({.queue = this, .job = job});
+    }
+  }
+  // When the next job may run that may not yet.
+  std::optional<std::chrono::nanoseconds> next_at() const {
+    std::optional<std::chrono::nanoseconds> next;
+    for (const Job& job : jobs_) {
+      if (!next || job.at < *next) next = job.at;
+    }
+    return next;
+  }
   void run(std::size_t index) {
     const Job job = std::move(jobs_[index]);
     jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -131,9 +143,15 @@ class Simulation::Queue final : public core_internal::Jobs {
  private:
   struct Job {
     std::uint64_t number = 0;
+    std::chrono::nanoseconds at{};
     std::function<void()> work;
   };
-  void post_shared(std::function<void()> job) override { jobs_.push_back({++posted_, std::move(job)}); }
+  // The disk is slow for some of them, for as long as a few checkpoints take.
+  void post_shared(std::function<void()> job) override {
+    const bool slow = world_.random_.next() % 8 == 0;
+    const std::chrono::microseconds wait{slow ? world_.random_.next() % 8000 : 0};
+    jobs_.push_back({++posted_, world_.clock_.now + wait, std::move(job)});
+  }
 
   Simulation& world_;
   const std::string name_;
@@ -233,18 +251,17 @@ std::vector<Simulation::Choice> Simulation::choices() const {
   for (Runner* runner : runners_) {
     if (runner->can_step()) found.push_back({.runner = runner});
   }
-  for (Queue* queue : queues_) {
-    for (std::size_t job = 0; job < queue->size(); ++job) found.push_back({.queue = queue, .job = job});
-  }
+  for (Queue* queue : queues_) queue->add_choices(found);
   return found;
 }
 
 bool Simulation::pass_time() {
   std::optional<std::chrono::nanoseconds> next;
-  for (const Runner* runner : runners_) {
-    const auto wake_at = runner->wake_at();
-    if (wake_at && (!next || *wake_at < *next)) next = wake_at;
-  }
+  const auto take = [&](std::optional<std::chrono::nanoseconds> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  for (const Runner* runner : runners_) take(runner->wake_at());
+  for (const Queue* queue : queues_) take(queue->next_at());
   if (next) clock_.now = *next;
   return next.has_value();
 }
