@@ -255,7 +255,7 @@ function(tidemark_test)
   endif()
   # What would not run is not built either: with instrumentation that takes memory of its own, and where all is on one thread.
   if((TIDEMARK_SANITIZE AND "release-only" IN_LIST arg_LABELS) OR
-     (TIDEMARK_SANITIZE STREQUAL "thread" AND arg_LABELS MATCHES "^(operators|state|testing)$"))
+     (TIDEMARK_SANITIZE STREQUAL "thread" AND arg_LABELS MATCHES "^(operators|state|testing|simulation)$"))
     return()
   endif()
   _tidemark_executable(${arg_NAME} built SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} GTest::gmock_main)

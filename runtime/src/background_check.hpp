@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <tidemark/core/detail/executor.hpp>
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/state/store.hpp>
-#include "src/io_pool.hpp"
 
 namespace tidemark {
 inline namespace v0 {
@@ -20,7 +20,8 @@ class BackgroundCheck : public std::enable_shared_from_this<BackgroundCheck> {
  public:
   // `done` is called once, on a thread of the pool, with the first file that is not what it was; not if stop() came before. All outlive the
   // pool's jobs.
-  BackgroundCheck(IoPool& pool, FileSystem& files, std::string directory, std::vector<StoredFile> stored, std::function<void(Status)> done)
+  BackgroundCheck(core_internal::Jobs& pool, FileSystem& files, std::string directory, std::vector<StoredFile> stored,
+                  std::function<void(Status)> done)
       : pool_(pool), files_(files), directory_(std::move(directory)), stored_(std::move(stored)), done_(std::move(done)) {}
 
   void start() { post(0); }
@@ -40,7 +41,7 @@ class BackgroundCheck : public std::enable_shared_from_this<BackgroundCheck> {
     post(next + 1);
   }
 
-  IoPool& pool_;
+  core_internal::Jobs& pool_;
   FileSystem& files_;
   std::string directory_;
   std::vector<StoredFile> stored_;

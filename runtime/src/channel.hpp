@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <tidemark/core/batch.hpp>
+#include <tidemark/core/detail/executor.hpp>
 #include <tidemark/core/time.hpp>
 #include <tidemark/operators/record_type.hpp>
 #include <tidemark/operators/sink.hpp>
@@ -85,12 +86,7 @@ class SpscRing {
   alignas(64) std::atomic<std::size_t> head_shared_{0};
 };
 
-// Told by a channel that there is something to do for a worker that may be asleep.
-class Waker {
- public:
-  virtual ~Waker() = default;
-  virtual void wake_if_asleep() = 0;
-};
+using core_internal::Waker;
 
 class Channel {
  public:

@@ -56,26 +56,17 @@ Error ended_before_it() {
                .fix = "see how it ended; its newest checkpoint is where the next start goes on"};
 }
 
-Control::Control(const RuntimeOptions& options, ControlFacts facts, BuiltJob& job, OnEnd on_end)
+Control::Control(const RuntimeOptions& options, core_internal::Executor& executor, ControlFacts facts, BuiltJob& job, OnEnd on_end)
     : options_(options),
       facts_(std::move(facts)),
       job_(job),
       on_end_(std::move(on_end)),
       coordinator_(coordinator_options(options), task_names(job), facts_.next_checkpoint, facts_.completed, now()),
       snapshots_(job.tasks.size()),
-      reports_(job.tasks.size()) {
+      reports_(job.tasks.size()),
+      runner_(executor.runner("control", *this)) {
   figures_.last_checkpoint = facts_.completed;
   completed_at_ = now();
-}
-
-Control::~Control() { join(); }
-
-void Control::start() {
-  thread_ = std::thread([this] { run(); });
-}
-
-void Control::join() {
-  if (thread_.joinable()) thread_.join();
 }
 
 void Control::post(std::function<void()> message) {
@@ -83,37 +74,49 @@ void Control::post(std::function<void()> message) {
     const std::lock_guard lock(mutex_);
     if (!over_) {
       messages_.push(std::move(message));
-      condition_.notify_one();
-      return;
+      message = nullptr;
     }
   }
-  message();   // the job has ended, and so the message changes nothing
+  if (message) {
+    message();   // the job has ended, and so the message changes nothing
+  } else {
+    runner_->wake_if_asleep();
+  }
 }
 
-void Control::run() {
-  while (!ended_) {
-    std::function<void()> message;
-    {
-      std::unique_lock lock(mutex_);
-      const auto has_message = [this] { return !messages_.empty(); };
-      if (const auto wakeup = coordinator_.next_wakeup()) {
-        const auto pause = *wakeup - now();
-        if (pause > SteadyTime::duration{0}) condition_.wait_for(lock, pause, has_message);
-      } else {
-        condition_.wait(lock, has_message);
-      }
-      if (!messages_.empty()) {
-        message = std::move(messages_.front());
-        messages_.pop();
-      }
-    }
-    if (message) {
-      message();
-    } else {
-      carry_out(coordinator_.on_time(now()));
-    }
+bool Control::step() {
+  if (const std::function<void()> message = next_message()) {
+    message();
+  } else if (const auto wakeup = coordinator_.next_wakeup(); wakeup && *wakeup <= now()) {
+    carry_out(coordinator_.on_time(now()));
+  } else {
+    return false;
   }
-  // What came too late is answered, too.
+  if (ended_) answer_late_messages();
+  return true;
+}
+
+bool Control::ready() {
+  const std::lock_guard lock(mutex_);
+  return !messages_.empty();
+}
+
+std::optional<std::chrono::nanoseconds> Control::pause() const {
+  const auto wakeup = coordinator_.next_wakeup();
+  if (!wakeup) return std::nullopt;
+  return std::max(*wakeup - now(), SteadyTime::duration{0});
+}
+
+// Empty: there is none.
+std::function<void()> Control::next_message() {
+  const std::lock_guard lock(mutex_);
+  if (messages_.empty()) return {};
+  std::function<void()> message = std::move(messages_.front());
+  messages_.pop();
+  return message;
+}
+
+void Control::answer_late_messages() {
   for (bool more = true; more;) {
     std::queue<std::function<void()>> late;
     {

@@ -1,9 +1,8 @@
 #pragma once
-// The control thread: carries out what the coordinator decides (checkpoint/coordinator.hpp). It alone touches the state store, publishes
-// manifests and has sinks commit, so these never overlap. Everything else talks to it by messages.
+// The control loop, which has a thread of its own: carries out what the coordinator decides (checkpoint/coordinator.hpp). It alone touches
+// the state store, publishes manifests and has sinks commit, so these never overlap. Everything else talks to it by messages.
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -13,11 +12,11 @@
 #include <optional>
 #include <queue>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
 #include <tidemark/checkpoint/coordinator.hpp>
+#include <tidemark/core/detail/executor.hpp>
 #include <tidemark/runtime/runtime.hpp>
 #include "src/job_builder.hpp"
 
@@ -45,15 +44,15 @@ struct ControlFacts {
 // The answer to a request that came too late.
 Error ended_before_it();
 
-class Control {
+class Control final : private core_internal::Loop {
  public:
   // `on_end` is called once, on the control thread, when nothing more will be written or committed; it stops the workers.
   using OnEnd = std::function<void(JobResult)>;
-  Control(const RuntimeOptions& options, ControlFacts facts, BuiltJob& job, OnEnd on_end);
-  ~Control();
+  Control(const RuntimeOptions& options, core_internal::Executor& executor, ControlFacts facts, BuiltJob& job, OnEnd on_end);
+  ~Control() override { join(); }
 
-  void start();
-  void join();
+  void start() { runner_->start(); }
+  void join() { runner_->join(); }
 
   // From any thread; none waits.
   void on_snapshot(TaskSnapshot snapshot, std::optional<Error> error);
@@ -82,7 +81,12 @@ class Control {
   Status check_label(const std::string& label) const;
   void keep(const CoordinatorAction& action);
   void answer(const std::vector<std::string>& labels, const Result<CheckpointId>& answer);
-  void run();
+  bool step() override;
+  bool ready() override;
+  std::optional<std::chrono::nanoseconds> pause() const override;
+  bool ended() const override { return ended_; }
+  std::function<void()> next_message();
+  void answer_late_messages();
   void carry_out(CoordinatorActions actions);
   void begin(const CoordinatorAction& action);
   void drain();
@@ -116,13 +120,12 @@ class Control {
   std::atomic<bool> poisoned_{false};                        // a broken invariant: nothing more is written
 
   mutable std::mutex mutex_;
-  std::condition_variable condition_;
   std::queue<std::function<void()>> messages_;
   bool over_ = false;                                        // under mutex_: nobody takes messages any more
   JobSnapshot figures_;                                      // under mutex_
   SteadyTime begun_{};
   SteadyTime completed_at_{};                                // under mutex_
-  std::thread thread_;
+  std::unique_ptr<core_internal::LoopRunner> runner_;
 };
 
 }  // namespace runtime_internal

@@ -148,7 +148,8 @@ Status migrate_states(const RuntimeOptions& options, const RecoveryPlan& plan, c
                       StateStore& store) {
   if (plan.migrations.empty()) return {};
   TIDEMARK_ASSIGN(const std::unique_ptr<StoredRows> rows, open_stored_rows(*options.files, stored, plan.manifest->files,
-                                                                           dropped_rows(*plan.manifest), {.logger = options.logger}));
+                                                                           dropped_rows(*plan.manifest),
+                                                                           {.logger = options.logger, .executor = options.executor}));
   for (const StateMigration& state : plan.migrations) {
     TIDEMARK_TRY(migrate_rows(*options.files, *rows, store, state.id, state.stamped, state.name, state.steps, rows_directory));
   }
@@ -379,8 +380,10 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);
     const bool reads_much = options.memory != 0 || manifest != nullptr;
-    const StoreOptions store_options{
-        .block_cache_bytes = memory.blocks, .logger = options.logger, .reading_threads = reads_much ? 1 : 0};
+    const StoreOptions store_options{.block_cache_bytes = memory.blocks,
+                                     .logger = options.logger,
+                                     .reading_threads = reads_much && options.executor == nullptr ? 1 : 0,
+                                     .executor = options.executor};
     if (manifest != nullptr) {
       TIDEMARK_ASSIGN(prepared.facts.store,
                       restore_store(*options.files, store_in(restored), manifest->files, live, store_options));

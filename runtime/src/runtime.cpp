@@ -10,8 +10,8 @@
 #include <tidemark/core/check.hpp>
 #include "src/background_check.hpp"
 #include "src/control.hpp"
-#include "src/io_pool.hpp"
 #include "src/job_start.hpp"
+#include "src/thread_executor.hpp"
 #include "src/worker.hpp"
 
 namespace tidemark {
@@ -40,7 +40,7 @@ class Runtime::Job {
         began_(options_.clock->steady_now()) {}
 
   ~Job() {
-    for (const auto& worker : workers_) TIDEMARK_CHECK(!worker->is_current_thread(), "a Runtime is destroyed on one of its own threads");
+    for (const auto& worker : workers_) TIDEMARK_CHECK(!worker->is_current(), "a Runtime is destroyed on one of its own threads");
     if (control_) {
       control_->request_cancel();
       control_->join();
@@ -130,18 +130,21 @@ class Runtime::Job {
   const StartReport& report() const { return report_; }
 
  private:
+  core_internal::Executor& executor() { return options_.executor != nullptr ? *options_.executor : thread_executor(); }
+
   void make_workers() {
     std::uint32_t count = options_.workers;
     if (count == 0) count = std::min(options_.parallelism, std::max(1U, std::thread::hardware_concurrency()));
     count = std::min(count, static_cast<std::uint32_t>(job_.tasks.size()));
     for (std::uint32_t i = 0; i < count; ++i) {
-      workers_.push_back(std::make_unique<Worker>([this](Stepped& task) { on_failure(static_cast<Task&>(task)); }));
+      workers_.push_back(std::make_unique<Worker>(executor(), "worker " + std::to_string(i),
+                                                  [this](Stepped& task) { on_failure(static_cast<Task&>(task)); }));
     }
     // Tasks of one subtask share a worker, so that what is handed on stays in its cache.
     for (auto& task : job_.tasks) {
       Worker& worker = *workers_[task->subtask() % count];
       worker.add(*task);
-      task->worker = &worker;
+      task->worker = &worker.waker();
     }
     for (auto& task : job_.tasks) {
       for (Task::Input& input : task->inputs) input.channel->consumed_by(*task->worker);
@@ -158,9 +161,9 @@ class Runtime::Job {
     }
     memory_ = std::move(prepared.memory);
     job_ = std::move(prepared.job);
-    io_pool_ = std::make_unique<IoPool>(2U);
-    control_ =
-        std::make_unique<Control>(options_, std::move(prepared.facts), job_, [this](JobResult result) { shut_down(std::move(result)); });
+    io_pool_ = executor().jobs("tidemark-io", 2);
+    control_ = std::make_unique<Control>(options_, executor(), std::move(prepared.facts), job_,
+                                         [this](JobResult result) { shut_down(std::move(result)); });
     make_workers();
     for (auto& task : job_.tasks) {
       Task::Reports reports{
@@ -231,7 +234,7 @@ class Runtime::Job {
   }
 
   bool own_thread() const {
-    return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->is_current_thread(); });
+    return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->is_current(); });
   }
   void check_not_own_thread() const {
     TIDEMARK_CHECK(!own_thread(), "a job cannot wait for itself: wait() was called on one of its own threads");
@@ -245,7 +248,7 @@ class Runtime::Job {
   // In this order: what is declared later refers to what is declared earlier.
   std::unique_ptr<MemoryBudget> memory_;
   BuiltJob job_;
-  std::unique_ptr<IoPool> io_pool_;
+  std::unique_ptr<core_internal::Jobs> io_pool_;
   std::shared_ptr<BackgroundCheck> check_;
   std::unique_ptr<Control> control_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -19,7 +19,7 @@ constexpr unsigned kPiecesInFlight = 3;   // of a task
 // One file, or several where rows come so far out of order that one will not do. Its pieces are written one after the other.
 class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
  public:
-  RowFilePart(IoPool& io, FileSystem& files, std::string stem, bool early, std::uint64_t number, std::shared_ptr<SnapshotWork> work)
+  RowFilePart(Jobs& io, FileSystem& files, std::string stem, bool early, std::uint64_t number, std::shared_ptr<SnapshotWork> work)
       : io_(io), files_(files), stem_(std::move(stem)), early_(early), number_(number), work_(std::move(work)) {
     work_->begin();
   }
@@ -96,7 +96,7 @@ class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
     });
   }
 
-  IoPool& io_;
+  Jobs& io_;
   FileSystem& files_;
   const std::string stem_;
   const bool early_;

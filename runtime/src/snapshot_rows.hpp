@@ -10,16 +10,18 @@
 #include <string>
 #include <vector>
 
+#include <tidemark/core/detail/executor.hpp>
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/state/rows.hpp>
 #include <tidemark/state/store.hpp>
 
-#include "src/io_pool.hpp"
 #include "src/snapshot.hpp"
 
 namespace tidemark {
 inline namespace v0 {
 namespace runtime_internal {
+
+using core_internal::Jobs;
 
 class RowFilePart;
 
@@ -31,7 +33,7 @@ class RowFilePart;
 class SnapshotRows final : public RowSink {
  public:
   struct Options {
-    IoPool* io = nullptr;
+    Jobs* io = nullptr;
     FileSystem* files = nullptr;
     std::string stem;                    // of the paths of files: directory and task
     std::size_t piece_bytes = 0;         // of rows gathered in memory before they are handed over

@@ -35,7 +35,7 @@ Status load_from_all(Operator& op, const SavedInstances& instances) {
 
 }  // namespace
 
-void Task::begin(Reports reports, IoPool* io, std::unique_ptr<SnapshotRows> rows, MemoryBudget* memory) {
+void Task::begin(Reports reports, Jobs* io, std::unique_ptr<SnapshotRows> rows, MemoryBudget* memory) {
   reports_ = std::move(reports);
   io_ = io;
   rows_ = std::move(rows);

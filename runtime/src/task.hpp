@@ -18,7 +18,6 @@
 #include <tidemark/state/backend.hpp>
 #include <tidemark/state/store.hpp>
 #include "src/channel.hpp"
-#include "src/io_pool.hpp"
 #include "src/snapshot.hpp"
 #include "src/snapshot_rows.hpp"
 #include "src/source_head.hpp"
@@ -84,7 +83,7 @@ class Task final : public Stepped {
   std::uint32_t subtask() const { return subtask_; }
   StepBudget& budget() { return budget_; }
   // `rows`: null if no checkpoint will be taken. `memory`: of all tasks; null: no bound.
-  void begin(Reports reports, IoPool* io, std::unique_ptr<SnapshotRows> rows, MemoryBudget* memory);
+  void begin(Reports reports, Jobs* io, std::unique_ptr<SnapshotRows> rows, MemoryBudget* memory);
   // The same inputs and operators in the same order.
   bool is_as_in(const TaskEntry& entry) const;
   // Precondition: is_as_in(entry).
@@ -151,7 +150,7 @@ class Task final : public Stepped {
   const std::size_t index_;
   const std::uint32_t subtask_;
   Reports reports_;
-  IoPool* io_ = nullptr;
+  Jobs* io_ = nullptr;
   std::unique_ptr<SnapshotRows> rows_;          // null: nothing is tracked
   MemoryBudget* memory_ = nullptr;
 

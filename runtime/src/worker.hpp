@@ -1,15 +1,15 @@
 #pragma once
-// A worker: one thread with its own Asio loop that steps its tasks in turn, and sleeps in the loop when none can go on.
+// A worker: a loop that steps its tasks in turn, and sleeps when none can go on.
 
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "src/channel.hpp"
+#include <tidemark/core/detail/executor.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -31,37 +31,34 @@ class Stepped {
   virtual std::chrono::milliseconds wait() const = 0;
 };
 
-class Worker final : public Waker {
+class Worker final : private core_internal::Loop {
  public:
-  // `on_failure` is called in a catch block, on the worker's thread, with the task that threw; the worker then ends.
+  // `on_failure` is called in a catch block, by the worker, with the task that threw; the worker then ends.
   using OnFailure = std::function<void(Stepped&)>;
-  explicit Worker(OnFailure on_failure);
+  Worker(core_internal::Executor& executor, std::string name, OnFailure on_failure);
   ~Worker() override;
 
   void add(Stepped& task) { tasks_.push_back(&task); }
-  void start();
-  // The thread ends after the current step. Any thread.
+  core_internal::Waker& waker() { return *runner_; }
+  void start() { runner_->start(); }
+  // The loop ends after the current step. Any thread.
   void request_end();
-  void join();
-  // Any thread; costs a fence when the worker is awake.
-  void wake_if_asleep() override;
+  void join() { runner_->join(); }
   // The task in work and since when, for the message of a stop that hangs; null between steps.
   const Stepped* in_step() const { return in_step_.load(std::memory_order_relaxed); }
-  bool is_current_thread() const;
+  bool is_current() const { return runner_->is_current(); }
 
  private:
-  void run();
-  bool step_all();
-  void sleep();
+  bool step() override;
+  bool ready() override;
+  std::optional<std::chrono::nanoseconds> pause() const override;
+  bool ended() const override { return end_.load(std::memory_order_relaxed); }
 
-  struct Loop;   // the Asio part
   OnFailure on_failure_;
   std::vector<Stepped*> tasks_;
-  std::unique_ptr<Loop> loop_;
-  std::atomic<std::thread::id> thread_id_{};
-  std::atomic<bool> asleep_{false};
   std::atomic<bool> end_{false};
   std::atomic<const Stepped*> in_step_{nullptr};
+  std::unique_ptr<core_internal::LoopRunner> runner_;
 };
 
 }  // namespace runtime_internal

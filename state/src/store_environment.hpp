@@ -1,6 +1,6 @@
 #pragma once
 // RocksDB's way to the disk, through the file system seam: so that the same faults can be injected under it and the same steps recorded.
-// Its threads are in store_threads.hpp.
+// Its background work is in store_threads.hpp.
 
 #include <memory>
 #include <mutex>

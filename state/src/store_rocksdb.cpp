@@ -12,6 +12,7 @@
 #include <rocksdb/listener.h>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/executor.hpp>
 #include <tidemark/state/store.hpp>
 
 #include "src/store_checksum.hpp"
@@ -25,6 +26,12 @@ inline namespace v0 {
 namespace {
 
 using state_internal::error_of;
+
+std::unique_ptr<core_internal::Jobs> background_jobs(const StoreOptions& options) {
+  constexpr const char* kName = "tidemark-store";
+  if (options.executor != nullptr) return options.executor->jobs(kName, options.background_threads);
+  return core_internal::thread_jobs(kName, options.background_threads);
+}
 
 // Remembers the first error of a compaction, or of writing RocksDB's own MANIFEST.
 class BackgroundErrors final : public rocksdb::EventListener {
@@ -100,8 +107,9 @@ class RocksStore final : public StateStore {
  public:
   RocksStore(FileSystem& files, std::string directory, StoreOptions options)
       : files_(files), directory_(std::move(directory)),
-        environment_(
-            state_internal::with_own_threads(state_internal::make_environment(files, reads_, directory_), options.background_threads)),
+        jobs_(background_jobs(options)),
+        environment_(state_internal::with_jobs(state_internal::make_environment(files, reads_, directory_), *jobs_,
+                                               options.background_threads)),
         readers_(options.reading_threads) {
     options_ = state_internal::store_options(environment_.get(), options, dead_);
     options_.listeners.push_back(errors_);
@@ -109,7 +117,8 @@ class RocksStore final : public StateStore {
 
   ~RocksStore() override {
     if (db_ == nullptr) return;
-    rocksdb::CancelAllBackgroundWork(db_.get(), true);
+    rocksdb::CancelAllBackgroundWork(db_.get(), false);
+    jobs_->join();             // Close() would wait for them, and they may have no thread but this one
     (void)db_->Close().ok();   // everything durable is in checkpoints
   }
 
@@ -296,6 +305,7 @@ class RocksStore final : public StateStore {
   FileSystem& files_;
   std::string directory_;
   std::shared_ptr<state_internal::ReadFailures> reads_ = std::make_shared<state_internal::ReadFailures>();
+  std::unique_ptr<core_internal::Jobs> jobs_;
   std::unique_ptr<rocksdb::Env> environment_;
   std::shared_ptr<state_internal::SharedDeadRows> dead_ = std::make_shared<state_internal::SharedDeadRows>();
   std::shared_ptr<BackgroundErrors> errors_ = std::make_shared<BackgroundErrors>();
@@ -317,7 +327,8 @@ class RocksRows final : public StoredRows {
  public:
   RocksRows(FileSystem& files, std::string directory, const std::map<StateId, Dropped>& dropped, const StoreOptions& options)
       : directory_(std::move(directory)), dead_(dropped),
-        environment_(state_internal::with_own_threads(state_internal::make_environment(files, reads_), options.background_threads)),
+        jobs_(background_jobs(options)),
+        environment_(state_internal::with_jobs(state_internal::make_environment(files, reads_), *jobs_, options.background_threads)),
         options_(state_internal::store_options(environment_.get(), options, std::make_shared<state_internal::SharedDeadRows>())) {}
 
   ~RocksRows() override {
@@ -348,6 +359,7 @@ class RocksRows final : public StoredRows {
   std::string directory_;
   DeadRows dead_;
   std::shared_ptr<state_internal::ReadFailures> reads_ = std::make_shared<state_internal::ReadFailures>();
+  std::unique_ptr<core_internal::Jobs> jobs_;
   std::unique_ptr<rocksdb::Env> environment_;
   rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -8,36 +8,28 @@
 #include <utility>
 #include <vector>
 
-#include <tidemark/core/background_thread.hpp>
-
 namespace tidemark {
 inline namespace v0 {
 namespace state_internal {
 
 namespace {
 
-class OwnThreads final : public rocksdb::EnvWrapper {
+class JobEnvironment final : public rocksdb::EnvWrapper {
  public:
-  // The threads begin here and not when there is work, since RocksDB could not be told that one cannot be had. Throws std::system_error.
-  OwnThreads(std::unique_ptr<rocksdb::Env> target, int threads) : EnvWrapper(target.get()), held_(std::move(target)) {
+  JobEnvironment(std::unique_ptr<rocksdb::Env> target, core_internal::Jobs& jobs, int threads)
+      : EnvWrapper(target.get()), held_(std::move(target)), jobs_(jobs), threads_(threads) {
     file_system_ = held_->GetFileSystem();
     system_clock_ = held_->GetSystemClock();
-    try {
-      for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
-    } catch (...) {
-      end();
-      throw;
-    }
   }
-  ~OwnThreads() override { end(); }
-  const char* Name() const override { return "tidemark.own-threads"; }
+  ~JobEnvironment() override { jobs_.join(); }
+  const char* Name() const override { return "tidemark.jobs"; }
 
   void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag, void (*unscheduled)(void*)) override {
     {
       const std::lock_guard guard{mutex_};
       queue_.push_back({function, argument, priority, tag, unscheduled});
     }
-    changed_.notify_one();
+    jobs_.post([this] { run_next(); });
   }
   int UnSchedule(void* tag, Priority priority) override {
     std::vector<Work> taken;
@@ -65,7 +57,7 @@ class OwnThreads final : public rocksdb::EnvWrapper {
   // RocksDB asks for as many as the options say, and gets what was agreed on here.
   void SetBackgroundThreads(int, Priority) override {}
   void IncBackgroundThreadsIfNeeded(int, Priority) override {}
-  int GetBackgroundThreads(Priority) override { return static_cast<int>(threads_.size()); }
+  int GetBackgroundThreads(Priority) override { return threads_; }
   int ReserveThreads(int, Priority) override { return 0; }
   int ReleaseThreads(int, Priority) override { return 0; }
 
@@ -78,40 +70,28 @@ class OwnThreads final : public rocksdb::EnvWrapper {
     void (*unscheduled)(void*);
   };
 
-  void end() {
+  void run_next() {
+    Work next{};
     {
       const std::lock_guard guard{mutex_};
-      ending_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
-  void work() {
-    become_background_thread("tidemark-store");
-    std::unique_lock lock{mutex_};
-    while (true) {
-      changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      const Work next = queue_.front();
+      if (queue_.empty()) return;   // taken back meanwhile
+      next = queue_.front();
       queue_.pop_front();
-      lock.unlock();
-      next.function(next.argument);
-      lock.lock();
     }
+    next.function(next.argument);
   }
 
   std::unique_ptr<rocksdb::Env> held_;
+  core_internal::Jobs& jobs_;
+  const int threads_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
   std::deque<Work> queue_;
-  std::vector<std::thread> threads_;
-  bool ending_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> with_own_threads(std::unique_ptr<rocksdb::Env> environment, int threads) {
-  return std::make_unique<OwnThreads>(std::move(environment), threads);
+std::unique_ptr<rocksdb::Env> with_jobs(std::unique_ptr<rocksdb::Env> environment, core_internal::Jobs& jobs, int threads) {
+  return std::make_unique<JobEnvironment>(std::move(environment), jobs, threads);
 }
 
 class ReadingThreads::Team {

@@ -1,6 +1,6 @@
 #pragma once
-// The threads of a store, for compaction and for reading: its own, so that they end with it and the host's other stores never wait for
-// them.
+// Who does a store's work beside its caller: compaction, and reading. Its own jobs and threads, so that they end with it and the host's
+// other stores never wait for them.
 
 #include <cstddef>
 #include <functional>
@@ -8,14 +8,16 @@
 
 #include <rocksdb/env.h>
 
+#include <tidemark/core/detail/executor.hpp>
+
 namespace tidemark {
 inline namespace v0 {
 namespace state_internal {
 
-// `environment` with `threads` threads of its own for RocksDB's background work, of lower priority than the job's: what is compacted a
-// little later costs nothing, what delays records does. They start with the first work and are joined by the destructor, which the store
-// that uses them must not outlive.
-std::unique_ptr<rocksdb::Env> with_own_threads(std::unique_ptr<rocksdb::Env> environment, int threads);
+// `environment`, with RocksDB's background work among `jobs`: these run `threads` at a time, are the store's own, and outlive the result,
+// whose destructor joins them. They are of lower priority than the job: what is compacted a little later costs nothing, what delays
+// records does. Under a seed's executor there may be no thread for them but the caller's, so a store joins them before it is closed.
+std::unique_ptr<rocksdb::Env> with_jobs(std::unique_ptr<rocksdb::Env> environment, core_internal::Jobs& jobs, int threads);
 
 // Threads that help whoever has many rows to look up: each row waits for the disk, or for a block to be unpacked, by itself.
 class ReadingThreads {

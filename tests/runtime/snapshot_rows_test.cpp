@@ -14,7 +14,6 @@
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/state/store.hpp>
 
-#include "src/io_pool.hpp"
 #include "src/snapshot_rows.hpp"
 #include "../support/temporary_directory.hpp"
 
@@ -34,7 +33,7 @@ Bytes key_of(int i) {
 class RowsOfASnapshot : public ::testing::Test {
  protected:
   SnapshotRows& rows(std::size_t piece_bytes, std::size_t file_bytes) {
-    rows_ = std::make_unique<SnapshotRows>(SnapshotRows::Options{.io = &io_,
+    rows_ = std::make_unique<SnapshotRows>(SnapshotRows::Options{.io = io_.get(),
                                                                  .files = &files,
                                                                  .stem = directory / "task",
                                                                  .piece_bytes = piece_bytes,
@@ -75,7 +74,7 @@ class RowsOfASnapshot : public ::testing::Test {
   test_support::TemporaryDirectory directory;
 
  private:
-  IoPool io_{2};
+  std::unique_ptr<Jobs> io_ = core_internal::thread_jobs("io", 2);
   std::unique_ptr<SnapshotRows> rows_;
   std::shared_ptr<SnapshotWork> work_;
   std::promise<std::pair<TaskSnapshot, std::optional<Error>>> done_;

@@ -11,6 +11,7 @@
 //   }
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,7 +31,9 @@ enum class Failure {
 
 class RecordingFileSystem final : public FileSystem {
  public:
-  explicit RecordingFileSystem(FileSystem& under) : under_(under) {}
+  // Asked before each step, by whoever makes it; an error refuses the step.
+  using Before = std::function<Status(const std::string& step)>;
+  explicit RecordingFileSystem(FileSystem& under, Before before = {}) : under_(under), before_(std::move(before)) {}
 
   // Steps are counted from 0, from the construction on.
   void fail_at(std::size_t step, Failure failure) {
@@ -141,6 +144,7 @@ class RecordingFileSystem final : public FileSystem {
   auto step(std::string text, Action action) -> decltype(action()) {
     bool refuse = false;
     bool report = false;
+    if (before_) TIDEMARK_TRY(before_(text));
     const Error injected{.code = ErrorCode::kStorageFailed, .message = "injected failure of: " + text};
     {
       const std::lock_guard guard{mutex_};
@@ -157,6 +161,7 @@ class RecordingFileSystem final : public FileSystem {
   }
 
   FileSystem& under_;
+  const Before before_;
   mutable std::mutex mutex_;
   std::vector<std::string> steps_;
   std::optional<std::size_t> fail_at_;

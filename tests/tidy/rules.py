@@ -60,7 +60,7 @@ SEAMS = (
             r"\bstd::j?thread\b(?!::)|\bstd::async\b|\bpthread_create\b",
             _calls("fork", "vfork", "posix_spawnp?", "execvp?", "execve", "system", "popen"),
         ]),
-        ("runtime/src/", "state/src/store_threads.cpp"),
+        ("core/src/thread_jobs.cpp", "runtime/src/thread_executor.cpp", "state/src/store_threads.cpp"),
     ),
     Seam(
         "draws from an unseeded source",

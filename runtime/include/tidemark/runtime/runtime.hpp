@@ -28,6 +28,10 @@
 namespace tidemark {
 inline namespace v0 {
 
+namespace core_internal {
+class Executor;
+}  // namespace core_internal
+
 struct RestoreFrom {
   enum class Kind : std::uint8_t { kLatest, kNone, kCheckpoint, kSavepoint, kDirectory };
   Kind kind = Kind::kLatest;
@@ -85,6 +89,8 @@ struct RuntimeOptions {
   FileSystem* files = &posix_file_system();
   const Clock* clock = &system_clock();
   Random* random = &system_random();
+  // For tests of this library alone, and not promised: what runs the job instead of threads (tests/simulation). Null: threads, as above.
+  core_internal::Executor* executor = nullptr;
 };
 
 enum class JobState : std::uint8_t {

@@ -27,6 +27,10 @@
 namespace tidemark {
 inline namespace v0 {
 
+namespace core_internal {
+class Executor;
+}  // namespace core_internal
+
 // A file of a checkpoint, as its manifest lists it.
 struct StoredFile {
   std::string name;             // within its directory
@@ -120,6 +124,7 @@ struct StoreOptions {
   Logger logger = Logger::silent();                        // what RocksDB warns of
   int background_threads = 1;                              // for compaction
   int reading_threads = 0;                                 // that help whoever looks up many rows at once
+  core_internal::Executor* executor = nullptr;             // for tests: what runs compaction instead of threads; null: threads
 };
 
 // Makes an empty store in `directory`, which must not exist.
