@@ -1,6 +1,6 @@
-// State of process() by window (per_window.hpp): whose window a call sees, when it is gone and what becomes of a record that comes later (L1,
-// L2, L5), what is left (K4), what is refused. In event-time order against a naive model, however the input is cut and wherever the job is
-// stopped and goes on (P3, D1, D5).
+// State of process() by window (per_window.hpp): whose window a call sees, when it is gone and what becomes of a record that comes later
+// (L1, L2, L5), what is left (K4), what is refused. In event-time order against a naive model, however the input is cut and wherever the
+// job is stopped and goes on (P3, D1, D5).
 
 #include <algorithm>
 #include <map>
@@ -120,8 +120,8 @@ struct Lateness {
   std::uint64_t late;
 };
 
-// L1: at 8 the window [0, 10) is there, at 9 it is gone; with an allowed lateness of 10 [0, 20) is there at 28 and gone at 29. Of the operator's
-// watermark and the record's as_of the greater decides (L2).
+// L1: at 8 the window [0, 10) is there, at 9 it is gone; with an allowed lateness of 10 [0, 20) is there at 28 and gone at 29. Of the
+// operator's watermark and the record's as_of the greater decides (L2).
 TEST(ProcessWithWindows, CountsARecordAsLateThatWritesToAWindowThatIsGone) {
   const std::vector<Lateness> cases{{at(8), at(8), "1: a | a1 | a", 0},       {at(9), at(9), "1: gone - | | a", 1},
                                     {at(4), at(9), "1: gone - | | a", 1},     {at(9), at(6), "1: gone - | | a", 1},
@@ -216,7 +216,8 @@ struct Given {
 
 std::int64_t window_of(std::int64_t time, std::int64_t size) { return micros(tumbling_window(at(time), Duration{size}).end); }
 
-// A list of the key's records and timers, walked by time, on containers that forget nothing by time: in this order no window goes too early.
+// A list of the key's records and timers, walked by time, on containers that forget nothing by time: in this order no window goes too
+// early.
 std::vector<std::string> model_of_key(std::vector<Given> records) {
   std::stable_sort(records.begin(), records.end(), [](const Given& a, const Given& b) {
     return a.time != b.time ? a.time < b.time : encoded(a.visit) < encoded(b.visit);

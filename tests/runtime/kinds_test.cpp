@@ -1,5 +1,5 @@
-// Values, lists and maps of process(), and a map by window, in a job that is cut off again and again, at changing parallelism and with little memory, against a
-// naive model (K4, K5, K8, D1, D5). In event-time order, so that the model is one list of records.
+// Values, lists and maps of process(), and a map by window, in a job that is cut off again and again, at changing parallelism and with
+// little memory, against a naive model (K4, K5, K8, D1, D5). In event-time order, so that the model is one list of records.
 
 #include <gtest/gtest.h>
 

@@ -18,13 +18,13 @@
 //     }
 //   };
 //
-// A window's state is gone, with no work for its entries, when the watermark has reached its last microsecond and the allowed lateness (L1);
-// timers of that watermark step run before, so one at window().max_time() sees all. For a record the greater of the operator's watermark and
-// its own as_of decides, as for late records everywhere, and in event-time order the clock of context.watermark(), so that there no record
-// comes too late.
+// A window's state is gone, with no work for its entries, when the watermark has reached its last microsecond and the allowed lateness
+// (L1); timers of that watermark step run before, so one at window().max_time() sees all. For a record the greater of the operator's
+// watermark and its own as_of decides, as for late records everywhere; in event-time order the clock of context.watermark() does, so that
+// there no record comes too late.
 //
-// A window that is gone is empty when a call begins, and what the call writes there is gone with the call. A record that wrote so is counted
-// as late (L5), once; is_gone() tells before. Whoever wants such records emits them to a side output.
+// A window that is gone is empty when a call begins, and what the call writes there is gone with the call. A record that wrote so is
+// counted as late (L5), once; is_gone() tells before. Whoever wants such records emits them to a side output.
 //
 // The window is a part of the state's schema (K11), the allowed lateness is not. context.forget() erases what the key has in all windows. A
 // stream without event time has no windows: the job fails at the first access. A record of a sliding window is in several, and sessions
@@ -75,7 +75,8 @@ class PerWindow : public Handle {
   template <WindowKind kKind>
   PerWindow(std::string name, WindowsOf<kKind> windows, PerWindowOptions options = {})
       : Handle(std::move(name)), windows_{windows, options.allowed_lateness} {
-    static_assert(kKind != WindowKind::kSession, "Tidemark: sessions merge, so that there is no state of a function's for one of them (S9)");
+    static_assert(kKind != WindowKind::kSession,
+                  "Tidemark: sessions merge, so that there is no state of a function's for one of them (S9)");
     static_assert(kKind != WindowKind::kSliding,
                   "Tidemark: a record is in several sliding windows, so that there is none that a function's state could stand for: use "
                   "tumbling() and put together what is kept for each slide");

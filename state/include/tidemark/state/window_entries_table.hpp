@@ -15,8 +15,8 @@
 namespace tidemark {
 inline namespace v0 {
 
-// Content: as for EntriesTable. The window of a call is that of its time; the call's `decision` says whether it is gone (L1). A window that is
-// gone is empty when a call begins, and what a call writes there is gone with the call, which is told by StateCall::missed.
+// Content: as for EntriesTable. The window of a call is that of its time; the call's `decision` says whether it is gone (L1). A window that
+// is gone is empty when a call begins, and what a call writes there is gone with the call, which is told by StateCall::missed.
 //
 // Windows says which there are and how long they live. It is a copyable type with
 //

@@ -107,8 +107,8 @@ template <class State>
 constexpr void require_state() {
   using Handles = HandlesOf<State>;
   static_assert(Handles::kAll || !Handles::kAny,
-                "Tidemark: the members of a state of process() are either all state handles (ValueState, ListState, MapState, PerWindow) or none is: "
-                "put the plain ones into a ValueState");
+                "Tidemark: the members of a state of process() are either all state handles (ValueState, ListState, MapState, PerWindow) "
+                "or none is: put the plain ones into a ValueState");
   if constexpr (Handles::kAll) {
     require_contents(std::type_identity<typename Handles::Contents>{});
   } else if constexpr (!Handles::kAny) {
