@@ -167,6 +167,37 @@ TEST(WindowEntries, OfAWindowThatIsGoneLastForTheCallThatWritesThem) {
   EXPECT_EQ(subject.map.size(), 1u);
 }
 
+// One look for each window, for the misses of a whole batch; who is neither here nor there is not looked for again.
+TEST(WindowEntries, OfABatchAreLookedUpBeforeItsFirstCall) {
+  PlayedStore store;
+  Subject subject;
+  subject.backend.attach(&store, nullptr);
+  const std::vector<std::pair<Key, std::int64_t>> uses{{1, 3}, {2, 12}, {3, 4}, {2, 5}, {9, 6}, {9, 25}};
+  for (const auto& [key, time] : uses) {
+    if (key == 9) continue;
+    subject.at(key, event_time(time));
+    subject.list.append(std::to_string(time));
+  }
+  RowCollector rows;
+  checkpoint(subject, rows);
+  store.ingest(rows);
+
+  Subject restored;
+  restored.backend.attach(&store, nullptr);
+  store.restore_lazily(restored.backend, dropped_through_of(subject.backend));
+  std::vector<std::uint64_t> hashes;
+  for (const auto& [key, time] : uses) hashes.push_back(hash_of(key));
+  restored.lists.fetch(
+      hashes.data(), hashes.size(), [&](std::size_t i) { return uses[i].first; },
+      [&](std::size_t i) { return event_time(uses[i].second); });
+  EXPECT_EQ(store.ranges_read, 5u) << "no look for a window that the store does not have";
+  for (const auto& [key, time] : uses) {
+    restored.at(key, event_time(time));
+    EXPECT_EQ(restored.list.size(), key == 9 ? 0u : 1u) << key << " at " << time;
+  }
+  EXPECT_EQ(store.ranges_read, 5u) << "the calls found what had been looked up";
+}
+
 // A shorter allowed lateness in the release before may have dropped it.
 TEST(WindowEntries, OfAWindowThatWasDroppedOnceDoNotComeBack) {
   Subject subject;
