@@ -39,6 +39,16 @@ void fail_runaway_timer(const OperatorContext& context, ByteView encoded_key, Ev
                          .fix = "let on_timer() set timers after its own time"});
 }
 
+Status StateWindows::check() const {
+  TIDEMARK_TRY(spec.check());
+  if (allowed_lateness >= Duration{0} && allowed_lateness <= kLongestDuration) return {};
+  return Error{.code = ErrorCode::kBadGraph,
+               .message = "the allowed lateness of a state by window is " + std::to_string(allowed_lateness.count()) + " microseconds",
+               .facts = {},
+               .why = "it is not negative and at most 2^61 microseconds",
+               .fix = "leave it out if a window's state may go when the watermark has passed it"};
+}
+
 Status check_declared_states(const std::string& operator_name, const std::vector<DeclaredState>& states) {
   for (std::size_t i = 0; i < states.size(); ++i) {
     const DeclaredState& state = states[i];
@@ -64,6 +74,12 @@ Status check_declared_states(const std::string& operator_name, const std::vector
                    .facts = {},
                    .why = "a ttl is more than zero and at most 2^61 microseconds",
                    .fix = "leave it out for entries that do not expire"};
+    }
+    if (!state.windows) continue;
+    if (Status valid = state.windows->check(); !valid.ok()) {
+      Error error = valid.error();
+      error.facts.insert(error.facts.begin(), {{"operator", operator_name}, {"state", state.name}});
+      return error;
     }
   }
   return {};

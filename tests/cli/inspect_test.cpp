@@ -155,6 +155,18 @@ TEST(RowReader, ShowsItemsOfListsAndEntriesOfMapsAndWhenTheyWereWritten) {
   EXPECT_EQ(RowReader(map).row_json(entry_key, stamped), R"({"key":"k","entry":["shop",4],"written":"1970-01-01T00:00:01Z","value":9})");
 }
 
+TEST(RowReader, ShowsTheWindowOfStateByWindow) {
+  StateEntry list = entry("list", "string", "u8");
+  StateEntry map = entry("map", "string", "u8");
+  map.entry = "u8";
+  for (StateEntry* state : {&list, &map}) state->timed = true;
+  const Bytes key = encoded(std::string{"k"});
+  EXPECT_EQ(RowReader(list).row_json(row_key(3, event_time(0), key, Bytes("\0\0\0\0\0\0\1\2", 8)), "\x09"),
+            R"({"time":"1970-01-01T00:00:00Z","key":"k","number":258,"value":9})");
+  EXPECT_EQ(RowReader(map).row_json(row_key(3, event_time(0), key, "\x07"), "\x09"),
+            R"({"time":"1970-01-01T00:00:00Z","key":"k","entry":7,"value":9})");
+}
+
 // A codec of the user does not tell where its bytes end.
 TEST(RowReader, ShowsKeyAndEntryTogetherWhereNobodyCanTellThemApart) {
   StateEntry map = entry("map", "mine", "u8");

@@ -93,6 +93,32 @@ struct Receipts {
   }
 };
 
+// The same by window, whose rows have a time as well.
+struct Days {
+  struct State {
+    PerWindow<ValueState<std::int64_t>> most{"most", tumbling(100us)};
+    PerWindow<ListState<std::int64_t>> amounts{"amounts", tumbling(100us)};
+    PerWindow<MapState<std::int64_t, std::int64_t>> by_hundred{"by_hundred", tumbling(200us, {.offset = 50us})};
+  };
+  using Context = ProcessContext<std::string>;
+
+  void operator()(const Payment& payment, State& state, Context& context, Collector<std::string>&) const {
+    const std::int64_t* most = state.most.find();
+    if (most == nullptr || *most < payment.cents) state.most.set(payment.cents);
+    state.amounts.append(payment.cents);
+    const std::int64_t* before = state.by_hundred.find(payment.cents / 100);
+    state.by_hundred.put(payment.cents / 100, (before == nullptr ? 0 : *before) + payment.cents);
+    if (payment.cents < 50) state.by_hundred.erase(payment.cents / 100);
+    context.set_timer(state.amounts.window().max_time());
+  }
+  void on_timer(const Timer& timer, const State& state, Context& context, Collector<std::string>& out) const {
+    std::string line = "day " + context.key() + " " + std::to_string(micros(timer.time)) + " " + std::to_string(*state.most.find());
+    for (const std::int64_t amount : state.amounts) line += " " + std::to_string(amount);
+    for (const auto& [hundred, cents] : state.by_hundred) line += " " + std::to_string(hundred) + ":" + std::to_string(cents);
+    out(std::move(line));
+  }
+};
+
 template <class Windows>
 auto lines_of(const Windows& windows, const std::string& name) {
   auto late = windows.late().map([name](const Late<Payment>& dropped) { return name + " late " + line_of(dropped.record); });
@@ -120,7 +146,12 @@ Graph job(const std::string& directory, bool follow, Job which) {
     lines.to("results", lines_sink(join_path(directory, "out")));
     return graph;
   }
-  lines.union_with(keyed.process<std::string>("receipts", Receipts{}, event_time_order(&Payment::cents)))
+  auto more = lines.union_with(keyed.process<std::string>("receipts", Receipts{}, event_time_order(&Payment::cents)));
+  if (which == Job::kOfTheThird) {
+    more.to("results", lines_sink(join_path(directory, "out")));
+    return graph;
+  }
+  more.union_with(keyed.process<std::string>("days", Days{}, event_time_order(&Payment::cents)))
       .to("results", lines_sink(join_path(directory, "out")));
   return graph;
 }

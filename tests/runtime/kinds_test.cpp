@@ -1,5 +1,5 @@
-// Values, lists and maps of process() in a job that is cut off again and again, at changing parallelism and with little memory, against a
-// naive model (K4, K5, K8, D1, D5). In event-time order, so that the model is one list of records.
+// Values, lists and maps of process(), and a map by window, in a job that is cut off again and again, at changing parallelism and with
+// little memory, against a naive model (K4, K5, K8, D1, D5). In event-time order, so that the model is one list of records.
 
 #include <gtest/gtest.h>
 
@@ -27,6 +27,7 @@ constexpr std::uint64_t kKeys = 8'000;
 constexpr std::int64_t kLastTtl = 12'000;     // records come one each microsecond, so a key's are about kKeys apart
 constexpr std::int64_t kSeenTtl = 30'000;
 constexpr std::size_t kLongestList = 6;
+constexpr std::int64_t kDay = 20'000;
 
 Key key_of(std::uint64_t i) { return (i * 0x9E3779B97F4A7C15u >> 20) % kKeys; }
 std::uint64_t shop_of(std::uint64_t i) { return i * 31 % 7; }
@@ -38,6 +39,7 @@ struct Sight {
   std::uint64_t shops = 0;
   std::uint64_t counts = 0;
   std::uint64_t list = 0;
+  std::uint64_t today = 0;
   friend auto operator<=>(const Sight&, const Sight&) = default;
 };
 std::uint64_t mixed(std::uint64_t sight, std::uint64_t with) { return sight * 1'000'003 + with + 1; }
@@ -48,6 +50,7 @@ struct Watcher {
     MapState<std::uint64_t, std::string> shops{"shops", {.ttl = Duration{kSeenTtl}, .renew_on_read = true}};
     MapState<std::string, std::uint64_t> counts{"counts"};
     ListState<std::uint64_t> list{"list"};
+    PerWindow<MapState<std::uint64_t, std::uint64_t>> today{"today", tumbling(Duration{kDay})};
   };
   void operator()(const std::uint64_t& record, State& state, ProcessContext<Key>& context, Collector<Sight>& out) {
     Sight sight{.record = record};
@@ -56,6 +59,7 @@ struct Watcher {
     for (const auto& [shop, text] : looking.shops) sight.shops = mixed(sight.shops, shop + text.size());
     for (const auto& [shop, count] : state.counts) sight.counts = mixed(sight.counts, shop.size() * count);
     for (const std::uint64_t item : state.list) sight.list = mixed(sight.list, item);
+    for (const auto& [shop, latest] : state.today) sight.today = mixed(sight.today, shop + latest);
     out(Sight{sight});
 
     const std::uint64_t shop = shop_of(record);
@@ -69,6 +73,8 @@ struct Watcher {
     if (record % 11 == 0) state.counts.erase(name);
     if (state.list.size() == kLongestList) state.list.clear();
     state.list.append(record);
+    state.today.put(shop, record);
+    if (record % 13 == 0) state.today.erase(shop);
     if (record % 97 == 0) context.forget();
   }
 };
@@ -85,6 +91,7 @@ std::vector<Sight> expected(std::uint64_t records) {
     std::map<std::uint64_t, Written> shops;
     std::map<std::string, std::uint64_t> counts;
     std::vector<std::uint64_t> list;
+    std::map<std::int64_t, std::map<std::uint64_t, std::uint64_t>> days;
   };
   std::map<Key, OfKey> keys;
   std::vector<Sight> sights;
@@ -98,6 +105,7 @@ std::vector<Sight> expected(std::uint64_t records) {
     }
     for (const auto& [shop, count] : key.counts) sight.counts = mixed(sight.counts, shop.size() * count);
     for (const std::uint64_t item : key.list) sight.list = mixed(sight.list, item);
+    for (const auto& [shop, latest] : key.days[now / kDay]) sight.today = mixed(sight.today, shop + latest);
     sights.push_back(sight);
 
     const std::uint64_t shop = shop_of(record);
@@ -113,6 +121,8 @@ std::vector<Sight> expected(std::uint64_t records) {
     if (record % 11 == 0) key.counts.erase(name);
     if (key.list.size() == kLongestList) key.list.clear();
     key.list.push_back(record);
+    key.days[now / kDay][shop] = record;
+    if (record % 13 == 0) key.days[now / kDay].erase(shop);
     if (record % 97 == 0) key = {};
   }
   return sights;
@@ -160,12 +170,13 @@ TEST(StateKinds, ShowTheSameAcrossCrashesParallelismsAndShortMemory) {
   const std::vector<Sight> wanted = expected(records);
   ASSERT_EQ(sights.size(), wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const auto& [record, last, shops, counts, list] = wanted[i];
+    const auto& [record, last, shops, counts, list, today] = wanted[i];
     ASSERT_EQ(sights[i].record, record);
     ASSERT_EQ(sights[i].last, last) << "record " << record;
     ASSERT_EQ(sights[i].shops, shops) << "record " << record;
     ASSERT_EQ(sights[i].counts, counts) << "record " << record;
     ASSERT_EQ(sights[i].list, list) << "record " << record;
+    ASSERT_EQ(sights[i].today, today) << "record " << record;
   }
 }
 

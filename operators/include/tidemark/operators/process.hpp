@@ -33,6 +33,8 @@
 //     state.recent.append(payment);
 //   }
 //
+// PerWindow<MapState<...>> and its like have another content for each tumbling window (per_window.hpp).
+//
 // The watermark of a time to live is context.watermark(), so in event-time order what has expired does not depend on the steps in which the
 // watermark came. context.forget() erases all states of the key.
 //
@@ -41,6 +43,7 @@
 // batch grows past its usual size if a single call emits more than that.
 
 #include <tidemark/operators/detail/process_node.hpp>
+#include <tidemark/operators/per_window.hpp>
 #include <tidemark/operators/process_context.hpp>
 #include <tidemark/operators/process_order.hpp>
 #include <tidemark/state/handles.hpp>

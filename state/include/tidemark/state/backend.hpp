@@ -19,6 +19,7 @@
 #include <tidemark/state/slice_table.hpp>
 #include <tidemark/state/time_buffer.hpp>
 #include <tidemark/state/timers.hpp>
+#include <tidemark/state/window_entries_table.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -51,6 +52,12 @@ class StateBackend {
   template <class Key, class Content>
   EntriesTable<Key, Content>& entries_table(std::string name, const Expiry& expiry) {
     return add(std::make_unique<EntriesTable<Key, Content>>(std::move(name), expiry, space_, first_group_, end_group_));
+  }
+  // The same for each window. `windows`: see WindowEntriesTable.
+  template <class Key, class Content, class Windows>
+  WindowEntriesTable<Key, Content, Windows>& window_entries_table(std::string name, Windows windows) {
+    return add(std::make_unique<WindowEntriesTable<Key, Content, Windows>>(std::move(name), std::move(windows), space_, first_group_,
+                                                                           end_group_));
   }
   template <class Key, class Value>
   SliceTable<Key, Value>& slice_table(std::string name, std::string parameters = {},

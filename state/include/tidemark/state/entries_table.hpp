@@ -4,11 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <tidemark/core/check.hpp>
-#include <tidemark/core/job_failure.hpp>
 #include <tidemark/state/detail/key_entries.hpp>
 #include <tidemark/state/detail/map_component.hpp>
 #include <tidemark/state/expiry.hpp>
@@ -23,6 +23,8 @@ struct StateCall {
   EventTime time = kMinusInfinity;    // of the record or timer
   EventTime watermark = kMinusInfinity;
   std::uint64_t number = 0;           // of the call; no two that follow each other have the same
+  EventTime decision = kMinusInfinity;   // the watermark by which a window is gone for this call (L1)
+  mutable bool missed = false;        // set by a table: a window was to be changed that is gone
 };
 
 // A table as a handle sees it, which does not know the type of its keys. Content is one of EntryValue, EntryList and EntryMap. What a call
@@ -39,6 +41,8 @@ class ContentTable {
   // The same to be changed: made if there is none, and marked as changed.
   virtual Content& change(const StateCall& call) = 0;
   virtual void erase(const StateCall& call) = 0;
+  // Whether the call comes too late for its window. Of state without windows none does.
+  virtual bool is_gone(const StateCall&) const { return false; }
 
   const state_internal::ExpiryClock& expiry() const { return expiry_; }
   bool renews_on_read() const { return renews_on_read_; }
@@ -54,15 +58,21 @@ class ContentTable {
 
 namespace state_internal {
 
-// Row form of the above: [hash][key][id of the entry], and [written, of states that expire][value].
+[[noreturn]] void fail_without_event_time(const std::string& state, const std::string& what_it_has);
+
+// Row form of the above: [end of the window, of state by window][hash][key][id of the entry], and [written, of states that expire][value].
 template <class Key, class Content>
 struct EntryRows {
   static constexpr bool kMany = Content::kManyRows;
 
   const ExpiryClock* expiry;
   const EntryLife* life;
+  std::optional<EventTime> bucket{};
 
-  void append_key(Bytes& out, std::uint64_t hash, const Key& key) const { append_row_key(out, hash, key); }
+  void append_key(Bytes& out, std::uint64_t hash, const Key& key) const {
+    if (bucket) append_time_big_endian(out, *bucket);
+    append_row_key(out, hash, key);
+  }
   void encode(RowContext& context, Content& content, bool erased) const {
     if constexpr (kMany) {
       const std::size_t size = context.key.size();
@@ -83,6 +93,14 @@ struct EntryRows {
   [[nodiscard]] bool take_row(ByteView id, ByteView in, Content& content) const {
     EventTime written = kMinusInfinity;
     return is_dead(in) || (take_written(in, written) && content.take_row(id, in, written));
+  }
+  // Of either.
+  [[nodiscard]] bool take(ByteView id, ByteView in, Content& content) const {
+    if constexpr (kMany) {
+      return take_row(id, in, content);
+    } else {
+      return id.empty() && take_value(in, content);
+    }
   }
   bool is_dead(ByteView in) const {
     EventTime written = kMinusInfinity;
@@ -150,6 +168,8 @@ class EntriesTable final : public ContentTable<Content>,
     return map_.upsert(call.hash, key_of(call));   // what is dead in it is not seen
   }
   void erase(const StateCall& call) override { map_.erase(call.hash, key_of(call)); }
+  // All that the key has.
+  void forget(const StateCall& call) { erase(call); }
 
   void prefetch(std::uint64_t hash) const { map_.prefetch(hash); }
   template <class KeyOf>
@@ -189,15 +209,7 @@ class EntriesTable final : public ContentTable<Content>,
     if (!map_.owns(hash)) return this->foreign_row(hash);
     const Rows rows{&expiry_, &life_};
     if (rows.is_dead(value)) return {};
-    Content& content = map_.restore(hash, key);
-    const auto taken = [&] {
-      if constexpr (Content::kManyRows) {
-        return rows.take_row(key_after_state_id, value, content);
-      } else {
-        return key_after_state_id.empty() && rows.take_value(value, content);
-      }
-    };
-    return taken() ? Status{} : this->malformed_row();
+    return rows.take(key_after_state_id, value, map_.restore(hash, key)) ? Status{} : this->malformed_row();
   }
 
   EventTime dropped_through() const override { return expiry_.expires() ? expiry_.dead_through() : kMinusInfinity; }
@@ -207,17 +219,9 @@ class EntriesTable final : public ContentTable<Content>,
   static const Key& key_of(const StateCall& call) { return *static_cast<const Key*>(call.key); }
 
   void advance(const StateCall& call) {
-    if (call.time == kMinusInfinity) fail_without_time();
+    if (call.time == kMinusInfinity) state_internal::fail_without_event_time(this->schema().name, "has a ttl");
     expiry_.advance(call.watermark);
   }
-  [[noreturn]] void fail_without_time() const {
-    throw JobFailure(Error{.code = ErrorCode::kBadGraph,
-                           .message = "state \"" + this->schema().name + "\" has a ttl, but its stream has no event time",
-                           .facts = {},
-                           .why = "an entry's life is counted from the time of the record that wrote it",
-                           .fix = "call with_event_time() before key_by(), or leave the ttl out"});
-  }
-
   EventTime swept_ = kMinusInfinity;   // what the last pass began with
   typename Map::Cursor sweep_at_;
   bool sweeping_ = false;

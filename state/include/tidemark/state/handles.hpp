@@ -52,10 +52,12 @@ class StateHandle {
  protected:
   StateHandle(std::string name, const Expiry& expiry) : name_(std::move(name)), expiry_(expiry) {}
 
-  EventTime now() const { return call_->time; }
+  EventTime now() const { return call().time; }
   const ExpiryClock& clock() const { return table_->expiry(); }
   const EntryLife& life() const { return table_->life(); }
   bool renews_on_read() const { return table_->renews_on_read(); }
+  // Of state by window.
+  bool comes_too_late() const { return table_->is_gone(call()); }
 
   // What the key has; null if that is nothing.
   const Content* look() const {
@@ -80,10 +82,11 @@ class StateHandle {
   }
 
  private:
-  bool is_found() const {
+  const StateCall& call() const {
     TIDEMARK_CHECK(call_ != nullptr, "state handle " + name_ + " is used outside of a call by process()");
-    return number_ == call_->number;
+    return *call_;
   }
+  bool is_found() const { return number_ == call().number; }
 
   std::string name_;
   Expiry expiry_;

@@ -10,8 +10,7 @@
 #include <vector>
 
 #include <tidemark/core/job_failure.hpp>
-#include <tidemark/state/component.hpp>
-#include <tidemark/state/detail/generations.hpp>
+#include <tidemark/state/detail/sliced_component.hpp>
 #include <tidemark/state/hot_map.hpp>
 
 namespace tidemark {
@@ -40,51 +39,40 @@ struct HashRange {
 
 // See HotMap for what the accesses to a slice mean and how long references into it are good.
 template <class Key, class Value>
-class SliceTable final : public StateComponent {
+class SliceTable final : public state_internal::SlicedComponent<HotMap<Key, Value>> {
+  using Base = state_internal::SlicedComponent<HotMap<Key, Value>>;
+  using typename Base::Live;
+  using Base::blocks_;
+  using Base::context_;
+  using Base::dropped_through_;
+  using Base::end_group_;
+  using Base::first_group_;
+  using Base::last_;
+  using Base::slices_;
+  using Base::space_;
+
  public:
-  using Slice = HotMap<Key, Value>;
+  using typename Base::Slice;
+  using Base::find_slice;
+  using Base::id;
+  using Base::schema;
+  using Base::slice;
 
   // Made by StateBackend::slice_table().
   SliceTable(std::string name, std::string parameters, SliceResidency residency, const KeySpace& space, std::uint32_t first_group,
              std::uint32_t end_group)
-      : StateComponent({.name = std::move(name),
-                        .kind = "slices",
-                        .key = Codec<Key>::schema(),
-                        .value = Codec<Value>::schema(),
-                        .parameters = std::move(parameters),
-                        .timed = true,
-                        .reads = state_internal::schema_reader<Value>(),
-                        .parts = state_internal::PartsOf<Value>::get()}),
-        residency_(residency),
-        space_(space),
-        first_group_(first_group),
-        end_group_(end_group) {
+      : Base({.name = std::move(name),
+              .kind = "slices",
+              .key = Codec<Key>::schema(),
+              .value = Codec<Value>::schema(),
+              .parameters = std::move(parameters),
+              .timed = true,
+              .reads = state_internal::schema_reader<Value>(),
+              .parts = state_internal::PartsOf<Value>::get()},
+             space, first_group, end_group),
+        residency_(residency) {
     core_internal::require_key<Key>();
     core_internal::require_storable<Value>();
-  }
-
-  // Found or made. The reference is good until the slice is dropped. A slice at or below dropped_through() cannot come back: its rows would
-  // be dead, so asking for one breaks an invariant.
-  Slice& slice(EventTime end) {
-    if (last_ < slices_.size() && slices_[last_].end == end) [[likely]] return *slices_[last_].map;
-    return slice_elsewhere(end);
-  }
-  // nullptr if there is none.
-  Slice* find_slice(EventTime end) {
-    if (last_ < slices_.size() && slices_[last_].end == end) return slices_[last_].map.get();
-    const auto found = at_or_after(end);
-    if (found == slices_.end() || found->end != end) return nullptr;
-    return &remember(found);
-  }
-
-  bool empty() const { return slices_.empty(); }
-  // Least end of a live slice. kPlusInfinity is also the answer if there is none.
-  EventTime first_end() const { return slices_.empty() ? kPlusInfinity : slices_.front().end; }
-  // Ascending.
-  std::vector<EventTime> ends() const {
-    std::vector<EventTime> ends;
-    for (const Live& live : slices_) ends.push_back(live.end);
-    return ends;
   }
 
   // The hashes of the keys that this table is for.
@@ -129,21 +117,10 @@ class SliceTable final : public StateComponent {
     TIDEMARK_CHECK(!slices_.empty());
     drop_through(slices_.front().end);
   }
-  // Drops all slices with an end at or before `end`; dropped_through() becomes the greater of itself and `end`.
+  // As in the base; a visit of what is dropped ends.
   void drop_through(EventTime end) {
-    const auto kept = std::find_if(slices_.begin(), slices_.end(), [end](const Live& live) { return live.end > end; });
-    for (auto dropped = slices_.begin(); dropped != kept; ++dropped) {
-      // The checkpoint under way holds this slice, since it was live at the barrier.
-      if (dropped->map->may_have_frozen()) {
-        doomed_.push_back(std::move(*dropped));
-      } else {
-        recycle(std::move(dropped->map));
-      }
-    }
     if (visit_.end <= end) visit_.begun = false;
-    slices_.erase(slices_.begin(), kept);
-    last_ = kNone;
-    dropped_through_ = std::max(dropped_through_, end);
+    Base::drop_through(end);
   }
 
   void attach(ColdRows* cold, MemoryBudget* budget) override {
@@ -151,12 +128,12 @@ class SliceTable final : public StateComponent {
       auto& fetch = residency_ == SliceResidency::kWhatIsTouched ? context_.cold : cold_;
       fetch = std::make_unique<state_internal::ColdFetch>(*cold, schema().name);
     }
-    charge_to(budget);
+    this->charge_to(budget);
   }
   bool restores_lazily() override {
     if (cold() == nullptr) return false;
     TIDEMARK_CHECK(context_.checkpoint > 0 || residency_ != SliceResidency::kParts, "state " + schema().name);
-    find_stored_slices();
+    this->find_stored_slices(*cold(), [this](Live& live) { leave_in_store(live); });
     return true;
   }
   void shrink(bool to_the_least) override {
@@ -164,85 +141,43 @@ class SliceTable final : public StateComponent {
     // Parts go by whole key groups, and as many as can: nobody looks for them again before the slice is visited, and each checkpoint that
     // makes them clean should be worth it, for every task, also if another one has made room already.
     const auto enough = [&] {
-      charge_heap();
+      this->charge_heap();
       if (to_the_least) return false;
       return residency_ == SliceResidency::kParts ? blocks_.roomy() : !blocks_.spent();
     };
-    // The oldest first: it is least likely to get more records.
-    for (Live& live : slices_) {
-      if (enough()) return;
-      if (visit_.begun && live.end == visit_.end) continue;
+    this->shrink_slices(enough, [&](Live& live) {
+      if (visit_.begun && live.end == visit_.end) return;
       if (residency_ == SliceResidency::kParts) {
         drop_clean(live);
       } else {
         live.map->shrink(enough);
       }
-    }
-    blocks_.trim();
+    });
   }
 
   void freeze(RowSink& rows) override {
     TIDEMARK_CHECK(!visit_.begun, "a checkpoint of state " + schema().name + " began while a slice is visited");
-    begin_freeze(rows);
-    for (Live& live : slices_) live.map->freeze();
-  }
-  bool encode_some(std::size_t max_rows) override {
-    while (!doomed_.empty()) {
-      if (!doomed_.front().map->encode_some(max_rows)) return false;
-      recycle(std::move(doomed_.front().map));
-      doomed_.erase(doomed_.begin());
-    }
-    return std::all_of(slices_.begin(), slices_.end(), [&](Live& live) { return live.map->encode_some(max_rows); });
-  }
-  void settle(bool completed) override {
-    TIDEMARK_CHECK(!completed || doomed_.empty(), "a checkpoint completed before all its rows were taken");
-    for (Live& live : slices_) live.map->settle(completed);
-    for (Live& doomed : doomed_) recycle(std::move(doomed.map));
-    doomed_.clear();
-    charge_heap();
-    end_settle();
+    Base::freeze(rows);
   }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
     EventTime end{};
-    if (!take_time_big_endian(key_after_state_id, end)) return malformed_row();
+    if (!take_time_big_endian(key_after_state_id, end)) return this->malformed_row();
     if (end <= dropped_through_) return {};
     Row row;
     if (!state_internal::take_row_key(key_after_state_id, row.hash, row.key) || !key_after_state_id.empty() ||
         !decode_whole(value, row.value)) {
-      return malformed_row();
+      return this->malformed_row();
     }
     Slice& target = slice(end);
-    if (!target.owns(row.hash)) return foreign_row(row.hash);
+    if (!target.owns(row.hash)) return this->foreign_row(row.hash);
     target.restore(row.hash, row.key, std::move(row.value));
     return {};
   }
 
-  EventTime dropped_through() const override { return dropped_through_; }
-  void set_dropped_through(EventTime time) override { dropped_through_ = time; }
-  std::vector<EventTime> live_buckets() const override { return ends(); }
-  std::size_t entries() const override {
-    std::size_t entries = 0;
-    for (const Live& live : slices_) entries += live.map->size();
-    return entries;
-  }
-  std::size_t bytes() const override {
-    std::size_t bytes = blocks_.bytes();
-    for (const Live& live : slices_) bytes += live.map->overhead_bytes();
-    for (const auto& spare : spare_) bytes += spare->overhead_bytes();
-    return bytes;
-  }
-
  private:
-  void charge_to(MemoryBudget* budget) override { blocks_.charge_to(budget); }
-
   using Generations = state_internal::Generations;
   using ColdFetch = state_internal::ColdFetch;
 
-  struct Live {
-    EventTime end;
-    std::unique_ptr<Generations> generations{};   // kParts: once it has given up memory, or was restored
-    std::unique_ptr<Slice> map;
-  };
   struct Row {
     std::uint64_t hash = 0;
     Key key{};
@@ -260,16 +195,10 @@ class SliceTable final : public StateComponent {
     std::size_t at = 0;             // those before it were put
     typename Slice::Cursor memory;
   };
-  static constexpr std::size_t kNone = ~std::size_t{0};
   static constexpr std::size_t kRowsPerRead = 8192;   // a seek in all files costs as much as two thousand rows
 
   // Null: everything is in memory.
   ColdFetch* cold() const { return residency_ == SliceResidency::kWhatIsTouched ? context_.cold.get() : cold_.get(); }
-  void charge_heap() {
-    std::size_t bytes = 0;
-    for (const Live& live : slices_) bytes += live.map->heap_bytes();
-    blocks_.charge_heap(bytes);
-  }
 
   Generations& generations_of(Live& live, std::uint64_t generation) {
     if (live.generations == nullptr) {
@@ -397,44 +326,10 @@ class SliceTable final : public StateComponent {
         .fix = "bring the former aggregate back until its windows have fired, or give the operator another name"});
   }
 
-  auto at_or_after(EventTime end) {
-    return std::lower_bound(slices_.begin(), slices_.end(), end, [](const Live& live, EventTime time) { return live.end < time; });
-  }
   Live& live_at(EventTime end) {
     const bool found = find_slice(end) != nullptr;
     TIDEMARK_CHECK(found, "a visit of no slice of " + schema().name);
     return slices_[last_];
-  }
-  [[gnu::noinline]] Slice& slice_elsewhere(EventTime end) {
-    auto found = at_or_after(end);
-    if (found == slices_.end() || found->end != end) {
-      TIDEMARK_CHECK(end > dropped_through_, "slice " + to_string(end) + " of " + schema().name + " was dropped");
-      found = slices_.insert(found, Live{.end = end, .map = make(end)});
-    }
-    return remember(found);
-  }
-  Slice& remember(typename std::vector<Live>::iterator live) {
-    last_ = static_cast<std::size_t>(live - slices_.begin());
-    return *live->map;
-  }
-  // One look for each slice, not for each row.
-  void find_stored_slices() {
-    using Next = ColdFetch::Next;
-    Bytes first;
-    EventTime before = dropped_through_;   // slices up to here were found, or are dead
-    for (bool found = true; found && before != kPlusInfinity;) {
-      found = false;
-      first.clear();
-      if (before != kMinusInfinity) append_time_big_endian(first, before + Duration{1});
-      cold()->read_range(id(), first, {}, [&](ByteView key, ByteView) {
-        EventTime end{};
-        if (!take_time_big_endian(key, end)) return Next::kMalformed;
-        leave_in_store(slices_.emplace_back(Live{.end = end, .map = make(end)}));
-        before = end;
-        found = true;
-        return Next::kStop;
-      });
-    }
   }
   void leave_in_store(Live& live) {
     if (residency_ == SliceResidency::kParts) {
@@ -443,32 +338,11 @@ class SliceTable final : public StateComponent {
       live.map->leave_in_store();
     }
   }
-  std::unique_ptr<Slice> make(EventTime end) {
-    if (spare_.empty()) {
-      return std::make_unique<Slice>(context_, blocks_, space_, first_group_, end_group_, state_internal::KeyedRows<Key, Value>{end});
-    }
-    std::unique_ptr<Slice> map = std::move(spare_.back());
-    spare_.pop_back();
-    map->set_rows({end});
-    return map;
-  }
-  void recycle(std::unique_ptr<Slice> map) {
-    map->recycle({});
-    spare_.push_back(std::move(map));
-  }
+  std::unique_ptr<Slice> make(EventTime end) override { return this->make_with(state_internal::KeyedRows<Key, Value>{end}); }
 
   SliceResidency residency_;
-  KeySpace space_;
-  std::uint32_t first_group_;
-  std::uint32_t end_group_;
-  state_internal::BlockPool blocks_;
-  std::vector<Live> slices_;                     // ascending by end
-  std::vector<Live> doomed_;                     // dropped, but frozen and not yet encoded
-  std::vector<std::unique_ptr<Slice>> spare_;    // empty, for the next slices
-  std::size_t last_ = kNone;                     // the slice found last: most records go where the one before went
   Visit visit_;
   std::unique_ptr<ColdFetch> cold_;              // unless the maps themselves read
-  EventTime dropped_through_ = kMinusInfinity;
 };
 
 }  // namespace v0

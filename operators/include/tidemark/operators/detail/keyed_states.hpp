@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -14,6 +15,7 @@
 
 #include <tidemark/core/codec.hpp>
 #include <tidemark/operators/operator.hpp>
+#include <tidemark/operators/per_window.hpp>
 #include <tidemark/state/backend.hpp>
 #include <tidemark/state/handles.hpp>
 
@@ -24,13 +26,35 @@ namespace operators_internal {
 // What an operator says of a handle.
 struct DeclaredState {
   std::string name;
-  Expiry expiry;
+  Expiry expiry{};
+  std::optional<StateWindows> windows{};
 };
 // Errors: kBadName, kBadConfiguration.
 Status check_declared_states(const std::string& operator_name, const std::vector<DeclaredState>& states);
 
 template <class T>
 concept IsHandle = requires { typename T::Content; } && std::is_base_of_v<state_internal::StateHandle<typename T::Content>, T>;
+
+template <class T>
+concept IsPerWindow = requires(const T& handle) { { handle.windows() } -> std::convertible_to<StateWindows>; };
+
+// The table that a handle is bound to.
+template <class Key, class Handle>
+struct TableOfHandle {
+  using Type = EntriesTable<Key, typename Handle::Content>;
+  static Type& make(StateBackend& backend, const Handle& handle) {
+    return backend.entries_table<Key, typename Handle::Content>(handle.name(), handle.expiry());
+  }
+  static DeclaredState declare(const Handle& handle) { return {.name = handle.name(), .expiry = handle.expiry()}; }
+};
+template <class Key, IsPerWindow Handle>
+struct TableOfHandle<Key, Handle> {
+  using Type = WindowEntriesTable<Key, typename Handle::Content, StateWindows>;
+  static Type& make(StateBackend& backend, const Handle& handle) {
+    return backend.window_entries_table<Key, typename Handle::Content>(handle.name(), handle.windows());
+  }
+  static DeclaredState declare(const Handle& handle) { return {.name = handle.name(), .windows = handle.windows()}; }
+};
 
 // What is among the members of a state.
 struct NoHandles {
@@ -47,7 +71,7 @@ struct HandlesAlone {
   static constexpr bool kAll = true;
   using Contents = std::tuple<typename Field::Content...>;
   template <class Key>
-  using Tables = std::tuple<EntriesTable<Key, typename Field::Content>*...>;
+  using Tables = std::tuple<typename TableOfHandle<Key, Field>::Type*...>;
 };
 template <class... Field>
 constexpr auto handles_among(std::type_identity<std::tuple<Field&...>>) {
@@ -83,8 +107,8 @@ template <class State>
 constexpr void require_state() {
   using Handles = HandlesOf<State>;
   static_assert(Handles::kAll || !Handles::kAny,
-                "Tidemark: the members of a state of process() are either all state handles (ValueState, ListState, MapState) or none is: "
-                "put the plain ones into a ValueState");
+                "Tidemark: the members of a state of process() are either all state handles (ValueState, ListState, MapState, PerWindow) "
+                "or none is: put the plain ones into a ValueState");
   if constexpr (Handles::kAll) {
     require_contents(std::type_identity<typename Handles::Contents>{});
   } else if constexpr (!Handles::kAny) {
@@ -95,6 +119,13 @@ constexpr void require_state() {
 // A function that takes no state.
 struct Nothing {};
 
+// When a call is made.
+struct CallTimes {
+  EventTime time = kMinusInfinity;        // of the record or timer
+  EventTime watermark = kMinusInfinity;
+  EventTime decision = kMinusInfinity;    // StateCall::decision
+};
+
 // A plain struct. `Key` and `State` as given to process().
 template <class Key, class State, bool kHandles = HandlesOf<State>::kAll>
 class KeyedStates {
@@ -104,18 +135,20 @@ class KeyedStates {
     return {};
   }
   void prefetch(std::uint64_t hash) const { table_->prefetch(hash); }
-  // Brings in, together, the states of keys that are about to be used and are not in memory.
-  template <class KeyOf>
-  void fetch(const std::uint64_t* hashes, std::size_t n, KeyOf& key_of) {
+  // Brings in, together, the states of keys that are about to be used and are not in memory; time_of(i) is the time of use i.
+  template <class KeyOf, class TimeOf>
+  void fetch(const std::uint64_t* hashes, std::size_t n, KeyOf& key_of, TimeOf&) {
     table_->fetch(hashes, n, key_of);
   }
   // For one call of the function.
-  State& to_change(std::uint64_t hash, const Key& key, EventTime, EventTime) { return table_->upsert(hash, key); }
-  const State& to_read(std::uint64_t hash, const Key& key, EventTime, EventTime) const {
+  State& to_change(std::uint64_t hash, const Key& key, const CallTimes&) { return table_->upsert(hash, key); }
+  const State& to_read(std::uint64_t hash, const Key& key, const CallTimes&) const {
     const State* state = table_->find(hash, key);
     return state != nullptr ? *state : absent_;
   }
   void erase(std::uint64_t hash, const Key& key) { table_->erase(hash, key); }
+  // Whether the call since to_change() or to_read() wrote to a window that is gone.
+  bool missed() const { return false; }
 
   // As EntriesTable.
   void set_watermark(EventTime) {}
@@ -131,9 +164,10 @@ class KeyedStates<Key, Nothing, false> {
  public:
   Status open(OperatorContext&) { return {}; }
   void prefetch(std::uint64_t) const {}
-  template <class KeyOf>
-  void fetch(const std::uint64_t*, std::size_t, KeyOf&) {}
+  template <class KeyOf, class TimeOf>
+  void fetch(const std::uint64_t*, std::size_t, KeyOf&, TimeOf&) {}
   void erase(std::uint64_t, const Key&) {}
+  bool missed() const { return false; }
   void set_watermark(EventTime) {}
   bool sweep(std::size_t) { return true; }
 };
@@ -148,10 +182,10 @@ class KeyedStates<Key, State, true> {
 
   Status open(OperatorContext& context) {
     std::vector<DeclaredState> declared;
-    each([&](const auto& handle, auto*&) { declared.push_back({handle.name(), handle.expiry()}); });
+    each([&]<class Handle>(const Handle& handle, auto*&) { declared.push_back(TableOfHandle<Key, Handle>::declare(handle)); });
     TIDEMARK_TRY(check_declared_states(context.name, declared));
     each([&]<class Handle>(Handle& handle, auto*& table) {
-      table = &context.state->template entries_table<Key, typename Handle::Content>(handle.name(), handle.expiry());
+      table = &TableOfHandle<Key, Handle>::make(*context.state, handle);
       handle.bind(*table, call_);
     });
     return {};
@@ -159,21 +193,29 @@ class KeyedStates<Key, State, true> {
   void prefetch(std::uint64_t hash) const {
     std::apply([hash](auto*... table) { (table->prefetch(hash), ...); }, tables_);
   }
-  template <class KeyOf>
-  void fetch(const std::uint64_t* hashes, std::size_t n, KeyOf& key_of) {
-    std::apply([&](auto*... table) { (table->fetch(hashes, n, key_of), ...); }, tables_);
+  template <class KeyOf, class TimeOf>
+  void fetch(const std::uint64_t* hashes, std::size_t n, KeyOf& key_of, TimeOf& time_of) {
+    const auto fetch = [&](auto& table) {
+      if constexpr (requires { table.fetch(hashes, n, key_of, time_of); }) {
+        table.fetch(hashes, n, key_of, time_of);
+      } else {
+        table.fetch(hashes, n, key_of);
+      }
+    };
+    std::apply([&](auto*... table) { (fetch(*table), ...); }, tables_);
   }
-  State& to_change(std::uint64_t hash, const Key& key, EventTime time, EventTime watermark) {
-    call_ = {hash, &key, time, watermark, call_.number + 1};
+  State& to_change(std::uint64_t hash, const Key& key, const CallTimes& times) {
+    call_ = {hash, &key, times.time, times.watermark, call_.number + 1, times.decision};
     return state_;
   }
-  const State& to_read(std::uint64_t hash, const Key& key, EventTime time, EventTime watermark) {
-    return to_change(hash, key, time, watermark);
-  }
+  const State& to_read(std::uint64_t hash, const Key& key, const CallTimes& times) { return to_change(hash, key, times); }
   void erase(std::uint64_t hash, const Key& key) {
-    call_ = {hash, &key, call_.time, call_.watermark, call_.number + 1};
-    std::apply([this](auto*... table) { (table->erase(call_), ...); }, tables_);
+    call_.hash = hash;
+    call_.key = &key;
+    ++call_.number;
+    std::apply([this](auto*... table) { (table->forget(call_), ...); }, tables_);
   }
+  bool missed() const { return call_.missed; }
 
   void set_watermark(EventTime watermark) {
     std::apply([watermark](auto*... table) { (table->set_watermark(watermark), ...); }, tables_);

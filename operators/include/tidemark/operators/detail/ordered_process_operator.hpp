@@ -189,7 +189,8 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     auto key_of = [this](std::size_t i) -> const Key& { return ahead_[i].key; };
     hashes_.clear();
     for (const Item& item : ahead_) hashes_.push_back(item.hash);
-    this->states().fetch(hashes_.data(), hashes_.size(), key_of);
+    auto time_of = [this](std::size_t i) { return ahead_[i].time; };
+    this->states().fetch(hashes_.data(), hashes_.size(), key_of, time_of);
     return !ahead_.empty();
   }
 
@@ -217,7 +218,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
   void move_clock(EventTime time) {
     greatest_ = std::max(greatest_, time);
     const EventTime clock = saturating_add(greatest_, Duration{-1});
-    this->call_.watermark = clock;
+    this->call_.watermark = this->call_.decision = clock;
     this->call_.at = {.time = time, .as_of = time < greatest_ ? clock : kMinusInfinity};   // T5
   }
 

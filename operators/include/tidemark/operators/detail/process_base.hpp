@@ -69,12 +69,13 @@ class ProcessBase : public Operator {
 
   KeyedStates<Key, State>& states() { return states_; }
 
-  // Calls the function. The caller has set call_.at and call_.watermark.
+  // Calls the function. The caller has set call_.at, call_.watermark and call_.decision.
   void call_record(std::uint64_t hash, const Key& key, const T& record) {
     call_.hash = hash;
     call_.key = &key;
     call_.at.begin(results_);
     with_state<typename Function::Call>([&](auto&... state) { f_(record, state..., user_context_, results_); });
+    if constexpr (Function::Call::kHasState) count().late += states_.missed() ? 1 : 0;
   }
   void call_timer(std::uint64_t hash, const Key& key, EventTime time, std::uint32_t tag) {
     if constexpr (Function::kHasTimers) {
@@ -142,9 +143,9 @@ class ProcessBase : public Operator {
     if constexpr (!Info::kHasState) {
       call();
     } else if constexpr (Info::kWrites) {
-      call(states_.to_change(call_.hash, *call_.key, call_.at.time, call_.watermark));
+      call(states_.to_change(call_.hash, *call_.key, {call_.at.time, call_.watermark, call_.decision}));
     } else {
-      call(states_.to_read(call_.hash, *call_.key, call_.at.time, call_.watermark));
+      call(states_.to_read(call_.hash, *call_.key, {call_.at.time, call_.watermark, call_.decision}));
     }
     if (call_.forget) [[unlikely]] {
       call_.forget = false;

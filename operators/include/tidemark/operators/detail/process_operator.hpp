@@ -28,7 +28,8 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
     next_behind_ = 0;
     this->count().records_in += in_->size();
     auto key_of = [this](std::size_t i) -> decltype(auto) { return std::invoke(key_of_, in_->values[i]); };
-    this->states().fetch(in_->hashes.data(), in_->size(), key_of);
+    auto time_of = [this](std::size_t i) { return in_->has_times() ? in_->times[i] : kMinusInfinity; };
+    this->states().fetch(in_->hashes.data(), in_->size(), key_of, time_of);
     return run_batch();
   }
   Progress on_watermark(EventTime watermark) override {
@@ -73,6 +74,7 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
         if (i + Base::kAhead < n) this->states().prefetch(in.hashes[i + Base::kAhead]);
         at.index = i;
         at.as_of = next_as_of(i);
+        this->call_.decision = std::max(at.as_of, this->watermark_);   // L1
         if (timed) at.time = in.times[i];
         const Key& key = std::invoke(key_of_, in.values[i]);   // a value lives as long as the reference
         this->call_record(in.hashes[i], key, in.values[i]);
@@ -92,6 +94,7 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
   Progress run_step() {
     if constexpr (Function::kHasTimers) {
       this->call_.watermark = this->watermark_;
+      this->call_.decision = this->forwarded_;   // windows that this step passes are dropped behind its timers
       std::size_t calls = 0;
       while (this->timers().due(this->watermark_) != nullptr) {
         if (calls++ == Base::kCallsPerPiece) return Progress::kMore;

@@ -137,6 +137,7 @@ struct ProcessCall {
   std::uint64_t hash = 0;
   CallPosition at;
   EventTime watermark = kMinusInfinity;
+  EventTime decision = kMinusInfinity;   // the watermark by which a window of state is gone
   bool forget = false;
   ProcessTimers<Key>* timers = nullptr;
   SideOutputs* sides = nullptr;

@@ -1,0 +1,199 @@
+#pragma once
+// What all states are that keep their keys by slice of time: one hot map under each slice's end time, found or made when it is asked for,
+// dropped as a whole and without a tombstone.
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <tidemark/core/check.hpp>
+#include <tidemark/state/component.hpp>
+#include <tidemark/state/detail/block_pool.hpp>
+#include <tidemark/state/detail/cold_fetch.hpp>
+#include <tidemark/state/detail/generations.hpp>
+
+namespace tidemark {
+inline namespace v0 {
+namespace state_internal {
+
+template <class Map>
+class SlicedComponent : public StateComponent {
+ public:
+  using Slice = Map;
+
+  // Found or made. The reference is good until the slice is dropped. A slice at or below dropped_through() cannot come back: its rows would
+  // be dead, so asking for one breaks an invariant.
+  Slice& slice(EventTime end) {
+    if (last_ < slices_.size() && slices_[last_].end == end) [[likely]] return *slices_[last_].map;
+    return slice_elsewhere(end);
+  }
+  // nullptr if there is none.
+  Slice* find_slice(EventTime end) {
+    if (last_ < slices_.size() && slices_[last_].end == end) return slices_[last_].map.get();
+    const auto found = at_or_after(end);
+    if (found == slices_.end() || found->end != end) return nullptr;
+    return &remember(found);
+  }
+
+  bool empty() const { return slices_.empty(); }
+  // Least end of a live slice. kPlusInfinity is also the answer if there is none.
+  EventTime first_end() const { return slices_.empty() ? kPlusInfinity : slices_.front().end; }
+  // Ascending.
+  std::vector<EventTime> ends() const {
+    std::vector<EventTime> ends;
+    for (const Live& live : slices_) ends.push_back(live.end);
+    return ends;
+  }
+
+  // Drops all slices with an end at or before `end`; dropped_through() becomes the greater of itself and `end`.
+  void drop_through(EventTime end) {
+    const auto kept = std::find_if(slices_.begin(), slices_.end(), [end](const Live& live) { return live.end > end; });
+    for (auto dropped = slices_.begin(); dropped != kept; ++dropped) {
+      // The checkpoint under way holds this slice, since it was live at the barrier.
+      if (dropped->map->may_have_frozen()) {
+        doomed_.push_back(std::move(*dropped));
+      } else {
+        recycle(std::move(dropped->map));
+      }
+    }
+    slices_.erase(slices_.begin(), kept);
+    last_ = kNone;
+    dropped_through_ = std::max(dropped_through_, end);
+  }
+
+  void freeze(RowSink& rows) override {
+    begin_freeze(rows);
+    for (Live& live : slices_) live.map->freeze();
+  }
+  bool encode_some(std::size_t max_rows) override {
+    while (!doomed_.empty()) {
+      if (!doomed_.front().map->encode_some(max_rows)) return false;
+      recycle(std::move(doomed_.front().map));
+      doomed_.erase(doomed_.begin());
+    }
+    return std::all_of(slices_.begin(), slices_.end(), [&](Live& live) { return live.map->encode_some(max_rows); });
+  }
+  void settle(bool completed) override {
+    TIDEMARK_CHECK(!completed || doomed_.empty(), "a checkpoint completed before all its rows were taken");
+    for (Live& live : slices_) live.map->settle(completed);
+    for (Live& doomed : doomed_) recycle(std::move(doomed.map));
+    doomed_.clear();
+    charge_heap();
+    end_settle();
+  }
+
+  EventTime dropped_through() const override { return dropped_through_; }
+  void set_dropped_through(EventTime time) override { dropped_through_ = time; }
+  std::vector<EventTime> live_buckets() const override { return ends(); }
+  std::size_t entries() const override {
+    std::size_t entries = 0;
+    for (const Live& live : slices_) entries += live.map->size();
+    return entries;
+  }
+  std::size_t bytes() const override {
+    std::size_t bytes = blocks_.bytes();
+    for (const Live& live : slices_) bytes += live.map->overhead_bytes();
+    for (const auto& spare : spare_) bytes += spare->overhead_bytes();
+    return bytes;
+  }
+
+ protected:
+  struct Live {
+    EventTime end;
+    std::unique_ptr<Generations> generations{};   // of values in parts: once the slice has given up memory, or was restored
+    std::unique_ptr<Slice> map;
+  };
+
+  SlicedComponent(StateSchema schema, const KeySpace& space, std::uint32_t first_group, std::uint32_t end_group)
+      : StateComponent(std::move(schema)), space_(space), first_group_(first_group), end_group_(end_group) {}
+
+  void charge_heap() {
+    std::size_t bytes = 0;
+    for (const Live& live : slices_) bytes += live.map->heap_bytes();
+    blocks_.charge_heap(bytes);
+  }
+  // Calls give_up(slice) until enough() answers true. The oldest first: it is least likely to get more records.
+  template <class Enough, class GiveUp>
+  void shrink_slices(const Enough& enough, GiveUp give_up) {
+    for (Live& live : slices_) {
+      if (enough()) return;
+      give_up(live);
+    }
+    blocks_.trim();
+  }
+
+  // At a restore: every slice of which `cold` has a row is made, and leave_in_store(slice) called for it. One look for each slice, not for
+  // each row.
+  template <class LeaveInStore>
+  void find_stored_slices(ColdFetch& cold, LeaveInStore leave_in_store) {
+    using Next = ColdFetch::Next;
+    Bytes first;
+    EventTime before = dropped_through_;   // slices up to here were found, or are dead
+    for (bool found = true; found && before != kPlusInfinity;) {
+      found = false;
+      first.clear();
+      if (before != kMinusInfinity) append_time_big_endian(first, before + Duration{1});
+      cold.read_range(id(), first, {}, [&](ByteView key, ByteView) {
+        EventTime end{};
+        if (!take_time_big_endian(key, end)) return Next::kMalformed;
+        leave_in_store(slices_.emplace_back(Live{.end = end, .map = make(end)}));
+        before = end;
+        found = true;
+        return Next::kStop;
+      });
+    }
+  }
+
+  // A map for a slice that begins, in the memory of one that was dropped where there is such.
+  virtual std::unique_ptr<Slice> make(EventTime end) = 0;
+  template <class Rows>
+  std::unique_ptr<Slice> make_with(Rows rows) {
+    if (spare_.empty()) return std::make_unique<Slice>(context_, blocks_, space_, first_group_, end_group_, std::move(rows));
+    std::unique_ptr<Slice> map = std::move(spare_.back());
+    spare_.pop_back();
+    map->set_rows(std::move(rows));
+    return map;
+  }
+
+  void charge_to(MemoryBudget* budget) override { blocks_.charge_to(budget); }
+
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  KeySpace space_;
+  std::uint32_t first_group_;
+  std::uint32_t end_group_;
+  BlockPool blocks_;
+  std::vector<Live> slices_;       // ascending by end
+  std::size_t last_ = kNone;       // the slice found last: most records go where the one before went
+  EventTime dropped_through_ = kMinusInfinity;
+
+ private:
+  auto at_or_after(EventTime end) {
+    return std::lower_bound(slices_.begin(), slices_.end(), end, [](const Live& live, EventTime time) { return live.end < time; });
+  }
+  [[gnu::noinline]] Slice& slice_elsewhere(EventTime end) {
+    auto found = at_or_after(end);
+    if (found == slices_.end() || found->end != end) {
+      TIDEMARK_CHECK(end > dropped_through_, "slice " + to_string(end) + " of " + schema().name + " was dropped");
+      found = slices_.insert(found, Live{.end = end, .map = make(end)});
+    }
+    return remember(found);
+  }
+  Slice& remember(typename std::vector<Live>::iterator live) {
+    last_ = static_cast<std::size_t>(live - slices_.begin());
+    return *live->map;
+  }
+  void recycle(std::unique_ptr<Slice> map) {
+    map->recycle({});
+    spare_.push_back(std::move(map));
+  }
+
+  std::vector<Live> doomed_;                     // dropped, but frozen and not yet encoded
+  std::vector<std::unique_ptr<Slice>> spare_;    // empty, for the next slices
+};
+
+}  // namespace state_internal
+}  // namespace v0
+}  // namespace tidemark

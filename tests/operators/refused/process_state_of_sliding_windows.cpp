@@ -1,0 +1,10 @@
+#include "process_of_payments.hpp"
+
+struct Spending {
+  PerWindow<ValueState<long>> spent{"spent", sliding(Duration{10}, Duration{5})};
+};
+struct Function {
+  void operator()(const Payment&, Spending&, ProcessContext<long>&, Collector<Alert>&) {}
+};
+
+Node node() { return process_payments(Function{}); }
