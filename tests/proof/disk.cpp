@@ -54,7 +54,7 @@ Disk::Disk(const Tree& before) {
   for (const auto& [path, contents] : before) {
     const Number node = make(contents == nullptr);
     if (contents != nullptr) {
-      nodes_[node].bytes = *contents;
+      nodes_[node].bytes = contents;
       nodes_[node].synced = contents->size();
     }
     set(path, node);
@@ -120,14 +120,14 @@ bool Disk::apply(const Operation& operation) {
     case Operation::Kind::kAppend: {
       Node& file = nodes_[files_.at(operation.file)];
       if (operation.data.empty()) return false;
-      file.last_append = file.bytes.size();
+      file.last_append = file.bytes->size();
       file.appended = operations_;
-      file.bytes += operation.data;
+      file.bytes = std::make_shared<const Bytes>(*file.bytes + operation.data);
       return true;
     }
     case Operation::Kind::kSync: {
       Node& file = nodes_[files_.at(operation.file)];
-      return std::exchange(file.synced, file.bytes.size()) != file.bytes.size();
+      return std::exchange(file.synced, file.bytes->size()) != file.bytes->size();
     }
     case Operation::Kind::kLink: return set(operation.to, find(operation.path));
     case Operation::Kind::kRename: return rename(operation.path, operation.to);
@@ -150,7 +150,7 @@ Tree Disk::crash(Variant variant, std::uint64_t seed) const {
   Number torn = kNone;
   if (variant == Variant::kV4 || variant == Variant::kV4s || variant == Variant::kV4p) {
     for (Number i = 0; i < nodes_.size(); ++i) {
-      const bool unsynced = !nodes_[i].directory && nodes_[i].synced < nodes_[i].bytes.size();
+      const bool unsynced = !nodes_[i].directory && nodes_[i].synced < nodes_[i].bytes->size();
       if (unsynced && (torn == kNone || nodes_[i].appended > nodes_[torn].appended)) torn = i;
     }
   }
@@ -172,7 +172,8 @@ Tree Disk::crash(Variant variant, std::uint64_t seed) const {
   };
   const auto content_of = [&](Number number) {
     const Node& node = nodes_[number];
-    Bytes bytes = node.bytes;
+    if (node.synced == node.bytes->size()) return node.bytes;
+    Bytes bytes = *node.bytes;
     switch (variant) {
       case Variant::kV1:
       case Variant::kV6: break;
@@ -194,7 +195,7 @@ Tree Disk::crash(Variant variant, std::uint64_t seed) const {
       case Variant::kV5: spoil(bytes, node.synced, random, false); break;
       case Variant::kV5g: spoil(bytes, node.synced, random, true); break;
     }
-    return bytes;
+    return std::make_shared<const Bytes>(std::move(bytes));
   };
   Tree tree;
   std::vector<std::pair<Number, std::string>> directories{{0, ""}};
@@ -210,7 +211,7 @@ Tree Disk::crash(Variant variant, std::uint64_t seed) const {
         continue;
       }
       auto& content = contents[means];
-      if (content == nullptr) content = std::make_shared<const Bytes>(content_of(means));
+      if (content == nullptr) content = content_of(means);
       entry = content;
     }
   }

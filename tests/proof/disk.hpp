@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,7 +55,7 @@ class Disk {
   struct Node {
     bool directory = false;
     // A file.
-    Bytes bytes{};
+    std::shared_ptr<const Bytes> bytes = std::make_shared<const Bytes>();   // shared with the trees that hold it whole
     std::size_t synced = 0;
     std::size_t last_append = 0;   // where the last append began
     std::uint64_t appended = 0;    // when it came: the number of the operation

@@ -75,6 +75,27 @@ Log commits_before_publishing(const Log& log) {
   return planted;
 }
 
+// Row files are synced only when the manifest that lists them is.
+Log publishes_before_rows_last(const Log& log) {
+  Log planted;
+  std::set<std::uint64_t> row_files;
+  Log waiting;
+  for (const Operation& operation : log) {
+    if (operation.kind == Kind::kCreate && operation.path.ends_with(".sst")) row_files.insert(operation.file);
+    if (operation.kind == Kind::kSync && row_files.contains(operation.file)) {
+      waiting.push_back(operation);
+      continue;
+    }
+    planted.push_back(operation);
+    if (operation.kind != Kind::kSyncDirectory || !parse_numbered_name(file_name(operation.path))) continue;
+    if (planted.size() > 1 && published_by(planted[planted.size() - 2])) {
+      planted.insert(planted.end(), waiting.begin(), waiting.end());
+      waiting.clear();
+    }
+  }
+  return planted;
+}
+
 }  // namespace
 
 const PlantedBug planted_bugs[kPlantedBugs] = {
@@ -83,6 +104,7 @@ const PlantedBug planted_bugs[kPlantedBugs] = {
     {"P03", "no fsync of the parent", unsynced_parents},
     {"P04", "old checkpoint deleted before publish", deletes_before_publishing},
     {"P05", "sink commits before the manifest is durable", commits_before_publishing},
+    {"P24", "acknowledgement sent before the row file is durable", publishes_before_rows_last},
 };
 
 }  // namespace tidemark::proof

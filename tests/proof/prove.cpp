@@ -94,7 +94,8 @@ std::optional<Arguments> parse(int argc, char** argv) {
 
 class Proof {
  public:
-  explicit Proof(Arguments arguments) : arguments_(std::move(arguments)), effort_(arguments_.quick ? kQuick : arguments_.exhaustive ? kExhaustive : kUsual) {
+  explicit Proof(Arguments arguments)
+      : arguments_(std::move(arguments)), effort_(arguments_.quick ? kQuick : arguments_.exhaustive ? kExhaustive : kUsual) {
     for (const Scenario& scenario : scenarios()) {
       if (arguments_.scenario.empty() || arguments_.scenario == scenario.name) chosen_.push_back(&scenario);
     }

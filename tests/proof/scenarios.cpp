@@ -129,6 +129,35 @@ Graph several_job(const Splits& splits, double pace, const std::string& out) {
   return graph;
 }
 
+// Values, lists and maps, entry by entry and with large values: what the last few payments were, and how often an amount was paid.
+struct Keeper {
+  struct State {
+    ListState<std::int64_t> last{"last"};
+    MapState<std::int64_t, std::string> amounts{"amounts"};
+  };
+  void operator()(const Payment& payment, State& state, ProcessContext<std::int64_t>&, Collector<std::string>& out) {
+    std::string line = to_string(payment.account) + " after";
+    for (const std::int64_t id : state.last) line += " " + to_string(id);
+    if (state.last.size() == kMost) state.last.clear();
+    state.last.append(payment.id);
+    const std::string* before = state.amounts.find(payment.amount % kAmounts);
+    const std::string times = (before == nullptr ? "" : *before) + std::string(kLarge, 'x');
+    state.amounts.put(payment.amount % kAmounts, times);
+    out(line + " paid " + to_string(times.size() / kLarge));
+  }
+  static constexpr std::size_t kMost = 3;
+  static constexpr std::int64_t kAmounts = 4;
+  static constexpr std::size_t kLarge = 2000;
+};
+Graph keeper_job(const Splits& splits, double pace, const std::string& out) {
+  Graph graph;
+  timed(graph, "payments", splits, pace)
+      .key_by(&Payment::account)
+      .process<std::string>("keeper", Keeper{}, event_time_order(&Payment::id))
+      .to("lines", sink(out, "lines"));
+  return graph;
+}
+
 // ---- the models
 
 Output sorted(Output output) {
@@ -226,6 +255,24 @@ Output ordered_model(const Splits& splits) {
   }
   return sorted(output);
 }
+Output keeper_model(const Splits& splits) {
+  Output output{{"lines", {}}};
+  std::map<std::pair<std::int64_t, std::int64_t>, Payment> ordered;   // by time and number; who is behind is left out (P3)
+  each(splits, [&](const Payment& payment, std::int64_t watermark) {
+    if (payment.at > watermark) ordered.emplace(std::pair{payment.at, payment.id}, payment);
+  });
+  std::map<std::int64_t, std::vector<std::int64_t>> before;
+  std::map<std::pair<std::int64_t, std::int64_t>, int> times;
+  for (const auto& [at, payment] : ordered) {
+    auto& ids = before[payment.account];
+    std::string line = to_string(payment.account) + " after";
+    for (const std::int64_t id : ids) line += " " + to_string(id);
+    if (ids.size() == Keeper::kMost) ids.clear();
+    ids.push_back(payment.id);
+    output["lines"].push_back(line + " paid " + to_string(++times[{payment.account, payment.amount % Keeper::kAmounts}]));
+  }
+  return sorted(output);
+}
 Output several_model(const Splits& splits) {
   Output output = ordered_model(splits);
   output["seldom"] = {};
@@ -246,6 +293,8 @@ const std::vector<Scenario>& scenarios() {
       {"timers", timers_job, timers_model, 2, kDisorder},
       {"ordered", ordered_job, ordered_model},
       {"several", several_job, several_model, 3},
+      {"kinds", keeper_job, keeper_model},
+      {"budget", keeper_job, keeper_model, 2, 60, 1, 1, std::size_t{1} << 20},
       {"rescale", tumbling_job, tumbling_model, 2, 60, 2, 3},
       {"savepoint", tumbling_job, tumbling_model, 2, 60, 1, 1, 0, true},
   };

@@ -30,6 +30,7 @@ RuntimeOptions options_of(const Scenario& scenario, const std::string& root, Fil
   options.state_directory = root + "/state";
   options.parallelism = scenario.parallelism;
   options.workers = 1;
+  options.memory = scenario.memory;
   options.max_batch = 20;
   options.tolerated_checkpoint_failures = 0;
   options.logger = Logger::silent();
