@@ -1,0 +1,36 @@
+#pragma once
+// The jobs that are crashed, each with a naive model of what it must write. A new operator joins by a line of the table in scenarios.cpp.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <tidemark/operators/graph.hpp>
+
+#include "../runtime/payments.hpp"
+
+namespace tidemark::proof {
+
+// By sink, the sorted lines. A sink whose name begins with "late" has the records that came too late.
+using Output = std::map<std::string, std::vector<std::string>>;
+
+struct Scenario {
+  const char* name = "";
+  // Sinks write to out/SINK. `pace`: records of each split in a second; 0 for as fast as it goes.
+  Graph (*graph)(const payments::Splits&, double pace, const std::string& out) = nullptr;
+  Output (*model)(const payments::Splits&) = nullptr;
+  std::size_t splits = 2;
+  std::int64_t disorder = 60;               // make_payments: above kDisorder some of them are late
+  std::uint32_t parallelism = 1;
+  std::uint32_t parallelism_after = 1;      // of the start after a crash
+  std::size_t memory = 0;
+  bool savepoint = false;                   // keeps one in the middle, and stops with another
+  std::size_t per_split = 160;
+};
+
+const std::vector<Scenario>& scenarios();
+payments::Splits input_of(const Scenario& scenario);
+
+}  // namespace tidemark::proof

@@ -1,0 +1,38 @@
+#pragma once
+// What must happen at least once in a run of the proof; a proof that never meets it proves less than it says.
+
+#include <array>
+#include <atomic>
+#include <string>
+
+#include "operation.hpp"
+#include "tree.hpp"
+
+namespace tidemark::proof {
+
+enum class Sometimes : std::size_t {
+  kManifestNotSynced,      // crash between the rename of a manifest and the fsync of its directory
+  kCommitNotMarked,        // crash after results became visible and before the marker says so
+  kCommitRepeated,         // the checkpoint restored was newer than what the sinks had committed
+  kEpochWithoutOutput,
+  kHalfDeleted,            // crash while an old checkpoint was being deleted
+  kSavepointNotSynced,     // crash between the rename of a savepoint and the fsync of its directory
+  kOtherParallelism,       // a checkpoint was restored at another parallelism
+  kOrphanDeleted,          // a recovery crashed after it had deleted what an attempt before it had left
+  kRecoveryRepeated,       // a recovery crashed before its first own checkpoint, and the next one went on from the same
+  kCount,
+};
+
+class SometimesTable {
+ public:
+  void reach(Sometimes which) { reached_[static_cast<std::size_t>(which)] = true; }
+  // What the last operation before a crash says.
+  void look_at(const Operation& last, const Tree& kept, bool in_recovery);
+  std::size_t reached() const;
+  std::string missing() const;
+
+ private:
+  std::array<std::atomic<bool>, static_cast<std::size_t>(Sometimes::kCount)> reached_{};
+};
+
+}  // namespace tidemark::proof

@@ -1,0 +1,44 @@
+#pragma once
+// A directory in which a job runs for real: what a crash left is laid out in it, the job starts there and runs to its end.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <tidemark/checkpoint/manifest.hpp>
+
+#include "operation.hpp"
+#include "scenarios.hpp"
+#include "tree.hpp"
+
+namespace tidemark::proof {
+
+class World {
+ public:
+  // In memory, where the machine has a file system for that: the log, not the disk, decides what lasts.
+  explicit World(const Tree& tree);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  struct Run {
+    std::string problem{};           // empty: the job ended as it should
+    CheckpointId restored = 0;
+    std::uint64_t checkpoints = 0;   // completed by this run
+    bool at_rest = false;            // it had something to do, and so has tidied up
+  };
+  // The unbroken run that is recorded: it pauses now and then, so that there are checkpoints.
+  Run record(const Scenario& scenario, Log& log);
+  // The start after the crash, to the end of the input; recorded if there is a log.
+  Run recover(const Scenario& scenario, Log* log);
+  // Whether each savepoint that is here can be started from: empty, or what refuses it.
+  std::string try_savepoints(const Scenario& scenario);
+
+  Tree tree() const;
+  const std::string& root() const { return root_; }
+
+ private:
+  std::string root_;
+};
+
+}  // namespace tidemark::proof
