@@ -42,8 +42,8 @@ namespace tidemark {
 inline namespace v0 {
 
 struct PerWindowOptions {
-  // How long a window's state stays for records that are behind, by event time. Not negative, at most kLongestDuration. With more than zero
-  // what such a record finds may depend on how the splits run (D1 holds without).
+  // How long a window's state stays, by event time, for records that are behind: in order of arrival, since in event-time order these are
+  // late and never come. Not negative, at most kLongestDuration.
   Duration allowed_lateness{0};
 };
 
