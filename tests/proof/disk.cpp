@@ -43,6 +43,7 @@ std::string to_string(Variant variant) {
     case Variant::kV4s: return "V4s";
     case Variant::kV4p: return "V4p";
     case Variant::kV5: return "V5";
+    case Variant::kV5l: return "V5l";
     case Variant::kV5g: return "V5g";
     case Variant::kV6: return "V6";
   }
@@ -156,10 +157,11 @@ Tree Disk::crash(Variant variant, std::uint64_t seed) const {
   }
   const auto names_of = [&](const Node& node) {
     if (variant == Variant::kV2 || variant == Variant::kV6) return node.lasting;
-    if (variant != Variant::kV5) return node.names;
+    if (variant != Variant::kV5 && variant != Variant::kV5l) return node.names;
     Names names = node.lasting;
     for (const Change& change : node.unsynced) {
-      if (random.next() % 2 == 0) continue;
+      const bool arrived = variant == Variant::kV5 ? random.next() % 2 != 0 : &change == &node.unsynced.back();
+      if (!arrived) continue;
       for (const auto& [name, means] : change) {
         if (means == kNone) {
           names.erase(name);
@@ -176,6 +178,7 @@ Tree Disk::crash(Variant variant, std::uint64_t seed) const {
     Bytes bytes = *node.bytes;
     switch (variant) {
       case Variant::kV1:
+      case Variant::kV5l:
       case Variant::kV6: break;
       case Variant::kV2:
       case Variant::kV3a: bytes.resize(node.synced); break;

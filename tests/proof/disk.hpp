@@ -32,11 +32,12 @@ enum class Variant : std::uint8_t {
   kV4s,   // torn between two sectors of 512 bytes (seed)
   kV4p,   // torn between two pages of 4 KiB (seed), zeros behind
   kV5,    // any of the unsynced changes of directories, any of the unsynced sectors (seed)
+  kV5l,   // of the unsynced changes of a directory the last one alone, as if it had overtaken the others
   kV5g,   // all names; unsynced sectors are garbage (seed)
   kV6,    // content is kept; names are as of the last fsync of their directory
 };
 inline constexpr Variant kVariants[] = {Variant::kV1,  Variant::kV2,  Variant::kV3, Variant::kV3a, Variant::kV4,
-                                        Variant::kV4s, Variant::kV4p, Variant::kV5, Variant::kV5g, Variant::kV6};
+                                        Variant::kV4s, Variant::kV4p, Variant::kV5, Variant::kV5l, Variant::kV5g, Variant::kV6};
 std::string to_string(Variant variant);
 
 class Disk {

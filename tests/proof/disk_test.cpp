@@ -122,6 +122,11 @@ TEST(Disk, MixesWhatWasNotSyncedAndTouchesNothingThatWas) {
   EXPECT_EQ(names, (std::set<std::string>{"a", "ab", "c", "cb"}));
 }
 
+TEST(Disk, LetsTheLastChangeOfADirectoryOvertakeTheOthers) {
+  const Log log{create("a", 0), append(0, "x"), create("b", 1), rename("a", "c")};
+  EXPECT_EQ(left(log, Variant::kV5l, tree_of({{"old", "1"}})), "c=x old=1");
+}
+
 TEST(Disk, KnowsWhichOperationsChangeNothing) {
   Disk disk({});
   EXPECT_TRUE(disk.apply(create("a", 0)));

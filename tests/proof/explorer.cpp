@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <exception>
 #include <stdexcept>
 #include <thread>
 #include <unordered_map>
@@ -124,21 +125,30 @@ std::vector<CrashState> Explorer::states_of(const CrashState& before, const Log&
   return states;
 }
 
-void Explorer::try_one(const CrashState& state) {
+Verdict Explorer::verdict_on(const CrashState& state) {
   World world(state.tree);
-  Verdict verdict;
-  if (scenario_.savepoint) verdict.problem = world.try_savepoints(scenario_);
-  const World::Run run = world.recover(scenario_, nullptr);
-  if (verdict.problem.empty()) verdict.problem = run.problem;
-  if (verdict.problem.empty()) {
-    const Tree after = world.tree();
-    verdict = judge(expected_, state.seen, run.restored, after);
-    if (verdict.ok() && run.at_rest) verdict.problem = leftover(after);
+  if (scenario_.savepoint) {
+    if (std::string problem = world.try_savepoints(scenario_); !problem.empty()) return {.problem = std::move(problem)};
   }
+  const World::Run run = world.recover(scenario_, nullptr);
   if (run.restored > 0) {
     if (scenario_.parallelism != scenario_.parallelism_after) sometimes_.reach(Sometimes::kOtherParallelism);
     if (run.restored > seen_in(state.tree).committed) sometimes_.reach(Sometimes::kCommitRepeated);
     if (run.restored == state.restored) sometimes_.reach(Sometimes::kRecoveryRepeated);
+  }
+  if (!run.problem.empty()) return {.problem = run.problem};
+  const Tree after = world.tree();
+  Verdict verdict = judge(expected_, state.seen, run.restored, after);
+  if (verdict.ok() && run.at_rest) verdict.problem = leftover(after);
+  return verdict;
+}
+
+void Explorer::try_one(const CrashState& state) {
+  Verdict verdict;
+  try {
+    verdict = verdict_on(state);
+  } catch (const std::exception& thrown) {   // on a thread of ours nobody else would
+    verdict.problem = thrown.what();
   }
   const std::lock_guard guard{mutex_};
   ++tried_;

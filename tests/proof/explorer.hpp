@@ -66,6 +66,8 @@ class Explorer {
   std::uint64_t failures() const { return failures_; }
 
  private:
+  Verdict verdict_on(const CrashState& state);
+
   const Scenario& scenario_;
   const Settings settings_;
   const Output expected_;

@@ -38,6 +38,17 @@ Log unsynced_parents(const Log& log) {
   });
 }
 
+// Results become visible, and the marker that says so may overtake them: their directory is synced once, after both.
+Log unsynced_results(const Log& log) {
+  Log planted;
+  for (const Operation& operation : log) {
+    const bool of_results = !planted.empty() && planted.back().kind == Kind::kRename && planted.back().to.starts_with("out/") &&
+                            file_name(planted.back().to).front() != '.';
+    if (operation.kind != Kind::kSyncDirectory || !of_results) planted.push_back(operation);
+  }
+  return planted;
+}
+
 // The checkpoint whose manifest this operation publishes.
 std::optional<CheckpointId> published_by(const Operation& operation) {
   if (operation.kind != Kind::kRename || file_name(operation.to) != "manifest") return std::nullopt;
@@ -101,6 +112,7 @@ Log publishes_before_rows_last(const Log& log) {
 const PlantedBug planted_bugs[kPlantedBugs] = {
     {"P01", "no fsync of a file", unsynced_files},
     {"P02", "no fsync of the directory", unsynced_directories},
+    {"P02", "no fsync of the results before their marker", unsynced_results},
     {"P03", "no fsync of the parent", unsynced_parents},
     {"P04", "old checkpoint deleted before publish", deletes_before_publishing},
     {"P05", "sink commits before the manifest is durable", commits_before_publishing},

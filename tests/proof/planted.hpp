@@ -10,7 +10,7 @@ struct PlantedBug {
   const char* says = "";
   Log (*plant)(const Log&) = nullptr;
 };
-inline constexpr int kPlantedBugs = 6;
+inline constexpr int kPlantedBugs = 7;
 extern const PlantedBug planted_bugs[kPlantedBugs];
 
 }  // namespace tidemark::proof

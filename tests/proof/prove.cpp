@@ -124,9 +124,10 @@ class Proof {
         std::filesystem::create_directory(kept);
         (void)write_tree(state.tree, kept).ok();
       }
-      std::printf("FAILED:%s\n  prove --scenario %s --crash %s --seed %llu%s%s\n", verdict.describe().c_str(), scenario.name,
-                  to_string(state.crashes).c_str(), static_cast<unsigned long long>(state.seed),
-                  kept_ <= 5 ? "   or, the very tree: --tree " : "", kept_ <= 5 ? kept.c_str() : "");
+      std::string again = std::string{"prove --scenario "} + scenario.name;
+      if (!state.crashes.empty()) again += " --crash " + to_string(state.crashes) + " --seed " + std::to_string(state.seed);
+      if (kept_ <= 5) again += "   or, the very tree: --tree " + kept;
+      std::printf("FAILED:%s\n  %s\n", verdict.describe().c_str(), again.c_str());
       std::fflush(stdout);
     };
   }
