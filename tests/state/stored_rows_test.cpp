@@ -63,7 +63,8 @@ class RowsOfACheckpoint : public ::testing::Test {
   std::string checkpoint = directory / "checkpoint";
   std::vector<StoredFile> stored;
   Rows kept = {
-      {timeless_key(1, "a"), "1"}, {timeless_key(2, "b"), "2"}, {timeless_key(2, "bc"), "3"}, {timed_key(3, 11, "c"), ""}, {timeless_key(0x200, "d"), "4"}};
+      {timeless_key(1, "a"), "1"}, {timeless_key(2, "b"), "2"}, {timeless_key(2, "bc"), "3"},
+      {timed_key(3, 11, "c"), ""}, {timeless_key(0x200, "d"), "4"}};
 };
 
 TEST_F(RowsOfACheckpoint, AreThoseThatARestoreGives) {
