@@ -42,7 +42,9 @@ function(_tidemark_house_flags target)
   if(NOT tidemark_IS_TOP_LEVEL)
     return()
   endif()
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+  # Clang's -Wshadow also warns of a member that has the name of something in the namespace.
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow> -Wnon-virtual-dtor
+                                           -Woverloaded-virtual -Werror)
   target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
   target_compile_options(${target} PRIVATE -fstack-protector-strong)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -51,7 +53,7 @@ function(_tidemark_house_flags target)
   endif()
   if(TIDEMARK_SANITIZE)
     # The instrumentation itself makes GCC see uninitialised values in std::optional and std::variant.
-    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   else()
     # Fortification needs optimisation and hides errors from the sanitizers.
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)

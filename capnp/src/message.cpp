@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <capnp/dynamic.h>
 #include <kj/exception.h>
 
 #include <tidemark/core/segment_table.hpp>
@@ -22,6 +23,32 @@ Error refused(std::string why) {
                .facts = {},
                .why = std::move(why),
                .fix = ""};
+}
+
+bool leads_somewhere(capnp::schema::Type::Which type) {
+  using capnp::schema::Type;
+  return type == Type::TEXT || type == Type::DATA || type == Type::LIST || type == Type::STRUCT;
+}
+
+void visit_pointers(capnp::DynamicStruct::Reader reader);
+
+void visit_pointers(capnp::DynamicList::Reader list) {
+  if (!leads_somewhere(list.getSchema().whichElementType())) return;
+  for (const capnp::DynamicValue::Reader element : list) {
+    if (element.getType() == capnp::DynamicValue::STRUCT) visit_pointers(element.as<capnp::DynamicStruct>());
+    if (element.getType() == capnp::DynamicValue::LIST) visit_pointers(element.as<capnp::DynamicList>());
+  }
+}
+
+// Cap'n Proto throws at a pointer to something else, at a text without its NUL, and where a limit is exceeded.
+void visit_pointers(capnp::DynamicStruct::Reader reader) {
+  for (const capnp::StructSchema::Field field : reader.getSchema().getFields()) {
+    // A struct that is not there is one of defaults, which may hold itself.
+    if (!leads_somewhere(field.getType().which()) || !reader.has(field)) continue;
+    const capnp::DynamicValue::Reader value = reader.get(field);
+    if (value.getType() == capnp::DynamicValue::STRUCT) visit_pointers(value.as<capnp::DynamicStruct>());
+    if (value.getType() == capnp::DynamicValue::LIST) visit_pointers(value.as<capnp::DynamicList>());
+  }
 }
 
 }  // namespace
@@ -66,6 +93,17 @@ Status read_foreign(ByteView framed, void (*visit)(capnp::MessageReader& reader,
   try {
     capnp::FlatArrayMessageReader reader{{reinterpret_cast<const capnp::word*>(words.data()), words.size()}, limits(words.size())};
     visit(reader, canonical);
+  } catch (const kj::Exception& thrown) {
+    return refused(thrown.getDescription().cStr());
+  }
+  return {};
+}
+
+Status check_types(capnp::StructSchema schema, const Words& words) {
+  try {
+    const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(words.data()), words.size()};
+    capnp::SegmentArrayMessageReader reader{kj::arrayPtr(&segment, 1), limits(words.size())};
+    visit_pointers(reader.getRoot<capnp::DynamicStruct>(schema));
   } catch (const kj::Exception& thrown) {
     return refused(thrown.getDescription().cStr());
   }

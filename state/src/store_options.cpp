@@ -17,8 +17,6 @@ namespace state_internal {
 namespace {
 
 constexpr const char* kChecksumName = "tidemark-xxh3-64";
-constexpr std::size_t kStateIdBytes = 2;
-constexpr std::size_t kBucketBytes = 8;
 
 // RocksDB sums every row file while it writes it, so that no file is read only to be summed.
 class RowFileChecksum final : public rocksdb::FileChecksumGenerator {

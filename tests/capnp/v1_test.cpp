@@ -167,6 +167,21 @@ TEST(CapnpMessage, RefusesMalformedBytesByTheTable) {   // S08
   EXPECT_FALSE(Reading::from_bytes(cases[17].bytes).ok());
 }
 
+// S08: whatever a message from elsewhere points to, no look at it throws afterwards.
+TEST(CapnpMessage, F34IsRefusedIfAPointerLeadsToSomethingElseThanTheSchemaSays) {
+  const std::uint64_t root = std::uint64_t{1} << 48;   // no data, and a pointer, which is the sensor's
+  const std::uint64_t roof = 0x0000666F6F72;           // "roof"
+  const auto bytes = [](std::uint64_t count) { return 1 | (2 | count << 3) << 32; };
+  ASSERT_TRUE(Reading::from_bytes(framed({0, 3}, {root, bytes(5), roof})).ok());
+  for (const std::uint64_t pointer : {bytes(4),                       // a text without its NUL
+                                      std::uint64_t{1} << 32,         // a struct
+                                      1 | std::uint64_t{5 | 1 << 3} << 32}) {   // a list of numbers
+    const auto taken = Reading::from_bytes(framed({0, 3}, {root, pointer, roof}));
+    ASSERT_FALSE(taken.ok()) << pointer;
+    EXPECT_EQ(taken.error().code, ErrorCode::kDecodeFailed);
+  }
+}
+
 TEST(CapnpMessage, IsSoundOrRefusedWithAnyBitFlipped) {   // S08
   const Bytes bytes = encoded(sample());
   std::size_t refused = 0;

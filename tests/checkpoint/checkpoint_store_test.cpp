@@ -186,7 +186,7 @@ TEST_F(CheckpointStoreTest, MakesTheDirectoryOfACheckpointDurableBeforeItsManife
 }
 
 // Promise 8, fault F09.
-TEST_F(CheckpointStoreTest, HasOneOwnerAndTheSecondChangesNothing) {
+TEST_F(CheckpointStoreTest, F09HasOneOwnerAndTheSecondChangesNothing) {
   auto store = opened(files, state);
   RecordingFileSystem recording{files};
   const auto second = CheckpointStore::open(recording, state);
@@ -198,7 +198,7 @@ TEST_F(CheckpointStoreTest, HasOneOwnerAndTheSecondChangesNothing) {
 }
 
 // Fault F20.
-TEST_F(CheckpointStoreTest, SaysWhyADirectoryCannotBeUsed) {
+TEST_F(CheckpointStoreTest, F20SaysWhyADirectoryCannotBeUsed) {
   for (std::size_t i = 0;; ++i) {
     RecordingFileSystem failing{files};
     failing.fail_at(i, Failure::kNotDone);
@@ -223,7 +223,7 @@ TEST_F(CheckpointStoreTest, LeavesNoMoreThanTheLockBehindUntilAStartIsDecided) {
 }
 
 // Fault F17.
-TEST_F(CheckpointStoreTest, ReportsDamagedManifestsAsWhatTheyAre) {
+TEST_F(CheckpointStoreTest, F17ReportsDamagedManifestsAsWhatTheyAre) {
   const auto store = opened(files, state);
   ASSERT_OK(store->make_live(1));
   for (CheckpointId id = 1; id <= 5; ++id) ASSERT_EQ(take(files, *store, id).published, Published::kYes);
@@ -248,7 +248,7 @@ TEST_F(CheckpointStoreTest, ReportsDamagedManifestsAsWhatTheyAre) {
 }
 
 // Fault F05: unknown names stay, whatever is deleted.
-TEST_F(CheckpointStoreTest, ReportsUnknownNamesAndNeverDeletesThem) {
+TEST_F(CheckpointStoreTest, F05ReportsUnknownNamesAndNeverDeletesThem) {
   const auto store = opened(files, state);
   ASSERT_OK(store->make_live(1));
   ASSERT_EQ(take(files, *store, 1).published, Published::kYes);
@@ -438,7 +438,7 @@ class Life {
   bool check_files_ = true;
 };
 
-TEST_F(CheckpointStoreTest, SurvivesBeingKilledAtEveryStepAndAtEveryStepOfTheNextStart) {
+TEST_F(CheckpointStoreTest, F03SurvivesBeingKilledAtEveryStepAndAtEveryStepOfTheNextStart) {
   test_support::UnsyncedFileSystem unsynced{files};
   for (std::size_t first = 0;; ++first) {
     // The second life is killed at another step of its own each time; over all first lives each step has its turn.

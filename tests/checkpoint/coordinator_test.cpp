@@ -87,7 +87,7 @@ TEST(Coordinator, TakesACheckpointFromBeginToGarbageCollection) {
 }
 
 // Fault F47.
-TEST(Coordinator, HasOnePendingAtMostAndPausesBetween) {
+TEST(Coordinator, F47HasOnePendingAtMostAndPausesBetween) {
   Coordinator c = coordinator();
   (void)c.on_time(kStart + 10s);
   EXPECT_EQ(text(c.on_time(kStart + 30s)), "");
@@ -100,7 +100,7 @@ TEST(Coordinator, HasOnePendingAtMostAndPausesBetween) {
   EXPECT_EQ(text(c.on_time(kStart + 34s)), "begin 6");
 }
 
-TEST(Coordinator, GivesUpACheckpointWhoseTasksAreTooSlowAndNamesThem) {
+TEST(Coordinator, F47GivesUpACheckpointWhoseTasksAreTooSlowAndNamesThem) {
   Coordinator c = coordinator();
   (void)c.on_time(kStart + 10s);
   (void)c.on_acknowledged(1, 5);
@@ -116,7 +116,7 @@ TEST(Coordinator, GivesUpACheckpointWhoseTasksAreTooSlowAndNamesThem) {
   EXPECT_EQ(text(acknowledge_all(c, 6)), "publish 6 after 4");
 }
 
-TEST(Coordinator, IgnoresStragglers) {
+TEST(Coordinator, F48IgnoresStragglers) {
   Coordinator c = coordinator();
   (void)c.on_time(kStart + 10s);
   (void)c.on_declined(0, 5, failure("full"));
@@ -248,7 +248,7 @@ TEST(Coordinator, StopsAfterACheckpointThatBeginsAtOnce) {
   EXPECT_EQ(text(c.on_committed(5, kStart + 3s)), "collect garbage 5, stopped 5");
 }
 
-TEST(Coordinator, StopsAfterThePendingCheckpointAndOneMore) {
+TEST(Coordinator, F06StopsAfterThePendingCheckpointAndOneMore) {
   Coordinator c = coordinator();
   (void)c.on_time(kStart + 10s);
   EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 11s)), "");
@@ -367,7 +367,7 @@ TEST(Coordinator, KeepsTheLastCheckpointOfADrainAndOfAFinishedJob) {
 }
 
 // Fault F06: a second stop ends now, in whatever phase the first one is.
-TEST(Coordinator, IsCancelledInEveryPhaseWithoutTakingBackWhatIsDurable) {
+TEST(Coordinator, F06IsCancelledInEveryPhaseWithoutTakingBackWhatIsDurable) {
   Coordinator idle = coordinator();
   EXPECT_EQ(text(idle.on_cancelled()), "stopped 4");
 
@@ -497,7 +497,7 @@ class EveryOrder {
   std::set<std::string> seen_;
 };
 
-TEST(Coordinator, CompletesACheckpointByItsOwnAcknowledgementsOnlyInEveryOrder) {
+TEST(Coordinator, F48CompletesACheckpointByItsOwnAcknowledgementsOnlyInEveryOrder) {
   EveryOrder order;
   const std::size_t worlds = order.explore({});
   EXPECT_GT(worlds, 1000U);

@@ -77,7 +77,7 @@ TEST(Manifest, OfTheFirstReleaseIsStillRead) {
 }
 
 // Faults F15, F16; promise 7.
-TEST(Manifest, WithAnyBitFlippedIsCorrupt) {
+TEST(Manifest, F16WithAnyBitFlippedIsCorrupt) {
   const Bytes bytes = encoded(sample_manifest());
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     Bytes damaged = bytes;
@@ -89,7 +89,7 @@ TEST(Manifest, WithAnyBitFlippedIsCorrupt) {
   }
 }
 
-TEST(Manifest, CutAtAnyByteOrFollowedByMoreIsCorrupt) {
+TEST(Manifest, F15CutAtAnyByteOrFollowedByMoreIsCorrupt) {
   const Bytes bytes = encoded(sample_manifest());
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     const Result<Manifest> cut = decode_manifest(ByteView{bytes}.substr(0, size), "m");
@@ -142,7 +142,7 @@ TEST(Manifest, WithAMalformedSegmentTableIsCorrupt) {
   EXPECT_TRUE(refused(table({0, 1}, 1)));                  // a null root: an empty manifest, which is not sound
 }
 
-TEST(Manifest, OfANewerFormatIsRefusedWithBothVersions) {
+TEST(Manifest, F49OfANewerFormatIsRefusedWithBothVersions) {
   Bytes bytes = encoded(sample_manifest());
   Bytes version;
   append_u32(version, kManifestFormatVersion + 1);

@@ -92,7 +92,7 @@ Manifest of_another_lineage(CheckpointId id) {
 }
 
 // Which checkpoint is chosen: a table.
-TEST(Recovery, ChoosesTheCheckpointByTheTable) {
+TEST(Recovery, F19ChoosesTheCheckpointByTheTable) {
   struct Case {
     const char* what;
     DirectoryFacts directory;
@@ -220,7 +220,7 @@ TEST(Recovery, GoesOnWithEverythingThatTheCheckpointSays) {
   EXPECT_FALSE(plan.verify_all);
 }
 
-TEST(Recovery, WarnsAndVerifiesEveryByteWhenItFallsBack) {
+TEST(Recovery, F18WarnsAndVerifiesEveryByteWhenItFallsBack) {
   const RecoveryPlan plan = planned(holding({complete(6), damaged(7)}), sample_job(), {}, {{"out", 6}});
   EXPECT_THAT(plan.warnings, ElementsAre(AllOf(HasSubstr("checkpoint 7"), HasSubstr("manifest 7 is bad"), HasSubstr("checkpoint 6"))));
   EXPECT_TRUE(plan.verify_all);
@@ -366,7 +366,7 @@ TEST(Recovery, ForksIntoANewLineageAndLeavesPendingOutputToTheOriginal) {
 }
 
 // Refusals name both sides and the remedy.
-TEST(Recovery, RefusesAJobThatDiffersFromTheCheckpoint) {
+TEST(Recovery, F49RefusesAJobThatDiffersFromTheCheckpoint) {
   struct Case {
     const char* what;
     void (*change)(JobFacts&);

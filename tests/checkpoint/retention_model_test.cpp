@@ -340,7 +340,7 @@ class History {
   std::uint64_t labels_ = 0;
 };
 
-TEST(RetentionModel, NoFileOfARetainedCheckpointIsEverMissingAndNoneStaysThatNobodyHolds) {   // D01-D07, I6
+TEST(RetentionModel, F05NoFileOfARetainedCheckpointIsEverMissingAndNoneStaysThatNobodyHolds) {   // D01-D07, I6
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
   constexpr std::uint64_t kHistories = 25;
 #else

@@ -60,7 +60,7 @@ TEST(DirectoryLock, OfOneDirectoryLeavesOthersAlone) {
   EXPECT_TRUE(second.ok());
 }
 
-TEST(DirectoryLock, ExcludesOtherProcesses) {
+TEST(DirectoryLock, F09ExcludesOtherProcesses) {
   const TemporaryDirectory directory;
   {
     const auto lock = disk().lock(directory / "lock");
@@ -98,7 +98,7 @@ TEST(DirectoryLock, SeesThatAnotherProcessHoldsItAndChangesNothing) {
 }
 
 // The host may fork while a job runs. A child without exec shares the descriptor and must not keep the directory locked.
-TEST(DirectoryLock, IsNotKeptByAChildThatOutlivesIt) {
+TEST(DirectoryLock, F50IsNotKeptByAChildThatOutlivesIt) {
   const TemporaryDirectory directory;
   auto lock = disk().lock(directory / "lock");
   ASSERT_TRUE(lock.ok());

@@ -45,7 +45,7 @@ TEST(PublishFile, WritesSyncsClosesRenamesAndSyncsTheDirectoryInThisOrder) {
 
 // R1, at every point of failure and every point of a crash: the old file or the new one, whole; success only with the new one; and the next
 // attempt succeeds whatever was left behind.
-TEST(PublishFile, LeavesTheOldFileOrTheNewOneWhicheverStepFails) {
+TEST(PublishFile, F12LeavesTheOldFileOrTheNewOneWhicheverStepFails) {
   for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway, Failure::kCrash}) {
     std::size_t step = 0;
     for (;; ++step) {

@@ -66,7 +66,7 @@ TEST(EventTimeText, IsRefusedWhenItIsNotATime) {
 }
 
 // W1
-TEST(EventTimeArithmetic, StaysAtTheInfinities) {
+TEST(EventTimeArithmetic, F24StaysAtTheInfinities) {
   EXPECT_EQ(saturating_add(kPlusInfinity, Duration{-5}), kPlusInfinity);
   EXPECT_EQ(saturating_add(kMinusInfinity, Duration{5}), kMinusInfinity);
   EXPECT_EQ(saturating_add(event_time(std::numeric_limits<std::int64_t>::max() - 1), Duration{5}), kPlusInfinity);

@@ -115,7 +115,7 @@ TEST(CsvSource, SaysWhereEachRecordBegins) {
 }
 
 // F39: 0, 1, limit-1, limit, limit+1 bytes.
-TEST(CsvSource, RefusesARecordBeyondTheLimitAndOnlyThat) {
+TEST(CsvSource, F39RefusesARecordBeyondTheLimitAndOnlyThat) {
   constexpr std::size_t kLimit = 100;
   TemporaryDirectory directory;
   for (const char* line_end : {"\n", "\r\n", ""}) {

@@ -75,7 +75,7 @@ TEST_F(Garbage, ThatIsEmptyIsAnError) {
   expect_error(read("\xEF\xBB\xBF"), "is empty");
 }
 
-TEST_F(Garbage, BehindAHeaderIsRefusedAndRowsAroundItAreNot) {
+TEST_F(Garbage, F34BehindAHeaderIsRefusedAndRowsAroundItAreNot) {
   const auto outcome = read("card,amount\n1,2\n" + binary(300'000) + "\n3,4\n");
   ASSERT_TRUE(outcome.ok()) << outcome.error.describe();
   EXPECT_GT(outcome.refused.size(), 10u);
@@ -90,7 +90,7 @@ TEST_F(Garbage, OfARowThatIsCutOffIsRefused) {
   EXPECT_EQ(outcome.refused[0].position, 16u);
 }
 
-TEST_F(Garbage, OfALineOf100MegabytesTakesNoMemory) {
+TEST_F(Garbage, F39OfALineOf100MegabytesTakesNoMemory) {
   {
     std::ofstream file(path(), std::ios::binary);
     file << "card,amount\n1,2\n";
@@ -132,7 +132,7 @@ TEST_F(Garbage, ThatMayNotBeReadIsAnError) {
   expect_error(read_source(amounts(path())), "Permission denied");
 }
 
-TEST_F(Garbage, OfAnyKindNeverBreaksAReader) {
+TEST_F(Garbage, F34OfAnyKindNeverBreaksAReader) {
   SeededRandom random(11);
   const std::string letters = "\"\",,\n\r01.\\{}[]:\xFF\xC3";
   for (int round = 0; round < 300; ++round) {

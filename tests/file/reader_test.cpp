@@ -48,7 +48,7 @@ void expect_every_resume_gives_the_rest(const Source<T>& source) {
   }
 }
 
-TEST(FileSource, GoesOnBehindEveryPosition) {
+TEST(FileSource, F26GoesOnBehindEveryPosition) {
   TemporaryDirectory directory;
   write_file(directory / "1.csv", "\xEF\xBB\xBF" "a,b\n1,x\n\"2\n\"\"2\",y\r\n\nbad\n3,\"open\n4,z\n");
   write_file(directory / "2.csv", "a\n");

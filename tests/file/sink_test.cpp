@@ -207,7 +207,7 @@ TEST(FileSink, RefusesADirectoryOfAnotherLineage) {
   EXPECT_EQ(*(*Attempt(directory.path(), 1, posix_file_system(), kForeignLineage, "other").committer())->committed_epoch(), 0u);
 }
 
-TEST(FileSink, RefusesToGoOnWhereAnotherOwnerHasCommittedMeanwhile) {   // fault F08
+TEST(FileSink, F08RefusesToGoOnWhereAnotherOwnerHasCommittedMeanwhile) {
   TemporaryDirectory directory;
   Attempt first(directory.path(), 1);
   auto paused = *first.committer();
@@ -416,7 +416,7 @@ TEST(FileSink, WritesLargeEpochsInChunks) {
 }
 
 // F11 to F13: a failure at any step of writing and sealing is reported, and nothing becomes visible.
-TEST(FileSink, ReportsEveryFailureOfWritingAndSealing) {
+TEST(FileSink, F12ReportsEveryFailureOfWritingAndSealing) {
   for (std::size_t step = 0;; ++step) {
     TemporaryDirectory directory;
     RecordingFileSystem files(posix_file_system());
@@ -433,7 +433,7 @@ TEST(FileSink, ReportsEveryFailureOfWritingAndSealing) {
 
 // F01, F02, F04, D07: whatever step of the commit fails, is cut off, or takes effect and yet reports an error: the commit of the next
 // attempt gives the same files.
-TEST(FileSink, EndsACommitThatWasCutOffAtAnyStep) {
+TEST(FileSink, F04EndsACommitThatWasCutOffAtAnyStep) {
   for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway, Failure::kCrash}) {
     std::size_t failures = 0;
     for (std::size_t step = 0;; ++step) {

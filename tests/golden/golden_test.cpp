@@ -100,7 +100,7 @@ class Golden : public ::testing::TestWithParam<const char*> {
   std::string left = directory / "left";   // by that release
 };
 
-TEST_P(Golden, StateIsGoneOnFromAndGivesWhatAnUnbrokenRunGives) {
+TEST_P(Golden, F49StateIsGoneOnFromAndGivesWhatAnUnbrokenRunGives) {
   const std::multiset<std::string> before = committed(left);
   const Status finished = golden::finish(left, job());
   ASSERT_TRUE(finished.ok()) << finished.error().describe();

@@ -93,7 +93,7 @@ TEST(MemorySink, RefusesToSkipAnEpochOrToGoBack) {
   EXPECT_THAT(sink.committed(), ElementsAre(1, 2));
 }
 
-TEST(MemorySink, RefusesToGoOnWhereAnotherOwnerHasCommittedMeanwhile) {   // fault F08
+TEST(MemorySink, F08RefusesToGoOnWhereAnotherOwnerHasCommittedMeanwhile) {
   MemorySink<int> sink;
   Attempt paused(sink, "a", 1);
   EXPECT_TRUE(paused.committer().commit(1, 0, {}).ok());
@@ -116,7 +116,7 @@ TEST(MemorySink, CommitsWhatAnEarlierEpochPrepared) {
   EXPECT_THAT(sink.committed(), ElementsAre(1, 2));
 }
 
-TEST(MemorySink, LetsALaterAttemptCommitWhatTheManifestListsAndDropsTheRest) {
+TEST(MemorySink, F04LetsALaterAttemptCommitWhatTheManifestListsAndDropsTheRest) {
   MemorySink<int> sink;
   Committable listed;
   {

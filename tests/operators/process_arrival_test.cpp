@@ -246,7 +246,7 @@ std::string failure_of(const Node& node, const Script<Item>& script) {
   return "no failure";
 }
 
-TEST(ProcessInArrivalOrder, FailsWithOperatorAndPositionWhenTheFunctionThrows) {   // fault F36
+TEST(ProcessInArrivalOrder, F36FailsWithOperatorAndPositionWhenTheFunctionThrows) {
   const auto f = [](const Item& item, Context&, Collector<std::string>&) {
     if (item.name == "bad") throw std::runtime_error("no such card");
   };

@@ -182,7 +182,7 @@ TEST(ProcessInEventTimeOrder, TakesTheKeysOfOneTimeInTheOrderOfTheirBytesInDeter
   EXPECT_EQ(harness(event_time_order(), {.tells_key = true}).play(script).records<std::string>(), expected);
 }
 
-TEST(ProcessInEventTimeOrder, FailsWithOperatorAndTimeWhenTheFunctionThrows) {   // fault F36
+TEST(ProcessInEventTimeOrder, F36FailsWithOperatorAndTimeWhenTheFunctionThrows) {
   const auto f = [](const Item&, Context&, Collector<std::string>&) { throw std::runtime_error("no such card"); };
   const Node node = scripted_node(f, event_time_order());
   try {

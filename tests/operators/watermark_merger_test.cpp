@@ -73,7 +73,7 @@ TEST(WatermarkMerger, TakesTheGreatestWatermarkWhenNobodyIsActive_W12) {
   play(2, {{"x 100", "-"}, {"y 50", "50"}, {"x end", "-"}, {"y idle", "100"}, {"y end", "inf"}});
 }
 
-TEST(WatermarkMerger, GivesInfinityOnlyWhenAllHaveEnded_W13) {
+TEST(WatermarkMerger, F25GivesInfinityOnlyWhenAllHaveEnded_W13) {
   play(2, {{"x 10", "-"}, {"y 5", "5"}, {"y end", "10"}, {"x 12", "12"}, {"x end", "inf"}});
   play(2, {{"x 10", "-"}, {"y idle", "10"}, {"x end", "-"}, {"y active", "-"}, {"y 11", "11"}, {"y end", "inf"}});
   play(2, {{"x end", "-"}, {"y end", "inf"}});
@@ -81,7 +81,7 @@ TEST(WatermarkMerger, GivesInfinityOnlyWhenAllHaveEnded_W13) {
   play(2, {{"x 5", "-"}, {"y 5", "5"}, {"x end", "-"}, {"x 3", "-"}, {"x 9", "-"}, {"x idle", "-"}, {"y 7", "7"}});
 }
 
-TEST(WatermarkMerger, IsIdleWhenSomeInputsAreOpenAndAllOfThemIdle_W12) {
+TEST(WatermarkMerger, F25IsIdleWhenSomeInputsAreOpenAndAllOfThemIdle_W12) {
   struct Row {
     std::vector<std::string> steps;
     bool idle;

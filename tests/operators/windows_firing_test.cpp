@@ -196,7 +196,7 @@ TEST(Windows, DropLateRecordsOrFailAsThePolicySays) {
 }
 
 // F36
-TEST(Windows, FailTheJobWithTheRecordWhenAFunctionThrows) {
+TEST(Windows, F36FailTheJobWithTheRecordWhenAFunctionThrows) {
   for (const WindowSpec& spec : kinds()) {
     auto harness = harness_of(spec, sum([](const Item& record) {
       if (record.time == 13) throw std::runtime_error("unlucky");

@@ -151,7 +151,7 @@ TEST(Windows, GiveTheirResultsTheLastTimeOfTheWindow) {
 }
 
 // A6
-TEST(Windows, WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
+TEST(Windows, F24WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
   const std::string last = std::to_string(std::int64_t{1} << 62);
   const std::string almost = std::to_string((std::int64_t{1} << 62) - 1);
   for (const WindowSpec& spec :
@@ -182,7 +182,7 @@ TEST(Windows, WithAnEndBeyondTheLastTimeFireAtTheEndOfInputAlone) {
 }
 
 // K4
-TEST(Windows, LeaveNoStateBehind) {
+TEST(Windows, F41LeaveNoStateBehind) {
   for (const WindowSpec& spec :
        std::vector<WindowSpec>{tumbling(us(10)), sliding(us(10), us(5)), sliding(us(10), us(3)), sliding(us(2), us(5)), session(us(4))}) {
     const Play play = panes_of(spec).play(script_of("in 1,b:2,c:17 | wm 9 | in 12@15,b:40 | in 7@9 | end"),

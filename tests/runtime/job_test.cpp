@@ -147,7 +147,7 @@ TEST(Job, WritesWhatAnUnbrokenRunWritesWhenItIsCutOffAgainAndAgain) {   // C1, C
   }
 }
 
-TEST(Job, SurvivesACrashAtEveryStepThatTouchesTheDisk) {   // fault F01
+TEST(Job, F01SurvivesACrashAtEveryStepThatTouchesTheDisk) {
   const Splits splits = make_payments(11, 2, 300);
   const Expected expected = model(splits);
   std::size_t crashes = 0;
@@ -204,7 +204,7 @@ TEST(Job, SaysSoWhenItHadFinishedBeforeAndWritesNothing) {   // C8
   }
 }
 
-TEST(Job, RefusesAStateDirectoryThatAnotherRuntimeOwns) {   // fault F09
+TEST(Job, F09RefusesAStateDirectoryThatAnotherRuntimeOwns) {
   const Splits splits = make_payments(13, 1, 10);
   test_support::TemporaryDirectory directory;
   MemorySink<Line> lines;
@@ -271,7 +271,7 @@ void expect_the_same_at_changing_parallelism(std::uint64_t seed, const Splits& s
   EXPECT_EQ(difference(sorted(late.committed()), expected.late), "") << "seed " << seed << ", parallelism" << history;
 }
 
-TEST(Job, WritesTheSameWhenItsParallelismChangesFromStartToStart) {   // K5, D1
+TEST(Job, F49WritesTheSameWhenItsParallelismChangesFromStartToStart) {   // K5, D1
   std::size_t restores = 0;
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     Splits splits = make_payments(14 + seed, 3, 60000);

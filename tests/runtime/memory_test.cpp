@@ -105,7 +105,7 @@ std::vector<Out> sorted(std::vector<Out> outputs) {
   return outputs;
 }
 
-TEST(Memory, IsKeptToByAStateThatIsLarger) {
+TEST(Memory, F41IsKeptToByAStateThatIsLarger) {
   const std::uint64_t records = 300'000;
   test_support::TemporaryDirectory directory;
   MemorySink<Milestones::Out> sink;
@@ -532,7 +532,7 @@ class DamagedCheckpoint : public testing::Test {
   std::filesystem::path damaged_;
 };
 
-TEST_F(DamagedCheckpoint, StopsTheRunningJobAndNamesTheFile) {   // R3, fault F16
+TEST_F(DamagedCheckpoint, F16StopsTheRunningJobAndNamesTheFile) {   // R3
   auto runtime = Runtime::start(milestones(kRecords, sink_), options_);
   ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
   const JobResult result = (*runtime)->wait();
@@ -562,7 +562,7 @@ TEST_F(DamagedCheckpoint, IsRefusedBeforeTheFirstRecordInADirectoryThatWasCopied
   }
 }
 
-TEST_F(DamagedCheckpoint, IsRefusedBeforeTheFirstRecordWhenAFileIsShort) {   // R3, fault F15
+TEST_F(DamagedCheckpoint, F15IsRefusedBeforeTheFirstRecordWhenAFileIsShort) {   // R3
   std::filesystem::resize_file(damaged_, std::filesystem::file_size(damaged_) - 1);
   const auto refused = Runtime::start(milestones(kRecords, sink_), options_);
   ASSERT_FALSE(refused.ok());

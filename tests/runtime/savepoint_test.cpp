@@ -213,7 +213,7 @@ TEST_F(SavepointTest, IsNotForkedIntoATargetThatHoldsTheOutputOfTheOriginal) {  
   EXPECT_TRUE(original == model(splits));
 }
 
-TEST_F(SavepointTest, OfAnOldCopyOfTheStateDirectoryIsRefusedUnlessItIsForked) {  // fault F10
+TEST_F(SavepointTest, F10OfAnOldCopyOfTheStateDirectoryIsRefusedUnlessItIsForked) {
   const Targets targets;
   stop(targets, {});
   std::filesystem::copy(path("state"), path("backup"), std::filesystem::copy_options::recursive);
@@ -384,7 +384,7 @@ TEST_F(SavepointTest, AfterADrainIsRefusedAndGoesOnIfThatIsAllowed) {  // C9
   }
 }
 
-TEST_F(SavepointTest, AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) {  // fault F01, lesson D20
+TEST_F(SavepointTest, F01AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) {  // lesson D20
   // So few that the row files are small: of a larger one RocksDB 7.8.3 reads the first block while it takes the file in, and an assertion
   // of its own ends the process if that fails.
   const Splits few = make_payments(43, 2, 300);

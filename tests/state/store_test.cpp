@@ -498,7 +498,7 @@ class StoredCheckpoint : public Store {
 };
 
 // Faults F15-F17.
-TEST_F(StoredCheckpoint, IsRefusedWithTheNameOfTheFileThatIsMissingCutLinkedOrOtherwiseDamaged) {
+TEST_F(StoredCheckpoint, F17IsRefusedWithTheNameOfTheFileThatIsMissingCutLinkedOrOtherwiseDamaged) {
   for (const StoredFile& file : stored) {
     const std::string path = join_path(checkpoint, file.name);
     const Bytes contents = value_of(read_file(files, path, 1 << 30));
@@ -548,7 +548,7 @@ TEST_F(StoredCheckpoint, IsRefusedWhenTheFooterOfARowFileIsDamaged) {
 }
 
 // Promise 7: damage in state data is found at the latest when that byte is read.
-TEST_F(StoredCheckpoint, NeverYieldsARowFromADamagedBlock) {
+TEST_F(StoredCheckpoint, F16NeverYieldsARowFromADamagedBlock) {
   const Rows expected = rows_of(*restored(checkpoint, stored));
   const std::string path = join_path(checkpoint, row_file_name);
   const Bytes contents = value_of(read_file(files, path, 1 << 30));

@@ -23,7 +23,7 @@ void checkpoint(StateBackend& backend, PlayedStore& store) {
   backend.settle(true);
 }
 
-TEST(KeyedTable, KeepsKeysOfEqualHashApart) {   // fault F42
+TEST(KeyedTable, F42KeepsKeysOfEqualHashApart) {
   StateBackend backend({}, 0, 128);
   auto& table = backend.keyed_table<std::string, int>("state");
   const std::uint64_t hash = 0xABCDEF0123456789;

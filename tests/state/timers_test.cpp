@@ -83,7 +83,7 @@ TEST(TimerTable, GivesATimerSetAtAPassedTimeNext) {   // T3
   EXPECT_EQ(timers.take_next().time, event_time(150));
 }
 
-TEST(TimerTable, KeepsTimersOfKeysWithEqualHashApart) {   // fault F42
+TEST(TimerTable, F42KeepsTimersOfKeysWithEqualHashApart) {
   StateBackend backend({}, 0, 128);
   auto& timers = backend.timers<std::string>();
   timers.set(5, "a", event_time(1));

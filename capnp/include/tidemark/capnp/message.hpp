@@ -52,6 +52,8 @@ capnp::ReaderOptions limits(std::size_t words);
 void append_message(const Words& words, Bytes& out);
 // Calls visit(reader) for a message in any number of segments, that fills `framed`, once its segment table and size were checked.
 Status read_foreign(ByteView framed, void (*visit)(capnp::MessageReader& reader, Words& canonical), Words& canonical);
+// kDecodeFailed unless each pointer leads to what the schema says, so that no look at the message throws.
+Status check_types(capnp::StructSchema schema, const Words& words);
 // The canonical form of a message that was built here. kRecordRefused: it is too large.
 Status take_words(kj::ArrayPtr<const capnp::word> canonical, Words& words);
 std::string schema_text(capnp::StructSchema schema);
@@ -71,7 +73,7 @@ class CapnpMessage {
   CapnpMessage() = default;
 
   // Takes a message as it comes from a file or a socket: in the standard stream framing, not packed, at most 64 segments. kDecodeFailed,
-  // unless every byte of `framed` belongs to a well-formed message.
+  // unless every byte of `framed` belongs to a well-formed message whose pointers lead to what `Schema` says.
   static Result<CapnpMessage> from_bytes(ByteView framed) {
     CapnpMessage message;
     const auto visit = [](capnp::MessageReader& reader, capnp_internal::Words& canonical) {
@@ -79,6 +81,7 @@ class CapnpMessage {
       canonical.assign(reinterpret_cast<const std::uint64_t*>(words.begin()), reinterpret_cast<const std::uint64_t*>(words.end()));
     };
     TIDEMARK_TRY(capnp_internal::read_foreign(framed, visit, message.words_));
+    TIDEMARK_TRY(capnp_internal::check_types(capnp::Schema::from<Schema>(), message.words_));
     return message;
   }
   // The message in that framing; equal messages have equal bytes.

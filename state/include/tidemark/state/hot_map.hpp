@@ -174,7 +174,7 @@ class HotMap {
   template <class Match>
   const Key* find_key(std::uint64_t hash, Match match) const {
     const auto [table, start] = start_of(hash);
-    const std::uint32_t slot = search(*table, start, hash, [this, table = table, &match](std::uint32_t candidate) {
+    const std::uint32_t slot = search(*table, start, hash, [table = table, &match](std::uint32_t candidate) {
       return !is_erased(*table, candidate) && match(std::as_const(table->slots[candidate].key));
     });
     return slot == kNone ? nullptr : &table->slots[slot].key;

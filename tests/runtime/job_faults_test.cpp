@@ -1,0 +1,149 @@
+// What goes wrong around a job: a function that always throws, a quarantine that takes nothing (faults F07, F35, F36).
+
+#include <chrono>
+#include <numeric>
+#include <stdexcept>
+
+#include <gmock/gmock.h>
+
+#include <tidemark/memory/memory_sink.hpp>
+#include <tidemark/memory/memory_source.hpp>
+#include <tidemark/operators/stream.hpp>
+#include <tidemark/runtime/runtime.hpp>
+
+#include "../support/temporary_directory.hpp"
+
+namespace tidemark {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using Numbers = std::vector<std::int64_t>;
+
+constexpr std::int64_t kRecords = 400;
+
+Numbers all_numbers() {
+  Numbers numbers(kRecords);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+// Slow enough for a checkpoint every millisecond to be taken here and there.
+Source<std::int64_t> numbers_source() { return memory_source(all_numbers(), {.pause_every = 20, .pause = 2ms}); }
+
+RuntimeOptions options_in(const test_support::TemporaryDirectory& directory) {
+  RuntimeOptions options;
+  options.state_directory = directory / "state";
+  options.checkpoint_every = 1ms;
+  options.max_batch = 10;
+  options.logger = Logger::silent();
+  return options;
+}
+
+JobResult run(Graph graph, const RuntimeOptions& options) {
+  auto runtime = Runtime::start(std::move(graph), options);
+  if (!runtime.ok()) return {JobState::kFailed, runtime.error()};
+  return (*runtime)->wait();
+}
+
+template <class Throw>
+Graph throwing_at(std::int64_t poison, const MemorySink<std::int64_t>& target, Throw raise) {
+  Graph graph;
+  graph.from("numbers", numbers_source())
+      .map([=](std::int64_t number) {
+        if (number == poison) raise();
+        return number;
+      })
+      .to("target", target.sink());
+  return graph;
+}
+
+TEST(JobFaults, F07FailsAtARecordThatAlwaysFailsAndLosesNothingThatWasCommitted) {
+  const test_support::TemporaryDirectory directory;
+  const MemorySink<std::int64_t> target;
+  std::size_t before = 0;
+  for (int start = 0; start < 3; ++start) {
+    const JobResult result = run(throwing_at(217, target, [] { throw std::runtime_error("no such card"); }), options_in(directory));
+    ASSERT_EQ(result.state, JobState::kFailed);
+    EXPECT_EQ(result.error->code, ErrorCode::kUserFunction);
+    EXPECT_THAT(result.error->describe(), HasSubstr("position 217"));
+    EXPECT_THAT(result.error->describe(), HasSubstr("no such card"));
+    const Numbers committed = target.committed();
+    EXPECT_GE(committed.size(), before);
+    before = committed.size();
+    EXPECT_LE(before, 217U);
+  }
+  // Repaired, it goes on from the newest checkpoint.
+  EXPECT_EQ(run(throwing_at(-1, target, [] {}), options_in(directory)).state, JobState::kFinished);
+  EXPECT_EQ(target.committed(), all_numbers());
+}
+
+TEST(JobFaults, F36FailsWithThePositionWhenAFunctionThrowsWhatIsNoException) {
+  const test_support::TemporaryDirectory directory;
+  const MemorySink<std::int64_t> target;
+  const JobResult result = run(throwing_at(217, target, [] { throw 42; }), options_in(directory));
+  ASSERT_EQ(result.state, JobState::kFailed);
+  EXPECT_EQ(result.error->code, ErrorCode::kUserFunction);
+  EXPECT_THAT(result.error->describe(), HasSubstr("position 217"));
+}
+
+// Takes nothing while it is broken.
+class BreakableQuarantine final : public SinkBase {
+ public:
+  bool broken = true;
+
+  std::string describe() const override { return under_.describe(); }
+  SinkGuarantee guarantee() const override { return under_.guarantee(); }
+  Result<std::unique_ptr<SinkWriterBase>> open_writer(const IoContext& io, const SinkIdentity& identity) override {
+    TIDEMARK_ASSIGN(auto writer, under_.open_writer(io, identity));
+    return std::unique_ptr<SinkWriterBase>{std::make_unique<Writer>(*this, std::move(writer))};
+  }
+  Result<std::unique_ptr<SinkCommitter>> open_committer(const IoContext& io, const SinkIdentity& identity) override {
+    return under_.open_committer(io, identity);
+  }
+  std::size_t taken() const { return target_->committed().size(); }
+
+ private:
+  class Writer final : public SinkWriter<Quarantined> {
+   public:
+    Writer(const BreakableQuarantine& sink, std::unique_ptr<SinkWriterBase> under) : sink_(sink), under_(std::move(under)) {}
+    Status write(const Batch<Quarantined>& batch) override {
+      if (sink_.broken) return Error{.code = ErrorCode::kSinkFailed, .message = "the quarantine is full"};
+      return under_->write_batch(batch);
+    }
+    EpochSeal seal(CheckpointId epoch) override { return under_->seal(epoch); }
+
+   private:
+    const BreakableQuarantine& sink_;
+    std::unique_ptr<SinkWriterBase> under_;
+  };
+
+  std::shared_ptr<memory_internal::MemoryTarget<Quarantined>> target_ = std::make_shared<memory_internal::MemoryTarget<Quarantined>>();
+  memory_internal::TransactionalMemorySink<Quarantined> under_{target_};
+};
+
+TEST(JobFaults, F35FailsWhenTheQuarantineFailsAndDropsNothing) {
+  const test_support::TemporaryDirectory directory;
+  const MemorySink<std::int64_t> target;
+  const auto quarantine = std::make_shared<BreakableQuarantine>();
+  const auto graph = [&] {
+    Graph built;
+    // Every hundredth record has no time that is possible.
+    built.from("numbers", numbers_source())
+        .with_event_time([](std::int64_t number) { return number % 100 == 99 ? kPlusInfinity : event_time(number); })
+        .to("target", target.sink());
+    built.quarantine_to("refused", Sink<Quarantined>{quarantine});
+    return built;
+  };
+  const JobResult failed = run(graph(), options_in(directory));
+  ASSERT_EQ(failed.state, JobState::kFailed);
+  EXPECT_THAT(failed.error->describe(), HasSubstr("the quarantine is full"));
+  EXPECT_LE(target.committed().size(), 99U);   // nothing behind the record that could not be set aside
+  quarantine->broken = false;
+  EXPECT_EQ(run(graph(), options_in(directory)).state, JobState::kFinished);
+  EXPECT_EQ(quarantine->taken(), 4U);
+  EXPECT_EQ(target.committed().size(), kRecords - 4U);
+}
+
+}  // namespace
+}  // namespace tidemark
