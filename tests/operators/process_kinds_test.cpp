@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "process_support.hpp"
+#include "random_script.hpp"
 
 namespace process_test {
 namespace {
@@ -252,10 +252,8 @@ std::vector<std::string> model_of_key(std::vector<Given> records) {
   return out;
 }
 
-class RandomInput {
- public:
-  explicit RandomInput(unsigned seed) : random_(seed) {}
-  std::int64_t below(std::int64_t n) { return std::uniform_int_distribution<std::int64_t>(0, n - 1)(random_); }
+struct RandomInput : RandomScript {
+  using RandomScript::RandomScript;
 
   std::vector<Given> records() {
     std::vector<Given> made(40);
@@ -270,24 +268,6 @@ class RandomInput {
     }
     return made;
   }
-  // Nearly in order, with watermarks wherever one may stand.
-  Script<Visit> script(const std::vector<Given>& records, bool many_watermarks) {
-    std::vector<std::pair<std::int64_t, Given>> ranked;
-    for (const Given& given : records) ranked.push_back({given.time + below(12), given});
-    std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    Script<Visit> script;
-    std::int64_t last = std::numeric_limits<std::int64_t>::min();
-    for (std::size_t i = 0; i < ranked.size(); ++i) {
-      script.record(ranked[i].second.visit, at(ranked[i].second.time));
-      std::int64_t least = 1000;
-      for (std::size_t k = i + 1; k < ranked.size(); ++k) least = std::min(least, ranked[k].second.time);
-      if (many_watermarks && below(2) == 0 && least < 1000 && least - 1 > last) script.watermark(at(last = least - 1));
-    }
-    return script.watermark(at(500)).end();
-  }
-
- private:
-  std::mt19937 random_;
 };
 
 TEST(ProcessWithStateHandles, GivesEachKeyWhatANaiveModelGivesInEventTimeOrder) {
