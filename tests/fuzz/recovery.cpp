@@ -64,6 +64,7 @@ class World {
   bool damage(Choices& choices) {
     const fs::path& file = files_[choices.below(files_.size())];
     const fs::path path = copy_ / file;
+    if (std::find(damaged_.begin(), damaged_.end(), file) != damaged_.end()) return false;   // once is enough
     Bytes bytes = contents(kPristine / file);
     const std::size_t at = choices.below(bytes.size() * 257) % bytes.size();   // of any file a byte anywhere, by one number
     damaged_.push_back(file);
