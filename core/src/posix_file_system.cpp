@@ -210,6 +210,30 @@ class PosixLock final : public DirectoryLock {
   std::string identity_;
 };
 
+std::string octal(mode_t mode) {
+  std::string digits;
+  for (int shift = 9; shift >= 0; shift -= 3) digits += static_cast<char>('0' + (mode >> shift & 7));
+  return digits;
+}
+
+// S10. Whoever may write to the directory may put other files in the place of ours, and its owner may give himself that right at any time.
+// Root is no exception: what it made belongs to it, in a container too.
+Status check_owned_alone(const std::string& directory) {
+  struct stat info {};
+  if (::lstat(directory.c_str(), &info) != 0) return failure("examine " + quoted(directory), errno);
+  const uid_t self = ::geteuid();
+  const bool foreign = info.st_uid != self;
+  if (!foreign && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  std::string fix = foreign ? "chown -R " + std::to_string(self) + " " + quoted(directory) + ", or start as the user who owns it" : "";
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) fix = "chmod go-w " + quoted(directory) + (foreign ? " and " + fix : "");
+  return Error{.code = ErrorCode::kDirectoryUnsafe,
+               .message = "others could change the directory " + quoted(directory),
+               .facts = {{"owner", "user " + std::to_string(info.st_uid) + ", mode " + octal(info.st_mode)},
+                         {"process", "user " + std::to_string(self)}},
+               .why = "whoever may write there decides what is restored and committed",
+               .fix = std::move(fix)};
+}
+
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<WritableFile>> create(const std::string& path) override {
@@ -294,6 +318,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override {
+    TIDEMARK_TRY(check_owned_alone(parent_path(path)));
     TIDEMARK_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT, "open the lock"));
     struct stat info {};
     if (::fstat(descriptor.get(), &info) != 0) return failure("examine " + quoted(path), errno);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
@@ -195,6 +196,18 @@ TEST_F(CheckpointStoreTest, F09HasOneOwnerAndTheSecondChangesNothing) {
   for (const std::string& step : recording.changes()) EXPECT_THAT(step, ::testing::AnyOf(HasSubstr("sync_directory"), HasSubstr("lock")));
   store.reset();
   EXPECT_TRUE(CheckpointStore::open(files, state).ok());   // a stale lock file is no obstacle
+}
+
+// S10
+TEST_F(CheckpointStoreTest, RefusesADirectoryThatOthersMayWriteAndChangesNothing) {
+  ASSERT_OK(files.make_directory(state));
+  ASSERT_EQ(::chmod(state.c_str(), 0775), 0);
+  RecordingFileSystem recording{files};
+  const auto store = CheckpointStore::open(recording, state);
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().code, ErrorCode::kDirectoryUnsafe);
+  for (const std::string& step : recording.changes()) EXPECT_THAT(step, ::testing::AnyOf(HasSubstr("sync_directory"), HasSubstr("lock")));
+  EXPECT_THAT(*files.list(state), IsEmpty());
 }
 
 // Fault F20.

@@ -26,6 +26,7 @@ enum class ErrorCode : std::uint16_t {
   kStorageFailed = 301,       // the file system refused an operation
   kDirectoryInUse = 302,      // another process or runtime owns the state directory
   kCheckpointFailed = 303,    // a checkpoint could not be completed
+  kDirectoryUnsafe = 304,     // others than the user of this process could change the state directory
   kSourceFailed = 401,        // a source cannot be opened or read
   kSourceChanged = 402,       // what a source had delivered is no longer there
   kDecodeFailed = 403,        // a record cannot be decoded
