@@ -15,16 +15,23 @@
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/file_system.hpp>
 
+#include "src/whole_transfer.hpp"
+
 namespace tidemark {
 inline namespace v0 {
 
 namespace {
+
+using core_internal::read_whole;
+using core_internal::uninterrupted;
+using core_internal::write_whole;
 
 std::string remedy(int reason) {
   if (reason == ENOSPC || reason == EDQUOT) return "free space on the file system that holds it, or move the directory to a larger one";
   if (reason == EACCES || reason == EPERM || reason == EROFS) {
     return "let the user of this process write there, or choose another directory";
   }
+  if (reason == ENAMETOOLONG) return "choose a directory with a shorter name";
   return {};
 }
 
@@ -43,16 +50,6 @@ std::string quoted(const std::string& path) { return "\"" + path + "\""; }
 Status status_of(int result, const std::string& what) {
   if (result != 0) return failure(what, errno);
   return {};
-}
-
-// Repeats a call that a signal interrupted. Not for close(): Linux frees the descriptor even then.
-template <class Call>
-auto uninterrupted(Call call) {
-  decltype(call()) result{};
-  do {
-    result = call();
-  } while (result < 0 && errno == EINTR);
-  return result;
 }
 
 class Descriptor {
@@ -82,11 +79,8 @@ class PosixWritableFile final : public WritableFile {
 
   Status append(ByteView bytes) override {
     TIDEMARK_TRY(usable());
-    while (!bytes.empty()) {
-      const ssize_t written = uninterrupted([&] { return ::write(descriptor_.get(), bytes.data(), bytes.size()); });
-      if (written <= 0) return fail("write", written < 0 ? errno : ENOSPC);
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
+    const int reason = write_whole(bytes, [&](const char* data, std::size_t size) { return ::write(descriptor_.get(), data, size); });
+    if (reason != 0) return fail("write", reason);
     return {};
   }
 
@@ -123,13 +117,10 @@ class PosixReadableFile final : public ReadableFile {
 
   Result<std::size_t> read_at(std::uint64_t offset, char* buffer, std::size_t size) const override {
     std::size_t done = 0;
-    while (done < size) {
-      const ssize_t taken =
-          uninterrupted([&] { return ::pread(descriptor_.get(), buffer + done, size - done, static_cast<off_t>(offset + done)); });
-      if (taken < 0) return failure("read " + quoted(path_), errno);
-      if (taken == 0) break;
-      done += static_cast<std::size_t>(taken);
-    }
+    const int reason = read_whole(buffer, size, offset, done, [&](char* data, std::size_t wanted, off_t at) {
+      return ::pread(descriptor_.get(), data, wanted, at);
+    });
+    if (reason != 0) return failure("read " + quoted(path_), reason);
     return done;
   }
 

@@ -227,6 +227,29 @@ TEST_F(CheckpointStoreTest, F20SaysWhyADirectoryCannotBeUsed) {
   EXPECT_FALSE(CheckpointStore::open(files, directory / "file").ok());
 }
 
+// A name of more than 255 bytes, and a path of more than 4096.
+TEST_F(CheckpointStoreTest, F20RefusesAStateDirectoryWhoseNameIsTooLong) {
+  std::string deep = directory.path();
+  while (deep.size() < 4096) deep += "/" + std::string(200, 'd');
+  for (const std::string& path : {directory / std::string(256, 'n'), deep}) {
+    const auto store = CheckpointStore::open(files, path);
+    ASSERT_FALSE(store.ok());
+    EXPECT_EQ(store.error().code, ErrorCode::kStorageFailed);
+    EXPECT_THAT(store.error().message, HasSubstr("ENAMETOOLONG"));
+    EXPECT_EQ(store.error().fix, "choose a directory with a shorter name");
+  }
+}
+
+// There is room for LOCK and no more: the first long name is that of what a start makes, not that of a later checkpoint.
+TEST_F(CheckpointStoreTest, F20FindsAtTheStartThatTheNamesInADirectoryWouldBeTooLong) {
+  std::string deep = directory.path();
+  while (deep.size() + 202 < 4090) deep += "/" + std::string(200, 'd');
+  deep += "/" + std::string(4090 - deep.size() - 1, 'd');
+  const auto store = CheckpointStore::open(files, deep);
+  ASSERT_FALSE(store.ok());
+  EXPECT_THAT(store.error().message, HasSubstr("ENAMETOOLONG"));
+}
+
 TEST_F(CheckpointStoreTest, LeavesNoMoreThanTheLockBehindUntilAStartIsDecided) {
   { const auto store = opened(files, state); }
   const auto entries = files.list(state);
