@@ -121,7 +121,7 @@ std::vector<std::pair<const char*, Change>> damages() {
       {"one bit in the middle", [](Bytes bytes) { return bytes[bytes.size() / 2] ^= 8, bytes; }},
       {"one bit at the end", [](Bytes bytes) { return bytes.back() ^= 1, bytes; }},
       {"cut in the middle", [](const Bytes& bytes) { return bytes.substr(0, bytes.size() / 2); }},
-      {"a tail of zeros", [](const Bytes& bytes) { return bytes.substr(0, bytes.size() / 2) + Bytes(bytes.size() - bytes.size() / 2, '\0'); }},
+      {"a tail of zeros", [](Bytes bytes) { return bytes.replace(bytes.size() / 2, Bytes::npos, bytes.size() - bytes.size() / 2, '\0'); }},
       {"empty", [](const Bytes&) { return Bytes{}; }},
   };
 }
