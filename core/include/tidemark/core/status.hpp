@@ -37,7 +37,7 @@ enum class ErrorCode : std::uint16_t {
   kBrokenInvariant = 602,     // a defect in Tidemark itself
   kStopTimeout = 603,         // a stop did not end before its deadline
   kJobNotRunning = 604,       // no job runs that could do what was asked, or it ended before it had done it
-  kResourcesExhausted = 605,  // the system gives no more threads
+  kResourcesExhausted = 605,  // the system gives no more threads or memory
 };
 
 // "TM0203".
