@@ -84,6 +84,7 @@ int exit_code_of(ErrorCode code) {
   }
   switch (code) {
     case ErrorCode::kDirectoryInUse:
+    case ErrorCode::kDirectoryUnsafe:
     case ErrorCode::kSinkEpochMismatch: return kExitRefused;
     default: return kExitFailed;
   }

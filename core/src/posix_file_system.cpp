@@ -15,16 +15,23 @@
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/file_system.hpp>
 
+#include "src/whole_transfer.hpp"
+
 namespace tidemark {
 inline namespace v0 {
 
 namespace {
+
+using core_internal::read_whole;
+using core_internal::uninterrupted;
+using core_internal::write_whole;
 
 std::string remedy(int reason) {
   if (reason == ENOSPC || reason == EDQUOT) return "free space on the file system that holds it, or move the directory to a larger one";
   if (reason == EACCES || reason == EPERM || reason == EROFS) {
     return "let the user of this process write there, or choose another directory";
   }
+  if (reason == ENAMETOOLONG) return "choose a directory with a shorter name";
   return {};
 }
 
@@ -43,16 +50,6 @@ std::string quoted(const std::string& path) { return "\"" + path + "\""; }
 Status status_of(int result, const std::string& what) {
   if (result != 0) return failure(what, errno);
   return {};
-}
-
-// Repeats a call that a signal interrupted. Not for close(): Linux frees the descriptor even then.
-template <class Call>
-auto uninterrupted(Call call) {
-  decltype(call()) result{};
-  do {
-    result = call();
-  } while (result < 0 && errno == EINTR);
-  return result;
 }
 
 class Descriptor {
@@ -82,11 +79,8 @@ class PosixWritableFile final : public WritableFile {
 
   Status append(ByteView bytes) override {
     TIDEMARK_TRY(usable());
-    while (!bytes.empty()) {
-      const ssize_t written = uninterrupted([&] { return ::write(descriptor_.get(), bytes.data(), bytes.size()); });
-      if (written <= 0) return fail("write", written < 0 ? errno : ENOSPC);
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
+    const int reason = write_whole(bytes, [&](const char* data, std::size_t size) { return ::write(descriptor_.get(), data, size); });
+    if (reason != 0) return fail("write", reason);
     return {};
   }
 
@@ -123,13 +117,10 @@ class PosixReadableFile final : public ReadableFile {
 
   Result<std::size_t> read_at(std::uint64_t offset, char* buffer, std::size_t size) const override {
     std::size_t done = 0;
-    while (done < size) {
-      const ssize_t taken =
-          uninterrupted([&] { return ::pread(descriptor_.get(), buffer + done, size - done, static_cast<off_t>(offset + done)); });
-      if (taken < 0) return failure("read " + quoted(path_), errno);
-      if (taken == 0) break;
-      done += static_cast<std::size_t>(taken);
-    }
+    const int reason = read_whole(buffer, size, offset, done, [&](char* data, std::size_t wanted, off_t at) {
+      return ::pread(descriptor_.get(), data, wanted, at);
+    });
+    if (reason != 0) return failure("read " + quoted(path_), reason);
     return done;
   }
 
@@ -209,6 +200,30 @@ class PosixLock final : public DirectoryLock {
   Descriptor descriptor_;
   std::string identity_;
 };
+
+std::string octal(mode_t mode) {
+  std::string digits;
+  for (int shift = 9; shift >= 0; shift -= 3) digits += static_cast<char>('0' + (mode >> shift & 7));
+  return digits;
+}
+
+// S10. Whoever may write to the directory may put other files in the place of ours, and its owner may give himself that right at any time.
+// Root is no exception: what it made belongs to it, in a container too.
+Status check_owned_alone(const std::string& directory) {
+  struct stat info {};
+  if (::lstat(directory.c_str(), &info) != 0) return failure("examine " + quoted(directory), errno);
+  const uid_t self = ::geteuid();
+  const bool foreign = info.st_uid != self;
+  if (!foreign && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  std::string fix = foreign ? "chown -R " + std::to_string(self) + " " + quoted(directory) + ", or start as the user who owns it" : "";
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) fix = "chmod go-w " + quoted(directory) + (foreign ? " and " + fix : "");
+  return Error{.code = ErrorCode::kDirectoryUnsafe,
+               .message = "others could change the directory " + quoted(directory),
+               .facts = {{"owner", "user " + std::to_string(info.st_uid) + ", mode " + octal(info.st_mode)},
+                         {"process", "user " + std::to_string(self)}},
+               .why = "whoever may write there decides what is restored and committed",
+               .fix = std::move(fix)};
+}
 
 class PosixFileSystem final : public FileSystem {
  public:
@@ -294,6 +309,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override {
+    TIDEMARK_TRY(check_owned_alone(parent_path(path)));
     TIDEMARK_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT, "open the lock"));
     struct stat info {};
     if (::fstat(descriptor.get(), &info) != 0) return failure("examine " + quoted(path), errno);

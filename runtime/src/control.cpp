@@ -1,6 +1,7 @@
 #include "src/control.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/check.hpp>
@@ -50,6 +51,14 @@ void merge_buckets(std::vector<OperatorEntry>& operators, const std::vector<std:
 
 }  // namespace
 
+Error no_memory(const std::string& where) {
+  return Error{.code = ErrorCode::kResourcesExhausted,
+               .message = "the system gave no more memory to " + where,
+               .facts = {},
+               .why = "what was being done stays half done; nothing more was written or committed",
+               .fix = "raise the limits of the process on memory, or bound the state with `memory`, and start the job again"};
+}
+
 Error ended_before_it() {
   return Error{.code = ErrorCode::kJobNotRunning,
                .message = "the job ended before it had done what it was asked for",
@@ -85,14 +94,19 @@ void Control::post(std::function<void()> message) {
 }
 
 bool Control::step() {
-  if (const std::function<void()> message = next_message()) {
-    message();
-  } else if (const auto wakeup = coordinator_.next_wakeup(); wakeup && *wakeup <= now()) {
-    carry_out(coordinator_.on_time(now()));
-  } else {
-    return false;
+  try {
+    if (const std::function<void()> message = next_message()) {
+      message();
+    } else if (const auto wakeup = coordinator_.next_wakeup(); wakeup && *wakeup <= now()) {
+      carry_out(coordinator_.on_time(now()));
+    } else {
+      return false;
+    }
+    if (ended_) answer_late_messages();
+  } catch (const std::bad_alloc&) {
+    // What was begun stays half done, as if the process had died here: the next start goes by what is durable.
+    end({JobState::kFailed, no_memory("the control thread")});
   }
-  if (ended_) answer_late_messages();
   return true;
 }
 
@@ -412,14 +426,16 @@ void Control::remove_row_files(const TaskSnapshot& snapshot) {
 void Control::end(JobResult result) {
   ended_ = true;
   const bool at_a_checkpoint = result.state == JobState::kStopped || result.state == JobState::kFinished;
-  for (Request& request : requests_) {
+  // One by one, since answering may fail and this be called again: none is answered twice.
+  while (!requests_.empty()) {
+    Request request = std::move(requests_.back());
+    requests_.pop_back();
     if (request.label.empty() && at_a_checkpoint) {
       request.answer.set_value(coordinator_.last_completed());
     } else {
       request.answer.set_value(result.error ? *result.error : ended_before_it());
     }
   }
-  requests_.clear();
   on_end_(std::move(result));
 }
 

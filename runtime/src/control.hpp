@@ -43,10 +43,13 @@ struct ControlFacts {
 
 // The answer to a request that came too late.
 Error ended_before_it();
+// An allocation failed; `where`, as in "task 3".
+Error no_memory(const std::string& where);
 
 class Control final : private core_internal::Loop {
  public:
-  // `on_end` is called once, on the control thread, when nothing more will be written or committed; it stops the workers.
+  // `on_end` is called on the control thread when nothing more will be written or committed; it stops the workers. Called again, if memory
+  // ran out on the way, it goes on.
   using OnEnd = std::function<void(JobResult)>;
   Control(const RuntimeOptions& options, core_internal::Executor& executor, ControlFacts facts, BuiltJob& job, OnEnd on_end);
   ~Control() override { join(); }

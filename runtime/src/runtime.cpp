@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 
@@ -170,6 +171,7 @@ class Runtime::Job {
           .on_snapshot = [this](TaskSnapshot snapshot,
                                 std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
           .on_ended = [this](std::size_t index) { control_->on_task_ended(index); },
+          .on_no_memory = [this](std::size_t index) { on_no_memory(*job_.tasks[index]); },
           .on_memory_spent = [this] { control_->on_memory_spent(); }};
       std::unique_ptr<SnapshotRows> rows;
       if (prepared.checkpoints) {
@@ -201,6 +203,8 @@ class Runtime::Job {
       throw;
     } catch (const JobFailure& failure) {
       control_->on_task_failed(task.index(), failure.error(), false);
+    } catch (const std::bad_alloc&) {
+      on_no_memory(task);
     } catch (const std::exception& broken) {
       control_->on_task_failed(task.index(),
                                Error{.code = ErrorCode::kBrokenInvariant,
@@ -212,7 +216,10 @@ class Runtime::Job {
     }
   }
 
-  // On the control thread, once.
+  // In the middle of anything: the task's state can be trusted as little as after a broken invariant.
+  void on_no_memory(const Task& task) { control_->on_task_failed(task.index(), no_memory("task " + task.describe()), true); }
+
+  // On the control thread; more than once only if memory ran out on the way, and then the first result holds.
   void shut_down(JobResult result) {
     for (auto& worker : workers_) worker->request_end();
     for (auto& worker : workers_) worker->join();
@@ -223,7 +230,7 @@ class Runtime::Job {
 
   void end(JobResult result) {
     const std::lock_guard lock(mutex_);
-    result_ = std::move(result);
+    if (!result_) result_ = std::move(result);
     ended_.notify_all();
   }
 
@@ -262,9 +269,13 @@ Runtime::Runtime(std::unique_ptr<Job> job) : job_(std::move(job)) {}
 Runtime::~Runtime() = default;
 
 Result<std::unique_ptr<Runtime>> Runtime::start(Graph graph, RuntimeOptions options) {
-  auto job = std::make_unique<Job>(std::move(graph), std::move(options));
-  TIDEMARK_TRY(job->start());
-  return std::unique_ptr<Runtime>(new Runtime(std::move(job)));
+  try {
+    auto job = std::make_unique<Job>(std::move(graph), std::move(options));
+    TIDEMARK_TRY(job->start());
+    return std::unique_ptr<Runtime>(new Runtime(std::move(job)));
+  } catch (const std::bad_alloc&) {
+    return no_memory("the start");
+  }
 }
 
 JobResult Runtime::wait() { return job_->wait(); }

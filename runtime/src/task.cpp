@@ -1,6 +1,7 @@
 #include "src/task.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include <tidemark/core/check.hpp>
 
@@ -9,6 +10,32 @@ inline namespace v0 {
 namespace runtime_internal {
 
 namespace {
+
+// A sink's part of a snapshot, on an I/O thread.
+void finish_seal(SnapshotWork& work, EpochSeal& seal, CommittableEntry entry) {
+  Result<Bytes> sealed = [&]() -> Result<Bytes> {
+    try {
+      return seal();
+    } catch (const std::exception& error) {
+      return Error{.code = ErrorCode::kSinkFailed,
+                   .message = "sink \"" + entry.sink + "\" threw while it prepared an epoch",
+                   .facts = {{"exception", error.what()}}};
+    }
+  }();
+  // Whatever the reason: what a writer has let go cannot be sealed again, and going on would lose it.
+  Status finished = sealed.status();
+  if (!sealed.ok() && sealed.error().code != ErrorCode::kSinkFailed) {
+    Error error = sealed.error();
+    error.code = ErrorCode::kSinkFailed;
+    error.facts.insert(error.facts.begin(), {"sink", entry.sink + ", epoch " + std::to_string(entry.epoch)});
+    finished = std::move(error);
+  }
+  work.finish(finished, [&](TaskSnapshot& into) {
+    entry.bytes = std::move(*sealed);
+    if (!entry.bytes.empty()) into.committables.push_back(std::move(entry));
+  });
+}
+
 constexpr int kBatchesPerStep = 16;
 
 // Encoded in a step, half a millisecond's worth: the longer a walk takes, the more entries are written before their turn, and each of those
@@ -366,28 +393,13 @@ void Task::begin_snapshot(CheckpointId id) {
     EpochSeal seal = link.op->seal(id);
     if (!seal) continue;
     work_->begin();
-    io_->post([work = work_, seal = std::move(seal), entry = CommittableEntry{link.context->name, subtask_, id, {}}]() mutable {
-      Result<Bytes> sealed = [&]() -> Result<Bytes> {
-        try {
-          return seal();
-        } catch (const std::exception& error) {
-          return Error{.code = ErrorCode::kSinkFailed,
-                       .message = "sink \"" + entry.sink + "\" threw while it prepared an epoch",
-                       .facts = {{"exception", error.what()}}};
-        }
-      }();
-      // Whatever the reason: what a writer has let go cannot be sealed again, and going on would lose it.
-      Status finished = sealed.status();
-      if (!sealed.ok() && sealed.error().code != ErrorCode::kSinkFailed) {
-        Error error = sealed.error();
-        error.code = ErrorCode::kSinkFailed;
-        error.facts.insert(error.facts.begin(), {"sink", entry.sink + ", epoch " + std::to_string(entry.epoch)});
-        finished = std::move(error);
+    io_->post([work = work_, seal = std::move(seal), entry = CommittableEntry{link.context->name, subtask_, id, {}},
+               on_no_memory = reports_.on_no_memory, index = index_]() mutable {
+      try {
+        finish_seal(*work, seal, std::move(entry));
+      } catch (const std::bad_alloc&) {
+        on_no_memory(index);
       }
-      work->finish(finished, [&](TaskSnapshot& into) {
-        entry.bytes = std::move(*sealed);
-        if (!entry.bytes.empty()) into.committables.push_back(std::move(entry));
-      });
     });
   }
 }

@@ -64,6 +64,7 @@ class Task final : public Stepped {
   struct Reports {
     SnapshotWork::Report on_snapshot;
     std::function<void(std::size_t task)> on_ended;
+    std::function<void(std::size_t task)> on_no_memory;   // on an I/O thread
     std::function<void()> on_memory_spent;      // what is dirty keeps memory from being given up
   };
 

@@ -39,7 +39,13 @@ class ThreadRunner final : public LoopRunner {
     // Pairs with the fence in sleep(): either we see the loop asleep, or it sees what we have just made. (The thread sanitizer does not
     // know fences; it need not, since these order nothing but the two flags.)
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false)) boost::asio::post(io_, [] {});
+    if (!asleep_.load(std::memory_order_relaxed) || !asleep_.exchange(false)) return;
+    try {
+      boost::asio::post(io_, [] {});
+    } catch (...) {   // no memory: the loop sleeps on, and whoever ends the job must find it so
+      asleep_.store(true);
+      throw;
+    }
   }
 
  private:

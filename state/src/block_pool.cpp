@@ -27,6 +27,16 @@ std::byte* allocate(std::size_t bytes) {
   return static_cast<std::byte*>(block);
 }
 
+template <class Note>
+bool noted(Note note) {
+  try {
+    note();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 std::size_t whole_lines(std::size_t bytes) { return (bytes + kCacheLine - 1) / kCacheLine * kCacheLine; }
 
 }  // namespace
@@ -91,15 +101,17 @@ void BlockPool::trim() {
   if (chunks_.empty()) last_chunk_ = 0;
 }
 
+// Destructors give blocks back, and must be able to where there is no memory to note it: a large block is then freed, and a small one lies
+// idle until its chunk goes.
 void BlockPool::give(void* block, std::size_t bytes, bool keep) {
   bytes = whole_lines(bytes);
   auto* place = static_cast<std::byte*>(block);
   if (bytes >= kLarge) {
-    if (keep) return kept_.emplace_back(bytes, place), void();
+    if (keep && noted([&] { kept_.emplace_back(bytes, place); })) return;
     std::free(block);
     return set_bytes(bytes_ - bytes);
   }
-  free_blocks(bytes).push_back(place);
+  (void)noted([&] { free_blocks(bytes).push_back(place); });
   const auto chunk = chunk_of(place);
   chunk->second.in_use -= bytes;
   if (chunk->second.in_use == 0 && !keep && chunk->first != carving_) release(chunk);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
@@ -197,6 +198,18 @@ TEST_F(CheckpointStoreTest, F09HasOneOwnerAndTheSecondChangesNothing) {
   EXPECT_TRUE(CheckpointStore::open(files, state).ok());   // a stale lock file is no obstacle
 }
 
+// S10
+TEST_F(CheckpointStoreTest, RefusesADirectoryThatOthersMayWriteAndChangesNothing) {
+  ASSERT_OK(files.make_directory(state));
+  ASSERT_EQ(::chmod(state.c_str(), 0775), 0);
+  RecordingFileSystem recording{files};
+  const auto store = CheckpointStore::open(recording, state);
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().code, ErrorCode::kDirectoryUnsafe);
+  for (const std::string& step : recording.changes()) EXPECT_THAT(step, ::testing::AnyOf(HasSubstr("sync_directory"), HasSubstr("lock")));
+  EXPECT_THAT(*files.list(state), IsEmpty());
+}
+
 // Fault F20.
 TEST_F(CheckpointStoreTest, F20SaysWhyADirectoryCannotBeUsed) {
   for (std::size_t i = 0;; ++i) {
@@ -212,6 +225,29 @@ TEST_F(CheckpointStoreTest, F20SaysWhyADirectoryCannotBeUsed) {
   }
   ASSERT_OK(write(files, directory / "file", "x"));
   EXPECT_FALSE(CheckpointStore::open(files, directory / "file").ok());
+}
+
+// A name of more than 255 bytes, and a path of more than 4096.
+TEST_F(CheckpointStoreTest, F20RefusesAStateDirectoryWhoseNameIsTooLong) {
+  std::string deep = directory.path();
+  while (deep.size() < 4096) deep += "/" + std::string(200, 'd');
+  for (const std::string& path : {directory / std::string(256, 'n'), deep}) {
+    const auto store = CheckpointStore::open(files, path);
+    ASSERT_FALSE(store.ok());
+    EXPECT_EQ(store.error().code, ErrorCode::kStorageFailed);
+    EXPECT_THAT(store.error().message, HasSubstr("ENAMETOOLONG"));
+    EXPECT_EQ(store.error().fix, "choose a directory with a shorter name");
+  }
+}
+
+// There is room for LOCK and no more: the first long name is that of what a start makes, not that of a later checkpoint.
+TEST_F(CheckpointStoreTest, F20FindsAtTheStartThatTheNamesInADirectoryWouldBeTooLong) {
+  std::string deep = directory.path();
+  while (deep.size() + 202 < 4090) deep += "/" + std::string(200, 'd');
+  deep += "/" + std::string(4090 - deep.size() - 1, 'd');
+  const auto store = CheckpointStore::open(files, deep);
+  ASSERT_FALSE(store.ok());
+  EXPECT_THAT(store.error().message, HasSubstr("ENAMETOOLONG"));
 }
 
 TEST_F(CheckpointStoreTest, LeavesNoMoreThanTheLockBehindUntilAStartIsDecided) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,55 @@ TEST(DirectoryLock, ExcludesASecondRuntimeOfTheSameProcessAlsoByAnotherName) {
   (*lock).reset();
   EXPECT_TRUE(disk().lock(directory / "lock").ok());
   EXPECT_TRUE(disk().lock(directory / "lock").ok()) << "and again, since the one before is gone";
+}
+
+// Why a lock in `directory` is refused; no file was made there.
+Error refusal_in(const std::string& directory) {
+  const auto lock = disk().lock(join_path(directory, "lock"));
+  EXPECT_FALSE(lock.ok()) << directory;
+  EXPECT_EQ(*disk().kind(join_path(directory, "lock")), FileKind::kAbsent);
+  return lock.ok() ? Error{} : lock.error();
+}
+
+// S10
+TEST(DirectoryLock, RefusesADirectoryThatGroupOrOthersMayWriteAndSaysHowToMendIt) {
+  const TemporaryDirectory directory;
+  for (const mode_t mode : {0720U, 0775U, 0702U, 0777U, 01777U}) {
+    ASSERT_EQ(::chmod(directory.path().c_str(), mode), 0);
+    const Error error = refusal_in(directory.path());
+    EXPECT_EQ(error.code, ErrorCode::kDirectoryUnsafe);
+    EXPECT_EQ(error.fix, "chmod go-w \"" + directory.path() + "\"");
+    EXPECT_FALSE(error.why.empty());
+  }
+  ASSERT_EQ(std::system(("chmod go-w '" + directory.path() + "'").c_str()), 0);
+  EXPECT_TRUE(disk().lock(directory / "lock").ok()) << "what the error advises helps";
+}
+
+TEST(DirectoryLock, TakesADirectoryThatOthersMayOnlyRead) {   // S10
+  const TemporaryDirectory directory;
+  for (const mode_t mode : {0700U, 0750U, 0755U}) {
+    ASSERT_EQ(::chmod(directory.path().c_str(), mode), 0);
+    EXPECT_TRUE(disk().lock(directory / "lock").ok()) << mode;
+  }
+}
+
+// S10. For root as well, whom no permission would stop.
+TEST(DirectoryLock, RefusesADirectoryOfAnotherUserAlsoForRoot) {
+  const TemporaryDirectory directory;
+  const std::string self = std::to_string(::geteuid());
+  const bool root = ::geteuid() == 0;
+  const std::string foreign = root ? directory.path() : "/";   // nobody else may give a directory away
+  if (root) {
+    ASSERT_EQ(::chown(foreign.c_str(), 12345, 12345), 0);
+  }
+  const Error error = refusal_in(foreign);
+  EXPECT_EQ(error.code, ErrorCode::kDirectoryUnsafe);
+  EXPECT_EQ(error.facts.at(0).second, root ? "user 12345, mode 0700" : "user 0, mode 0755");
+  EXPECT_EQ(error.facts.at(1).second, "user " + self);
+  EXPECT_EQ(error.fix, "chown -R " + self + " \"" + foreign + "\", or start as the user who owns it");
+  if (!root) return;
+  ASSERT_EQ(::chmod(foreign.c_str(), 0775), 0);
+  EXPECT_EQ(refusal_in(foreign).fix, "chmod go-w \"" + foreign + "\" and chown -R 0 \"" + foreign + "\", or start as the user who owns it");
 }
 
 TEST(DirectoryLock, OfOneDirectoryLeavesOthersAlone) {

@@ -20,6 +20,7 @@ void read_back(const Bytes& bytes, Decode decode) {
   const Bytes again = encode(*decoded);
   // A length may have been written with more bytes than it needs.
   require(again == bytes || (again.size() < bytes.size() && decode(again).ok()), "what was read is written as it was");
+  require(!decode(bytes + '\0').ok(), "what is read ends where its form ends");
 }
 
 // LINEAGE, as the manifest's frame.

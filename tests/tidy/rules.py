@@ -89,6 +89,14 @@ SEAMS = (
         + _calls("exit", "_exit", "sigaction", "signalfd", "kill"),
         ("cli/",),
     ),
+    # S11, S12, S14: no place may. What is decoded never names code, and no record is matched in more than linear time.
+    Seam(
+        "finds code by a name",
+        r"\b(ObjectRegistry|ObjectLibrary|ConfigOptions|LoadLatestOptions|LoadOptionsFromFile|CreateFromString"
+        r"|Get\w*OptionsFrom(String|Map))\b|" + _calls("dlopen", "dlmopen", "dlsym", "dlvsym"),
+        (),
+    ),
+    Seam("matches regular expressions", r"\bstd::w?regex\b|" + _calls("regcomp", "regexec"), ()),
     Seam(
         "writes to the terminal",
         r"\bstd::(cout|cerr|clog|puts|printf|putchar)\b|\bfmt::print\b|" + _calls("printf", "fprintf", "puts", "fputs", "putchar"),

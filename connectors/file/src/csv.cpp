@@ -53,7 +53,8 @@ void CsvRow::refuse(std::string error) {
 }
 
 void CsvRow::refuse_field(std::size_t column, std::string_view what) {
-  if (ok()) refuse("column \"" + columns_[column] + "\": " + file_internal::shown(field(column).bytes) + " is not " + std::string(what));
+  if (!ok()) return;
+  refuse("column \"" + columns_[column] + "\": " + file_internal::described(field(column).bytes) + " is not " + std::string(what));
 }
 
 std::int64_t CsvRow::integer(std::size_t column) {

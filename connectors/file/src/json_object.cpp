@@ -50,7 +50,7 @@ bool JsonDecoder::load(ByteView record) {
   }
   object_.document_->root = parsed.value_unsafe();
   if (object_.document_->root.is_object()) return true;
-  object_.refuse("JSON, but not an object: " + shown(record));
+  object_.refuse("JSON, but not an object");
   return false;
 }
 
@@ -67,7 +67,7 @@ Value get(const file_internal::JsonDocument& document, JsonObject& object, std::
     object.refuse("field \"" + std::string(name) + "\" is absent");
   } else if (found.value_unsafe().get(result) != simdjson::SUCCESS) {
     const std::string value = simdjson::minify(found.value_unsafe());
-    object.refuse("field \"" + std::string(name) + "\": " + file_internal::shown(value) + " is not " + what);
+    object.refuse("field \"" + std::string(name) + "\": " + file_internal::described(value) + " is not " + what);
   }
   return result;
 }
@@ -85,7 +85,7 @@ bool JsonObject::boolean(std::string_view name) { return get<bool>(*document_, *
 std::string JsonObject::text(std::string_view name) {
   const auto value = get<std::string_view>(*document_, *this, name, "a string");
   if (value.find('\0') == std::string_view::npos) return std::string(value);
-  refuse("field \"" + std::string(name) + "\": " + file_internal::shown(value) + " is not text without NUL");
+  refuse("field \"" + std::string(name) + "\": " + file_internal::described(value) + " is not text without NUL");
   return {};
 }
 
@@ -101,7 +101,7 @@ EventTime JsonObject::iso_time(std::string_view name) {
   if (!ok()) return EventTime{};
   const Result<EventTime> time = parse_event_time(value);
   if (time.ok()) return *time;
-  refuse("field \"" + std::string(name) + "\": " + file_internal::shown(value) + " is not an ISO 8601 time with a zone");
+  refuse("field \"" + std::string(name) + "\": " + file_internal::described(value) + " is not an ISO 8601 time with a zone");
   return EventTime{};
 }
 

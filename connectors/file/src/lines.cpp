@@ -30,7 +30,7 @@ class LineDecoder {
   }
   std::string_view row() const { return line_; }
   bool ok() const { return ok_; }
-  std::string error() const { return "not UTF-8 text without NUL: " + file_internal::shown(line_); }
+  std::string error() const { return file_internal::described(line_) + " is not UTF-8 text without NUL"; }
 
  private:
   std::string_view line_;
@@ -48,7 +48,7 @@ class LineWriter {
     const ByteView line = ByteView(out_).substr(begin_);
     if (line.find('\n') != ByteView::npos || line.ends_with('\r')) {
       return Error{.code = ErrorCode::kSinkFailed,
-                   .message = "a line contains a line end: " + file_internal::shown(line),
+                   .message = "a line contains a line end",
                    .facts = {},
                    .why = "it would be read as two lines, or as another one",
                    .fix = "split it, or write CSV or NDJSON"};

@@ -78,9 +78,13 @@ std::string escape_bytes(ByteView bytes) {
   return escaped;
 }
 
-std::string shown(ByteView value) {
-  const bool cut = value.size() > kLongestShown;
-  return '"' + escape_control(escape_bytes(value.substr(0, kLongestShown))) + (cut ? "...\"" : "\"");
+std::string shown(ByteView header) {
+  const bool cut = header.size() > kLongestShown;
+  return '"' + escape_control(escape_bytes(header.substr(0, kLongestShown))) + (cut ? "...\"" : "\"");
+}
+
+std::string described(ByteView value) {
+  return value.empty() ? "an empty value" : "a value of " + std::to_string(value.size()) + (value.size() == 1 ? " byte" : " bytes");
 }
 
 }  // namespace file_internal

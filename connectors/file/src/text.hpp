@@ -17,8 +17,11 @@ std::size_t utf8_length(ByteView bytes);
 bool is_text(ByteView bytes);
 // Every byte that is not part of printable UTF-8 as \xNN, and a backslash as two. Tabs and line ends stay as they are.
 std::string escape_bytes(ByteView bytes);
-// A value in a message: in quotes, on one line, cut when it is long.
-std::string shown(ByteView value);
+// A header in a message: in quotes, on one line, cut when it is long.
+std::string shown(ByteView header);
+// A value of a record in a message. Its bytes are nobody's business who reads logs (S15): they are at the position that the message names,
+// and with the record in quarantine.
+std::string described(ByteView value);
 
 }  // namespace file_internal
 }  // namespace v0

@@ -4,7 +4,7 @@
 //
 // Reading needs no ownership and never writes, so that tools may look at a running job. Writing needs a CheckpointStore, which holds the
 // directory's lock. Thread rule: one CheckpointStore is used by one strand at a time; the free functions by any thread. Errors:
-// kStorageFailed, kDirectoryInUse, kCheckpointCorrupt, kCheckpointFailed; each names the path.
+// kStorageFailed, kDirectoryInUse, kDirectoryUnsafe, kCheckpointCorrupt, kCheckpointFailed; each names the path.
 
 #include <memory>
 #include <string>
@@ -36,7 +36,8 @@ Status verify_checkpoint_in(FileSystem& files, const std::string& checkpoint_dir
 class CheckpointStore {
  public:
   // Takes the one ownership of `directory`, made if absent, for the life of the object, and probes that it can be written to, synced and
-  // renamed in. kDirectoryInUse, with no byte changed, if anyone else owns it.
+  // renamed in. With no byte changed: kDirectoryInUse if anyone else owns it, kDirectoryUnsafe if others than the user of this process
+  // could write to it (FileSystem::lock).
   static Result<std::unique_ptr<CheckpointStore>> open(FileSystem& files, std::string directory);
   ~CheckpointStore();
   CheckpointStore(const CheckpointStore&) = delete;

@@ -71,6 +71,8 @@ class FileSystem {
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;                   // sorted by name, without . and ..
   virtual Result<FileKind> kind(const std::string& path) = 0;                                      // kAbsent is not an error
   // An exclusive lock on the file `path`, made if absent. kDirectoryInUse if anyone holds it: another process, or this one.
+  // kDirectoryUnsafe, with nothing made or changed, if the directory of `path` belongs to another user, root included, or if its group or
+  // others may write to it (S10); that they may read is allowed.
   virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;
 };
 

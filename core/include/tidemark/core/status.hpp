@@ -26,6 +26,7 @@ enum class ErrorCode : std::uint16_t {
   kStorageFailed = 301,       // the file system refused an operation
   kDirectoryInUse = 302,      // another process or runtime owns the state directory
   kCheckpointFailed = 303,    // a checkpoint could not be completed
+  kDirectoryUnsafe = 304,     // others than the user of this process could change the state directory
   kSourceFailed = 401,        // a source cannot be opened or read
   kSourceChanged = 402,       // what a source had delivered is no longer there
   kDecodeFailed = 403,        // a record cannot be decoded
@@ -36,7 +37,7 @@ enum class ErrorCode : std::uint16_t {
   kBrokenInvariant = 602,     // a defect in Tidemark itself
   kStopTimeout = 603,         // a stop did not end before its deadline
   kJobNotRunning = 604,       // no job runs that could do what was asked, or it ended before it had done it
-  kResourcesExhausted = 605,  // the system gives no more threads
+  kResourcesExhausted = 605,  // the system gives no more threads or memory
 };
 
 // "TM0203".

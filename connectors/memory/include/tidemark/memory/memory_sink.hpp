@@ -3,6 +3,7 @@
 // a file or a
 // database would, so a test can let a job die, start another on the same state directory, and look at what was committed by both.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -48,20 +49,24 @@ class MemoryTarget {
     const std::lock_guard lock(mutex_);
     TIDEMARK_ASSIGN(const auto decision, epochs_.decide(identity, seen, epoch, previous));
     if (decision == CommittedEpochs::Decision::kHeldAlready) return {};
+    std::size_t records = committed_.size();
     for (const Committable& committable : committables) {
-      if (!prepared_.contains(committable.bytes)) {
+      const auto prepared = prepared_.find(committable.bytes);
+      if (prepared == prepared_.end()) {
         return Error{.code = ErrorCode::kSinkFailed,
                      .message = "the memory sink \"" + identity.sink + "\" no longer has the prepared output " + committable.bytes,
                      .why = "a MemorySink lives as long as its process; output that was prepared in another one is gone"};
       }
+      records += prepared->second.records.size();
     }
-    // From here on nothing fails but memory.
+    // Memory may be refused up to here, and not when a part of the epoch is visible.
+    if (records > committed_.capacity()) committed_.reserve(std::max(records, 2 * committed_.capacity()));
+    epochs_.taken(identity, epoch);
     for (const Committable& committable : committables) {
       auto prepared = prepared_.find(committable.bytes);
       for (T& record : prepared->second.records) committed_.push_back(std::move(record));
       prepared_.erase(prepared);
     }
-    epochs_.taken(identity, epoch);
     return {};
   }
 

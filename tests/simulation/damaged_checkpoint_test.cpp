@@ -1,0 +1,173 @@
+// A whole job whose newest checkpoint is damaged, with sinks that have committed it or have not (faults F16, F18; R3, C6): it goes on from
+// the one before and writes what an unbroken run writes, or it is refused and writes nothing.
+
+#include <gmock/gmock.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <tidemark/checkpoint/checkpoint_store.hpp>
+
+#include "../runtime/payments.hpp"
+#include "simulation.hpp"
+
+namespace tidemark::simulation {
+namespace {
+
+using namespace payments;
+using namespace std::chrono_literals;
+using ::testing::AnyOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+const Splits kSplits = make_payments(31, 3, 200);
+const Expected kExpected = model(kSplits);
+
+using Change = std::function<Bytes(Bytes)>;
+
+// What a process does last: it dies with this line of its trace, and what the line says is done.
+constexpr const char* kPublished = "rename /state/checkpoints/";
+constexpr const char* kOneSinkCommits = "commit lines ";
+constexpr const char* kAllSinksCommit = "commit late ";
+
+// The payments job, in processes one after the other.
+class DamagedWorld {
+ public:
+  // The first process dies with its fourth checkpoint.
+  explicit DamagedWorld(const std::string& death) : world_(7) {
+    world_.cut_after(4, death);
+    EXPECT_FALSE(run().has_value());
+    const auto facts = read_state_directory(world_.disk(), directory());
+    EXPECT_TRUE(facts.ok() && facts->checkpoints.size() > 1);
+    newest_ = facts->checkpoints.back().id;
+    world_.let_live();
+  }
+
+  CheckpointId newest() const { return newest_; }
+  CheckpointId committed_by_lines() const { return lines_.committed_epoch(); }
+  CheckpointId committed_by_late() const { return late_.committed_epoch(); }
+  std::string manifest() const { return manifest_path(directory(), newest_); }
+  std::string a_row_file() {
+    const auto manifest = load_manifest(world_.disk(), directory(), newest_);
+    for (const StoredFile& file : manifest->files) {
+      if (file.name.ends_with(".sst")) return join_path(store_in(checkpoint_path(directory(), newest_)), file.name);
+    }
+    ADD_FAILURE() << "there is no row file";
+    return {};
+  }
+
+  Bytes contents(const std::string& path) {
+    const auto bytes = read_file(world_.disk(), path, 1 << 20);
+    EXPECT_TRUE(bytes.ok());
+    return *bytes;
+  }
+  // A file of its own: whatever shares the old one by a link keeps it.
+  void replace(const std::string& path, const Bytes& bytes) {
+    EXPECT_TRUE(world_.disk().remove_file(path).ok());
+    const auto file = world_.disk().create(path);
+    EXPECT_TRUE(file.ok() && (*file)->append(bytes).ok() && (*file)->close().ok());
+  }
+
+  // The next process. Nothing: it died.
+  std::optional<JobResult> run() {
+    RuntimeOptions options = world_.options();
+    options.parallelism = 2;
+    options.checkpoint_every = 2ms;
+    options.max_batch = 10;
+    options.logger = Logger::to_sink([this](LogLevel, std::string_view line) { said.emplace_back(line); });
+    const auto source = paced(memory_source(kSplits), {.records = 15, .pause = 1ms});
+    auto runtime = Runtime::start(make_graph(source, world_.watch("lines", lines_.sink()), world_.watch("late", late_.sink())), options);
+    if (!runtime.ok()) return JobResult{JobState::kFailed, runtime.error()};
+    return world_.run(**runtime);
+  }
+  void expect_the_end_with_the_output_of_the_model() {
+    const auto result = run();
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->state, JobState::kFinished) << result->error->describe();
+    EXPECT_EQ(sorted(lines_.committed()), kExpected.lines);
+    EXPECT_EQ(sorted(late_.committed()), kExpected.late);
+  }
+  // With the damage the job is refused and commits nothing; without it, it goes on as if nothing had been.
+  void expect_refusal(const std::string& path, const Bytes& damaged) {
+    const Bytes whole = contents(path);
+    const std::size_t lines = lines_.committed().size();
+    replace(path, damaged);
+    const auto result = run();
+    ASSERT_TRUE(result.has_value());
+    ASSERT_EQ(result->state, JobState::kFailed);
+    EXPECT_THAT(result->error->code, AnyOf(ErrorCode::kCheckpointCorrupt, ErrorCode::kRestoreRefused));
+    EXPECT_THAT(result->error->describe(), HasSubstr(path));
+    EXPECT_FALSE(result->error->fix.empty()) << result->error->describe();
+    EXPECT_EQ(lines_.committed().size(), lines);
+    replace(path, whole);
+    expect_the_end_with_the_output_of_the_model();
+  }
+
+  std::vector<std::string> said;
+
+ private:
+  std::string directory() const { return "/state"; }
+
+  Simulation world_;
+  MemorySink<Line> lines_;
+  MemorySink<Line> late_;
+  CheckpointId newest_ = 0;
+};
+
+std::vector<std::pair<const char*, Change>> damages() {
+  return {
+      {"one bit at the front", [](Bytes bytes) { return bytes[3] ^= 1, bytes; }},
+      {"one bit in the middle", [](Bytes bytes) { return bytes[bytes.size() / 2] ^= 8, bytes; }},
+      {"one bit at the end", [](Bytes bytes) { return bytes.back() ^= 1, bytes; }},
+      {"cut in the middle", [](const Bytes& bytes) { return bytes.substr(0, bytes.size() / 2); }},
+      {"a tail of zeros", [](Bytes bytes) { return bytes.replace(bytes.size() / 2, Bytes::npos, bytes.size() - bytes.size() / 2, '\0'); }},
+      {"empty", [](const Bytes&) { return Bytes{}; }},
+  };
+}
+
+TEST(DamagedNewestCheckpoint, F18IsLeftForTheOneBeforeIfNoSinkHasCommittedIt) {
+  for (const auto& [what, damage] : damages()) {
+    SCOPED_TRACE(what);
+    DamagedWorld job(kPublished);
+    ASSERT_EQ(job.committed_by_lines(), job.newest() - 1);
+    ASSERT_EQ(job.committed_by_late(), job.newest() - 1);
+    job.replace(job.manifest(), damage(job.contents(job.manifest())));
+    job.expect_the_end_with_the_output_of_the_model();
+    EXPECT_THAT(job.said, Contains(HasSubstr("no sink has committed it, so checkpoint " + std::to_string(job.newest() - 1) + " is used")));
+  }
+}
+
+// One sink at n, the other at n - 1: what was committed cannot be taken back.
+TEST(DamagedNewestCheckpoint, F18IsRefusedIfOneSinkHasCommittedIt) {
+  for (const auto& [what, damage] : damages()) {
+    SCOPED_TRACE(what);
+    DamagedWorld job(kOneSinkCommits);
+    ASSERT_EQ(job.committed_by_lines(), job.newest());
+    ASSERT_EQ(job.committed_by_late(), job.newest() - 1);
+    job.expect_refusal(job.manifest(), damage(job.contents(job.manifest())));
+  }
+}
+
+TEST(DamagedNewestCheckpoint, F16IsRefusedIfAllSinksHaveCommittedIt) {
+  for (const auto& [what, damage] : damages()) {
+    SCOPED_TRACE(what);
+    DamagedWorld job(kAllSinksCommit);
+    ASSERT_EQ(job.committed_by_lines(), job.newest());
+    ASSERT_EQ(job.committed_by_late(), job.newest());
+    job.expect_refusal(job.manifest(), damage(job.contents(job.manifest())));
+  }
+}
+
+// A row file is not parsed before it is needed, but its size and its footer are looked at.
+TEST(DamagedNewestCheckpoint, F16IsRefusedIfOneOfItsRowFilesIsCut) {
+  for (const char* death : {kPublished, kOneSinkCommits, kAllSinksCommit}) {
+    DamagedWorld job(death);
+    const std::string path = job.a_row_file();
+    const Bytes whole = job.contents(path);
+    job.expect_refusal(path, whole.substr(0, whole.size() / 2));
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::simulation
