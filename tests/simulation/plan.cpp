@@ -59,16 +59,16 @@ std::optional<Plan> plan_of(std::uint64_t seed, const Changes& changes) {
   static constexpr std::size_t kRecords[] = {20, 30, 50, 50, 100, 100, 160, 400};
   static constexpr double kPaces[] = {4'000, 15'000, 40'000};
   static constexpr proof::Variant kOnlyKilled[] = {proof::Variant::kV1};
-  const std::size_t records = draw.of(kRecords);
+  const bool evicts = plan.job.memory != 0;
+  const std::size_t records = evicts ? 400 : draw.of(kRecords);   // of few all would fit
   plan.input = payments::make_payments(seed, plan.job.splits, changes.records.value_or(records), plan.job.disorder);
   plan.pace = draw.of(kPaces);
   const bool loses_power = draw.one_in(2);
   const std::size_t processes = draw.one_to(kMostProcesses);
-  const bool evicts = plan.job.memory != 0;   // only in a chain of one task is so little left for its state
   for (std::size_t i = 0; i < processes; ++i) {
     ProcessPlan process{.parallelism = static_cast<std::uint32_t>(draw.one_to(4))};
     process.workers = static_cast<std::uint32_t>(draw.one_to(process.parallelism));
-    if (evicts) process.parallelism = process.workers = 1;
+    if (evicts) process.parallelism = process.workers = 1;   // more tasks need more memory, and then all fits
     process.checkpoint_every = std::chrono::milliseconds{draw.one_to(4)};
     for (const Misfortune& misfortune : misfortunes(draw)) {
       process.misfortunes.push_back(plan.misfortunes.size());
