@@ -2,6 +2,7 @@
 // is made as small as it can be, and is printed with the command that repeats it.
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,7 +121,7 @@ bool try_seed(std::uint64_t seed, const Changes& changes, bool may_shrink) {
   return false;
 }
 
-// Every `step`th seed, from progress.next on.
+// From progress.next on, as many seeds apart as there are processes.
 void try_seeds(const Arguments& arguments, Progress& progress) {
   for (; progress.next < arguments.from + arguments.seeds; progress.next += arguments.in_parallel) {
     alarm(kLongestSeconds);
@@ -177,6 +178,7 @@ class Workers {
     std::fflush(nullptr);
     const pid_t child = fork();
     if (child != 0) return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);   // nobody would hear of what it finds
     try_seeds(arguments_, progress_[i]);
     std::fflush(nullptr);
     std::_Exit(0);
