@@ -176,6 +176,35 @@ TEST(FileSink, CommitsWhatEarlierEpochsPrepared) {
               ElementsAre("out-0000000002-000.txt", "out-0000000003-000.txt", "out-0000000007-000.txt", "out-0000000007-001.txt"));
 }
 
+TEST(FileSink, F18KnowsAnEpochWhoseCommitWasCutOffHalfWay) {
+  TemporaryDirectory directory;
+  Attempt attempt(directory.path(), 1);
+  ASSERT_TRUE((*attempt.committer())->commit(1, 0, {prepare(attempt, 1, {"a"})}).ok());
+  const std::vector<Committable> second{prepare(attempt, 2, {"b"}, 0), prepare(attempt, 2, {"c"}, 1)};
+  {
+    RecordingFileSystem files{posix_file_system(), [](const std::string& step) -> Status {
+                                if (!step.starts_with("rename_new") || !step.ends_with("-001.txt")) return {};
+                                return Error{.code = ErrorCode::kStorageFailed, .message = "cut off"};
+                              }};
+    ASSERT_FALSE((*Attempt(directory.path(), 1, files).committer())->commit(2, 1, second).ok());
+  }
+  ASSERT_THAT(names_in(directory.path()), ElementsAre("out-0000000001-000.txt", "out-0000000002-000.txt"));
+
+  // A recovery that fell back to checkpoint 1 would write "b" again (R3).
+  auto committer = *Attempt(directory.path(), 2).committer();
+  EXPECT_EQ(*committer->committed_epoch(), 1u);
+  EXPECT_EQ(*committer->begun_epoch(), 2u);
+  ASSERT_TRUE(committer->commit(2, 1, second).ok());
+  EXPECT_EQ(*committer->begun_epoch(), 2u);
+
+  // Only results of this sink count: not those of others, of other kinds, or hidden ones.
+  for (const char* name : {"other-0000000009-000.txt", "out-0000000009-000.csv", "out-9.txt", "out-x-000.txt", ".out-0000000009-000.txt"}) {
+    ASSERT_TRUE(publish_file(posix_file_system(), directory / name, "").ok());
+  }
+  EXPECT_EQ(*committer->begun_epoch(), 2u);
+  EXPECT_EQ(*(*Attempt(directory.path(), 2, posix_file_system(), kLineage, "new").committer({"out"}))->begun_epoch(), 2u);
+}
+
 TEST(FileSink, RefusesToSkipAnEpoch) {
   TemporaryDirectory directory;
   Attempt attempt(directory.path(), 1);

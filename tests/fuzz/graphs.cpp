@@ -15,7 +15,7 @@
 #include <tidemark/runtime/runtime.hpp>
 
 #include "fuzz.hpp"
-#include "simulation/simulation.hpp"
+#include "simulation/watched.hpp"
 
 namespace tidemark::fuzz {
 namespace {
@@ -214,7 +214,7 @@ bool live(Simulation& world, const Shape& shape, bool deterministic, const Memor
   options.max_batch = static_cast<std::uint32_t>(1 + choices.below(8));
   options.queue_bytes = 1 << 10;
   options.deterministic = deterministic;
-  const auto runtime = Runtime::start(graph_of(shape, world.watch("sink", target.sink())), options);
+  const auto runtime = Runtime::start(graph_of(shape, watched(world, "sink", target.sink())), options);
   if (!runtime.ok()) {
     require(world.cut(), "a start fails only if its process dies", runtime.error().describe());
     return false;

@@ -33,7 +33,8 @@ struct Verdict {
 };
 // Of the tree that the run after the crash left when it had ended; `restored` is the checkpoint that it went on from.
 Verdict judge(const Output& expected, const Seen& seen, CheckpointId restored, const Tree& after);
-// I6: what is left of checkpoints, attempts and half-written files when all is at rest; empty if it is as it should be.
-std::string leftover(const Tree& after);
+// I6: what is left of checkpoints, attempts and half-written files when all is at rest; empty if it is as it should be. `restored` may be
+// there beside the two newest: it is kept until every byte of it was looked at (R3).
+std::string leftover(const Tree& after, CheckpointId restored = 0);
 
 }  // namespace tidemark::proof

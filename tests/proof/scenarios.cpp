@@ -45,22 +45,25 @@ Graph map_job(const Splits& splits, double pace, const std::string& out) {
   return graph;
 }
 
-template <class Spec>
-Graph windowed(const Splits& splits, double pace, const std::string& out, Spec spec) {
-  Graph graph;
-  auto windows = timed(graph, "payments", splits, pace)
-                     .key_by(&Payment::account)
-                     .window(spec)
-                     .aggregate("per_window", count(), sum(&Payment::amount));
+// Counts and sums of each account and window, to the sink `lines`, from any stream of payments.
+template <class Stream, class Spec>
+void add_windows(Stream payments, Spec spec, const std::string& out, const char* lines) {
+  auto windows =
+      payments.key_by(&Payment::account).window(spec).aggregate("per_window", count(), sum(&Payment::amount));
   windows
       .map([](const auto& result) {
         return to_string(result.key) + " window " + to_string(micros(result.window.start)) + " " + to_string(micros(result.window.end)) +
                " " + to_string(std::get<0>(result.value)) + " " + to_string(std::get<1>(result.value));
       })
-      .to("lines", sink(out, "lines"));
+      .to(lines, sink(out, lines));
   windows.late()
       .map([](const Late<Payment>& late) { return to_string(late.record.account) + " late " + to_string(late.record.id); })
       .to("late", sink(out, "late"));
+}
+template <class Spec>
+Graph windowed(const Splits& splits, double pace, const std::string& out, Spec spec) {
+  Graph graph;
+  add_windows(timed(graph, "payments", splits, pace), spec, out, "lines");
   return graph;
 }
 Graph tumbling_job(const Splits& splits, double pace, const std::string& out) {
@@ -126,6 +129,15 @@ Graph several_job(const Splits& splits, double pace, const std::string& out) {
   all.filter([](const Payment& payment) { return payment.id % 100 == 7; })
       .map([](const Payment& payment) { return to_string(payment.id); })
       .to("seldom", sink(out, "seldom"));
+  return graph;
+}
+
+// One stream, and two stateful operators below it.
+Graph diamond_job(const Splits& splits, double pace, const std::string& out) {
+  Graph graph;
+  auto all = timed(graph, "payments", splits, pace);
+  add_windows(all, tumbling(microseconds{kWindow}), out, "windows");
+  add_totals(all, out);
   return graph;
 }
 
@@ -273,6 +285,13 @@ Output keeper_model(const Splits& splits) {
   }
   return sorted(output);
 }
+Output diamond_model(const Splits& splits) {
+  Output output = ordered_model(splits);
+  Output windows = tumbling_model(splits);
+  output["windows"] = std::move(windows["lines"]);
+  output["late"] = std::move(windows["late"]);
+  return output;
+}
 Output several_model(const Splits& splits) {
   Output output = ordered_model(splits);
   output["seldom"] = {};
@@ -292,6 +311,7 @@ const std::vector<Scenario>& scenarios() {
       {"session", session_job, session_model, 2, kDisorder},
       {"timers", timers_job, timers_model, 2, kDisorder},
       {"ordered", ordered_job, ordered_model},
+      {"diamond", diamond_job, diamond_model},
       {"several", several_job, several_model, 3},
       {"kinds", keeper_job, keeper_model},
       {"budget", keeper_job, keeper_model, 2, 60, 1, 1, std::size_t{1} << 20},

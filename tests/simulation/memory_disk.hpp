@@ -1,5 +1,6 @@
 #pragma once
-// A disk in memory, for one thread: every call takes effect at once and is never lost, as a killed process sees it.
+// A disk in memory, for one thread: every call takes effect at once, as a killed process leaves it. What is lost with the power is for
+// somebody else to say, who lays out what is left (hold).
 
 #include <map>
 #include <memory>
@@ -10,10 +11,34 @@
 
 #include <tidemark/core/file_system.hpp>
 
+#include "../proof/tree.hpp"
+
 namespace tidemark::simulation {
 
 class MemoryDisk final : public FileSystem {
  public:
+  proof::Tree tree() const {
+    proof::Tree tree;
+    for (const auto& [path, node] : nodes_) {
+      if (path == "/") continue;
+      tree[path.substr(1)] = node.contents == nullptr ? nullptr : std::make_shared<const Bytes>(*node.contents);
+    }
+    return tree;
+  }
+  // This, and nothing else. Not while a file is open or locked.
+  void hold(const proof::Tree& tree) {
+    std::map<const Bytes*, std::shared_ptr<Bytes>> contents;   // hard links are one file
+    nodes_ = {{"/", {.kind = FileKind::kDirectory}}};
+    for (const auto& [path, bytes] : tree) {
+      Node& node = nodes_["/" + path];
+      node.kind = bytes == nullptr ? FileKind::kDirectory : FileKind::kFile;
+      if (bytes == nullptr) continue;
+      auto& shared = contents[bytes.get()];
+      if (shared == nullptr) shared = std::make_shared<Bytes>(*bytes);
+      node.contents = shared;
+    }
+  }
+
   Result<std::unique_ptr<WritableFile>> create(const std::string& path) override {
     TIDEMARK_TRY(new_name("create", path));
     auto contents = std::make_shared<Bytes>();

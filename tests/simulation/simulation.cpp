@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-
-#include <gtest/gtest.h>
 
 #include <tidemark/core/check.hpp>
 
@@ -13,52 +10,9 @@ namespace tidemark::simulation {
 using core_internal::Loop;
 
 namespace {
-using SteadyTime = std::chrono::steady_clock::time_point;
-
 constexpr std::size_t kLongestTrace = 2'000'000;   // lines; a run of a test has some thousands
 
-// Bounded by time as sources of the world are: they have a few records, and then for a while none.
-class PacedReader final : public SplitReaderBase {
- public:
-  PacedReader(const Clock& clock, Pace pace, std::unique_ptr<SplitReaderBase> under)
-      : clock_(clock), pace_(pace), next_(clock.steady_now()), under_(std::move(under)) {}
-  Result<PollResult> poll_into(BatchBase& out, std::size_t max_records, std::vector<Refused>& refused) override {
-    const auto now = clock_.steady_now();
-    if (now < next_) return PollResult::kNothingNow;
-    next_ = now + pace_.pause;
-    return under_->poll_into(out, std::min(max_records, pace_.records), refused);
-  }
-  Bytes position() const override { return under_->position(); }
-  std::chrono::milliseconds poll_again_after() const override { return pace_.pause; }
-
- private:
-  const Clock& clock_;
-  const Pace pace_;
-  SteadyTime next_;
-  std::unique_ptr<SplitReaderBase> under_;
-};
-
-class PacedSource final : public SourceBase {
- public:
-  PacedSource(Pace pace, std::shared_ptr<SourceBase> under) : pace_(pace), under_(std::move(under)) {}
-  std::string describe() const override { return under_->describe(); }
-  bool bounded() const override { return under_->bounded(); }
-  Result<std::vector<std::string>> splits(const IoContext& io) override { return under_->splits(io); }
-  Result<std::unique_ptr<SplitReaderBase>> open_split(const IoContext& io, const std::string& split, const Bytes& position) override {
-    TIDEMARK_ASSIGN(auto reader, under_->open_split(io, split, position));
-    return std::unique_ptr<SplitReaderBase>(std::make_unique<PacedReader>(io.clock, pace_, std::move(reader)));
-  }
-
- private:
-  const Pace pace_;
-  std::shared_ptr<SourceBase> under_;
-};
-
 }  // namespace
-
-std::shared_ptr<SourceBase> paced(std::shared_ptr<SourceBase> source, Pace pace) {
-  return std::make_shared<PacedSource>(pace, std::move(source));
-}
 
 class Simulation::Runner final : public core_internal::LoopRunner {
  public:
@@ -159,50 +113,8 @@ class Simulation::Queue final : public core_internal::Jobs {
   std::uint64_t posted_ = 0;
 };
 
-class Simulation::WatchedCommitter final : public SinkCommitter {
- public:
-  WatchedCommitter(Simulation& world, std::string name, std::unique_ptr<SinkCommitter> under)
-      : world_(world), name_(std::move(name)), under_(std::move(under)) {}
-  Result<CheckpointId> committed_epoch() override { return under_->committed_epoch(); }
-  Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
-    const std::string what = name_ + " " + std::to_string(epoch);
-    TIDEMARK_TRY(world_.note("commit " + what));
-    TIDEMARK_TRY(under_->commit(epoch, previous, committables));
-    return world_.note("committed " + what);
-  }
-  Status discard_unlisted() override {
-    TIDEMARK_TRY(world_.note("discard " + name_));
-    return under_->discard_unlisted();
-  }
-
- private:
-  Simulation& world_;
-  std::string name_;
-  std::unique_ptr<SinkCommitter> under_;
-};
-
-class Simulation::WatchedSink final : public SinkBase {
- public:
-  WatchedSink(Simulation& world, std::string name, std::shared_ptr<SinkBase> under)
-      : world_(world), name_(std::move(name)), under_(std::move(under)) {}
-  std::string describe() const override { return under_->describe(); }
-  SinkGuarantee guarantee() const override { return under_->guarantee(); }
-  Result<std::unique_ptr<SinkWriterBase>> open_writer(const IoContext& io, const SinkIdentity& identity) override {
-    return under_->open_writer(io, identity);
-  }
-  Result<std::unique_ptr<SinkCommitter>> open_committer(const IoContext& io, const SinkIdentity& identity) override {
-    TIDEMARK_ASSIGN(auto committer, under_->open_committer(io, identity));
-    return std::unique_ptr<SinkCommitter>(std::make_unique<WatchedCommitter>(world_, name_, std::move(committer)));
-  }
-
- private:
-  Simulation& world_;
-  std::string name_;
-  std::shared_ptr<SinkBase> under_;
-};
-
 Simulation::Simulation(std::uint64_t seed)
-    : random_(seed), files_(disk_, [this](const std::string& step) { return note_disk_step(step); }) {}
+    : random_(seed), logged_(disk_, ""), files_(logged_, [this](const std::string& step) { return note_disk_step(step); }) {}
 Simulation::~Simulation() { TIDEMARK_CHECK(runners_.empty() && queues_.empty(), "a Runtime outlives its world"); }
 
 RuntimeOptions Simulation::options() {
@@ -220,10 +132,6 @@ std::unique_ptr<core_internal::LoopRunner> Simulation::runner(std::string name, 
   return std::make_unique<Runner>(*this, std::move(name), loop);
 }
 std::unique_ptr<core_internal::Jobs> Simulation::jobs(const char* name, int) { return std::make_unique<Queue>(*this, name); }
-std::shared_ptr<SinkBase> Simulation::watched(std::string name, std::shared_ptr<SinkBase> sink) {
-  return std::make_shared<WatchedSink>(*this, std::move(name), std::move(sink));
-}
-
 void Simulation::cut_after(std::size_t lines, std::string with) { death_ = {lines, std::move(with)}; }
 
 void Simulation::fail_after(std::size_t steps, std::string with) { failure_ = {steps, std::move(with)}; }
@@ -233,14 +141,19 @@ void Simulation::let_live() {
   cut_ = failed_ = false;
 }
 
+void Simulation::lose_power(proof::Variant variant, std::uint64_t seed) {
+  for (const proof::Operation& operation : logged_.take_log()) lasting_.apply(operation);
+  const proof::Tree left = lasting_.crash(variant, seed);
+  lasting_ = proof::Disk(left);
+  disk_.hold(left);
+}
+
 std::optional<JobResult> Simulation::run(Runtime& runtime, const std::function<void()>& between) {
   while (runtime.snapshot().state == JobState::kRunning) {
     if (cut()) return std::nullopt;
     between();
-    if (!go_on() || trace_.size() > kLongestTrace) {
-      ADD_FAILURE() << "the job neither ends nor goes on, after " << (trace_.empty() ? "nothing" : trace_.back());
-      return std::nullopt;
-    }
+    stuck_ = !go_on() || trace_.size() > kLongestTrace;
+    if (stuck_) return std::nullopt;
   }
   if (cut()) return std::nullopt;
   return runtime.wait();
@@ -293,12 +206,13 @@ Status Simulation::note(const std::string& what) {
   const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(clock_.now - VirtualClock{}.now);
   std::snprintf(head, sizeof head, "%6zu %8lld %-14s ", trace_.size(), static_cast<long long>(passed.count()), who_.c_str());
   trace_.push_back(head + what);
-  if (std::getenv("TIDEMARK_TRACE") != nullptr) std::puts(trace_.back().c_str());
+  if (prints_) std::puts(trace_.back().c_str());
   cut_ = death_.due_with(trace_.back());
   return {};
 }
 
 Status Simulation::note_disk_step(const std::string& what) {
+  if (leaves_out_reads_ && !cut() && what.starts_with("read ") && what.find("/live/") != std::string::npos) return {};
   TIDEMARK_TRY(note(what));
   if (!failure_.due_with(what)) return {};
   failed_ = true;

@@ -34,6 +34,14 @@ class FileCommitter final : public SinkCommitter {
                  .fix = "give this job an empty output directory, or go on with the state directory that wrote these results"};
   }
 
+  // Results have their final names before the marker counts them.
+  Result<CheckpointId> begun_epoch() override {
+    TIDEMARK_ASSIGN(CheckpointId begun, committed_epoch());
+    TIDEMARK_ASSIGN(const std::vector<DirectoryEntry> entries, files_.list(directory_));
+    for (const DirectoryEntry& entry : entries) begun = std::max(begun, epoch_of(entry.name, identity_, extension_).value_or(0));
+    return begun;
+  }
+
   Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
     TIDEMARK_ASSIGN(const CheckpointId held, committed_epoch());
     if (held >= epoch) return keep_under_present_name(held);

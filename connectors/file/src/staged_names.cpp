@@ -1,6 +1,7 @@
 #include "src/staged_names.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cinttypes>
 #include <cstdio>
@@ -69,6 +70,22 @@ std::string final_name(const SinkIdentity& identity, CheckpointId epoch, const s
   char numbers[48];
   std::snprintf(numbers, sizeof numbers, "-%010" PRIu64 "-%03" PRIu32, epoch, identity.subtask);
   return identity.sink + numbers + extension;
+}
+
+std::optional<CheckpointId> epoch_of(std::string_view final_name, const SinkIdentity& identity, const std::string& extension) {
+  if (!final_name.ends_with(extension)) return std::nullopt;
+  final_name.remove_suffix(extension.size());
+  std::array<std::uint64_t, 2> numbers{};   // from the end: the subtask, the epoch
+  for (std::uint64_t& number : numbers) {
+    const std::size_t dash = final_name.rfind('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const char* const end = final_name.data() + final_name.size();
+    const auto parsed = std::from_chars(final_name.data() + dash + 1, end, number);
+    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+    final_name = final_name.substr(0, dash);
+  }
+  if (!is_name_of(identity, final_name)) return std::nullopt;
+  return numbers.back();
 }
 
 std::string marker_name(const std::string& sink) { return ".tidemark-commit-" + sink; }

@@ -2,6 +2,7 @@
 // Names of the files of a sink, and what a committable says of one.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,8 @@ bool is_name_of(const SinkIdentity& identity, std::string_view name);
 bool is_staged_name(std::string_view name, const SinkIdentity& identity, const std::string& extension);
 // "<sink>-<epoch, 10 digits>-<subtask, 3 digits><extension>": in the order of names within a sink, files are in the order of epochs.
 std::string final_name(const SinkIdentity& identity, CheckpointId epoch, const std::string& extension);
+// The epoch of a final name of the sink, under any of its names; nothing: it is none.
+std::optional<CheckpointId> epoch_of(std::string_view final_name, const SinkIdentity& identity, const std::string& extension);
 std::string marker_name(const std::string& sink);
 
 struct StagedRecord {

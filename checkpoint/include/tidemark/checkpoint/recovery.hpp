@@ -62,7 +62,7 @@ struct JobFacts {
 
 struct SinkPosition {
   std::string sink;
-  CheckpointId committed = 0;                 // the newest epoch of the lineage that the target holds; 0: none
+  CheckpointId committed = 0;                 // the newest epoch of the lineage that the target shows anything of; 0: none
 };
 
 struct RecoveryOptions {

@@ -69,6 +69,9 @@ class SinkCommitter {
   // The newest epoch of this lineage that the target holds, under whichever of the sink's names; 0: none. An error if the target holds
   // another lineage's output (kSinkEpochMismatch).
   virtual Result<CheckpointId> committed_epoch() = 0;
+  // The newest epoch that the target shows anything of: above committed_epoch() if a commit was cut off half-way. Recovery goes on from no
+  // checkpoint before it, since what is visible would be written again (R3).
+  virtual Result<CheckpointId> begun_epoch() { return committed_epoch(); }
   // Makes the committables of checkpoint `epoch` visible and records `epoch` in the target. `previous` is the completed checkpoint before
   // it, which the target must hold (R8), or hold `epoch` already: commit may be repeated any number of times with the same effect. An epoch
   // without committables is committed too. If another owner has committed to the target since this committer first looked at it, that is
