@@ -22,6 +22,7 @@ namespace {
 
 using simulation::Pace;
 using simulation::Simulation;
+using simulation::watched;
 
 struct Item {
   std::int64_t at = 0;   // its event time

@@ -17,7 +17,6 @@ namespace tidemark::proof {
 
 namespace {
 
-constexpr std::uint64_t kFewestCheckpoints = 3;
 constexpr std::size_t kLongEnough = 300;   // operations
 
 bool depends_on_seed(Variant variant) {
@@ -26,7 +25,7 @@ bool depends_on_seed(Variant variant) {
 }
 
 std::uint64_t identity_of(const CrashState& state) {
-  return hash_of(state.tree) + 31 * hash_of(state.seen.results) + 1'000'003 * state.seen.committed;
+  return hash_of_what_counts(state.tree) + 31 * hash_of(state.seen.results) + 1'000'003 * state.seen.committed;
 }
 
 }  // namespace
@@ -79,11 +78,12 @@ Log Explorer::record() {
     Log log;
     World world({});
     const World::Run run = world.record(scenario_, log);
+    if (scenario_.one_fails && run.failed != 1) continue;
     if (!run.problem.empty()) throw std::runtime_error(std::string{scenario_.name} + ": the unbroken run failed: " + run.problem);
     if (!scenario_.savepoint) {   // which stops in the middle
       const Verdict verdict = judge(expected_, {}, 0, world.tree());
       if (!verdict.ok()) throw std::runtime_error(std::string{scenario_.name} + ": the unbroken run is wrong:" + verdict.describe());
-      if (run.checkpoints < kFewestCheckpoints) continue;
+      if (run.checkpoints < scenario_.checkpoints) continue;
     }
     if (shortest.empty() || log.size() < shortest.size()) shortest = std::move(log);
     if (shortest.size() <= kLongEnough) break;
@@ -108,7 +108,7 @@ std::vector<CrashState> Explorer::states_of(const CrashState& before, const Log&
       if (only != nullptr && *only != CrashPoint{i, variant}) continue;
       for (std::uint64_t seed = settings_.seed; seed < settings_.seed + (depends_on_seed(variant) ? settings_.seeds : 1); ++seed) {
         Tree tree = variant == Variant::kV1 ? kept : disk.crash(variant, seed * 1'000'003 + i);
-        const auto [found, is_new] = known.emplace(hash_of(tree), states.size());
+        const auto [found, is_new] = known.emplace(hash_of_what_counts(tree), states.size());
         if (!is_new) {
           states[found->second].seen.add(seen);   // the same tree must satisfy whoever saw more
           continue;
@@ -130,8 +130,12 @@ Verdict Explorer::verdict_on(const CrashState& state) {
   if (scenario_.savepoint) {
     if (std::string problem = world.try_savepoints(scenario_); !problem.empty()) return {.problem = std::move(problem)};
   }
-  const World::Run run = world.recover(scenario_, nullptr);
-  if (run.restored > 0) {
+  const World::Run run = world.recover(scenario_, state.crashes.size(), nullptr);
+  if (run.restored == 0) {   // a fresh start, which draws its lineage anew
+    if (std::any_of(state.tree.begin(), state.tree.end(), [](const auto& entry) { return is_staged(entry.first); })) {
+      sometimes_.reach(Sometimes::kTwoLineages);
+    }
+  } else {
     if (scenario_.parallelism != scenario_.parallelism_after) sometimes_.reach(Sometimes::kOtherParallelism);
     if (run.restored > seen_in(state.tree).committed) sometimes_.reach(Sometimes::kCommitRepeated);
     if (run.restored == state.restored) sometimes_.reach(Sometimes::kRecoveryRepeated);
@@ -180,7 +184,7 @@ void Explorer::try_all(const std::vector<CrashState>& states, bool until_failure
 Log Explorer::record_recovery(const CrashState& state, CheckpointId& restored) {
   World world(state.tree);
   Log log;
-  restored = world.recover(scenario_, &log).restored;
+  restored = world.recover(scenario_, state.crashes.size(), &log).restored;
   return log;
 }
 

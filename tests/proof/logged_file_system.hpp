@@ -2,6 +2,7 @@
 // The real file system, below a root, and a log of all that was done to it. The operation and its line in the log are one step, so the log
 // has the order in which the threads of a job met at the disk.
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -33,6 +34,24 @@ class SameLocksFileSystem : public test_support::ForwardingFileSystem {
    private:
     std::unique_ptr<DirectoryLock> held_;
   };
+};
+
+// Notes whether a file that was there before, of an attempt that a crash ended, is opened: the tree's identity counts on that it is not.
+class WatchedFileSystem final : public test_support::ForwardingFileSystem {
+ public:
+  WatchedFileSystem(FileSystem& under, std::vector<std::string> earlier_attempts)
+      : ForwardingFileSystem(under), earlier_attempts_(std::move(earlier_attempts)) {}
+  Result<std::unique_ptr<ReadableFile>> open(const std::string& path) override {
+    for (const std::string& attempt : earlier_attempts_) {
+      if (path.starts_with(attempt + "/")) looked_back_ = true;
+    }
+    return under_.open(path);
+  }
+  bool looked_back() const { return looked_back_; }
+
+ private:
+  const std::vector<std::string> earlier_attempts_;
+  std::atomic<bool> looked_back_ = false;
 };
 
 class LoggedFileSystem final : public SameLocksFileSystem {

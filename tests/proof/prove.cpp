@@ -47,8 +47,10 @@ struct Effort {
 constexpr Effort kQuick{.parents = 60, .second = 25, .third_parents = 20, .third = 10};
 constexpr Effort kUsual{.parents = SIZE_MAX, .second = 20, .third_parents = 200, .third = 20};
 constexpr Effort kExhaustive{.parents = SIZE_MAX, .second = SIZE_MAX, .third_parents = 1000, .third = 20};
-// Small ones, that stand for stateless and for stateful jobs.
-bool goes_deep(const Scenario& scenario) { return std::string{scenario.name} == "map" || std::string{scenario.name} == "tumbling"; }
+// They stand for stateless and for stateful jobs.
+bool goes_deep(const Scenario& scenario) {
+  return scenario.every_second || std::string{scenario.name} == "map" || std::string{scenario.name} == "tumbling";
+}
 
 std::optional<Arguments> parse(int argc, char** argv) {
   Arguments arguments;
@@ -149,12 +151,13 @@ class Proof {
     std::string line = std::to_string(log.size()) + " operations · crash states " + std::to_string(states.size());
     if (goes_deep(scenario) && arguments_.depth >= 2) {
       std::vector<CrashState> second;
-      for (const CrashState& parent : some(states, effort_.parents, seed)) {
-        const std::vector<CrashState> below = crashed_recoveries(explorer, parent, effort_.second);
+      for (const CrashState& parent : some(states, scenario.every_second ? SIZE_MAX : effort_.parents, seed)) {
+        const std::vector<CrashState> below = crashed_recoveries(explorer, parent, scenario.every_second ? SIZE_MAX : effort_.second);
         explorer.try_all(below);
         for (CrashState& state : some(below, 1, seed + explorer.tried())) second.push_back(std::move(state));
       }
-      line += " · after a second crash " + std::to_string(explorer.tried() - states.size());
+      const std::uint64_t second_crashes = explorer.tried() - states.size();
+      line += (scenario.every_second ? " · after every second crash " : " · after a second crash ") + std::to_string(second_crashes);
       if (arguments_.depth >= 3) {
         const std::uint64_t before = explorer.tried();
         for (const CrashState& parent : some(std::move(second), effort_.third_parents, seed)) {
@@ -230,7 +233,7 @@ class Proof {
       std::printf(" · planted %d of %d caught · sometimes %zu of %zu reached", caught_, kPlantedBugs, sometimes_.reached(),
                   static_cast<std::size_t>(Sometimes::kCount));
     }
-    std::printf(" · seeds %llu\n", static_cast<unsigned long long>(arguments_.settings.seeds));
+    std::printf("\n");
     const bool complete = !all || (caught_ == kPlantedBugs && missing.empty());
     return failures_ == 0 && complete && states_ >= arguments_.at_least ? 0 : 1;
   }

@@ -133,7 +133,7 @@ Graph several_job(const Splits& splits, double pace, const std::string& out) {
 }
 
 // One stream, and two stateful operators below it.
-Graph diamond_job(const Splits& splits, double pace, const std::string& out) {
+Graph branches_job(const Splits& splits, double pace, const std::string& out) {
   Graph graph;
   auto all = timed(graph, "payments", splits, pace);
   add_windows(all, tumbling(microseconds{kWindow}), out, "windows");
@@ -166,6 +166,49 @@ Graph keeper_job(const Splits& splits, double pace, const std::string& out) {
   timed(graph, "payments", splits, pace)
       .key_by(&Payment::account)
       .process<std::string>("keeper", Keeper{}, event_time_order(&Payment::id))
+      .to("lines", sink(out, "lines"));
+  return graph;
+}
+
+// Entries of a key's window, counted anew in each: a list and a map that go with the window.
+struct Visits {
+  struct State {
+    PerWindow<ListState<std::int64_t>> ids{"ids", tumbling(microseconds{kWindow})};
+    PerWindow<MapState<std::int64_t, std::int64_t>> amounts{"amounts", tumbling(microseconds{kWindow})};
+  };
+  void operator()(const Payment& payment, State& state, ProcessContext<std::int64_t>&, Collector<std::string>& out) {
+    state.ids.append(payment.id);
+    const std::int64_t amount = payment.amount % Keeper::kAmounts;
+    const std::int64_t* before = state.amounts.find(amount);
+    const std::int64_t times = before == nullptr ? 1 : *before + 1;
+    state.amounts.put(amount, times);
+    std::string line = to_string(payment.account) + " in its window";
+    for (const std::int64_t id : state.ids) line += " " + to_string(id);
+    out(line + " paid " + to_string(times));
+  }
+};
+Graph visits_job(const Splits& splits, double pace, const std::string& out) {
+  Graph graph;
+  timed(graph, "payments", splits, pace)
+      .key_by(&Payment::account)
+      .process<std::string>("visits", Visits{}, event_time_order(&Payment::id))
+      .to("lines", sink(out, "lines"));
+  return graph;
+}
+
+// Two ways from one source to sessions, which stay open across checkpoints and merge.
+Graph diamond_job(const Splits& splits, double pace, const std::string& out) {
+  Graph graph;
+  auto all = timed(graph, "payments", splits, pace);
+  auto even = all.filter([](const Payment& payment) { return payment.id % 2 == 0; });
+  auto odd = all.filter([](const Payment& payment) { return payment.id % 2 != 0; });
+  auto sessions = even.union_with(odd).key_by(&Payment::account).window(session(microseconds{kGap})).aggregate(
+      "per_window", count(), sum(&Payment::amount));
+  sessions
+      .map([](const auto& result) {
+        return to_string(result.key) + " window " + to_string(micros(result.window.start)) + " " + to_string(micros(result.window.end)) +
+               " " + to_string(std::get<0>(result.value)) + " " + to_string(std::get<1>(result.value));
+      })
       .to("lines", sink(out, "lines"));
   return graph;
 }
@@ -267,15 +310,21 @@ Output ordered_model(const Splits& splits) {
   }
   return sorted(output);
 }
-Output keeper_model(const Splits& splits) {
-  Output output{{"lines", {}}};
-  std::map<std::pair<std::int64_t, std::int64_t>, Payment> ordered;   // by time and number; who is behind is left out (P3)
+// In the order of process(): by time and number; who is behind is left out (P3).
+std::vector<Payment> in_order(const Splits& splits) {
+  std::map<std::pair<std::int64_t, std::int64_t>, Payment> ordered;
   each(splits, [&](const Payment& payment, std::int64_t watermark) {
     if (payment.at > watermark) ordered.emplace(std::pair{payment.at, payment.id}, payment);
   });
+  std::vector<Payment> payments;
+  for (const auto& [at, payment] : ordered) payments.push_back(payment);
+  return payments;
+}
+Output keeper_model(const Splits& splits) {
+  Output output{{"lines", {}}};
   std::map<std::int64_t, std::vector<std::int64_t>> before;
   std::map<std::pair<std::int64_t, std::int64_t>, int> times;
-  for (const auto& [at, payment] : ordered) {
+  for (const Payment& payment : in_order(splits)) {
     auto& ids = before[payment.account];
     std::string line = to_string(payment.account) + " after";
     for (const std::int64_t id : ids) line += " " + to_string(id);
@@ -285,13 +334,30 @@ Output keeper_model(const Splits& splits) {
   }
   return sorted(output);
 }
-Output diamond_model(const Splits& splits) {
+Output branches_model(const Splits& splits) {
   Output output = ordered_model(splits);
   Output windows = tumbling_model(splits);
   output["windows"] = std::move(windows["lines"]);
   output["late"] = std::move(windows["late"]);
   return output;
 }
+Output visits_model(const Splits& splits) {
+  Output output{{"lines", {}}};
+  struct OfWindow {
+    std::string ids{};
+    std::map<std::int64_t, int> times{};
+  };
+  std::map<std::pair<std::int64_t, std::int64_t>, OfWindow> windows;
+  for (const Payment& payment : in_order(splits)) {
+    const std::int64_t start = payment.at - ((payment.at % kWindow) + kWindow) % kWindow;
+    OfWindow& window = windows[{payment.account, start}];
+    window.ids += " " + to_string(payment.id);
+    const int times = ++window.times[payment.amount % Keeper::kAmounts];
+    output["lines"].push_back(to_string(payment.account) + " in its window" + window.ids + " paid " + to_string(times));
+  }
+  return sorted(output);
+}
+Output diamond_model(const Splits& splits) { return {{"lines", session_model(splits)["lines"]}}; }
 Output several_model(const Splits& splits) {
   Output output = ordered_model(splits);
   output["seldom"] = {};
@@ -311,12 +377,18 @@ const std::vector<Scenario>& scenarios() {
       {"session", session_job, session_model, 2, kDisorder},
       {"timers", timers_job, timers_model, 2, kDisorder},
       {"ordered", ordered_job, ordered_model},
-      {"diamond", diamond_job, diamond_model},
+      {"branches", branches_job, branches_model},
       {"several", several_job, several_model, 3},
       {"kinds", keeper_job, keeper_model},
       {"budget", keeper_job, keeper_model, 2, 60, 1, 1, std::size_t{1} << 20},
       {"rescale", tumbling_job, tumbling_model, 2, 60, 2, 3},
       {"savepoint", tumbling_job, tumbling_model, 2, 60, 1, 1, 0, true},
+      {"diamond", diamond_job, diamond_model, 2, kDisorder},
+      {"visits", visits_job, visits_model},
+      {.name = "failed", .graph = keeper_job, .model = keeper_model, .one_fails = true},
+      {.name = "few", .graph = map_job, .model = map_model, .splits = 1, .per_split = 50, .checkpoints = 2, .every_second = true},
+      {.name = "window", .graph = tumbling_job, .model = tumbling_model, .splits = 1, .per_split = 50, .checkpoints = 2,
+       .every_second = true},
   };
   return all;
 }

@@ -28,6 +28,9 @@ struct Scenario {
   std::size_t memory = 0;
   bool savepoint = false;                   // keeps one in the middle, and stops with another
   std::size_t per_split = 160;
+  std::uint64_t checkpoints = 3;            // that the unbroken run completes at the least
+  bool every_second = false;                // small: all second crashes are tried, also by --quick
+  bool one_fails = false;                   // the second manifest cannot be made: that checkpoint is given up, and the job goes on
 };
 
 const std::vector<Scenario>& scenarios();

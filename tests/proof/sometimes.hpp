@@ -20,8 +20,14 @@ enum class Sometimes : std::size_t {
   kOtherParallelism,       // a checkpoint was restored at another parallelism
   kOrphanDeleted,          // a recovery crashed after it had deleted what an attempt before it had left
   kRecoveryRepeated,       // a recovery crashed before its first own checkpoint, and the next one went on from the same
+  kCheckpointGivenUp,      // crash while what a failed checkpoint had left, after its rows were in the store, was being removed
+  kTwoEpochs,              // crash with one epoch sealed and not committed, and the next one begun
+  kTwoLineages,            // a fresh start met what another lineage had staged
   kCount,
 };
+
+// An epoch's output that is not visible yet.
+bool is_staged(const std::string& path);
 
 class SometimesTable {
  public:

@@ -1,15 +1,33 @@
 #include "tree.hpp"
 
+#include <string_view>
+
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/core/hash.hpp>
 
 namespace tidemark::proof {
 
+namespace {
+
+std::uint64_t hash_on(std::uint64_t hash, std::string_view path, const Bytes* contents) {
+  hash = hash_bytes(path, hash);
+  return contents == nullptr ? hash_bytes("directory", hash) : hash_bytes(*contents, hash + 1);
+}
+
+}  // namespace
+
 std::uint64_t hash_of(const Tree& tree) {
   std::uint64_t hash = 0;
+  for (const auto& [path, contents] : tree) hash = hash_on(hash, path, contents.get());
+  return hash;
+}
+
+std::uint64_t hash_of_what_counts(const Tree& tree) {
+  const Bytes nothing;
+  std::uint64_t hash = 0;
   for (const auto& [path, contents] : tree) {
-    hash = hash_bytes(path, hash);
-    hash = contents == nullptr ? hash_bytes("directory", hash) : hash_bytes(*contents, hash + 1);
+    const bool by_name = contents != nullptr && path.starts_with("state/live/");
+    hash = hash_on(hash, path, by_name ? &nothing : contents.get());
   }
   return hash;
 }

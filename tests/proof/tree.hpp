@@ -15,6 +15,9 @@ namespace tidemark::proof {
 using Tree = std::map<std::string, std::shared_ptr<const Bytes>>;
 
 std::uint64_t hash_of(const Tree& tree);
+// Of what a start can tell apart. It never reads a file of an earlier attempt's live directory (World sees to that), so that these files
+// count by name alone.
+std::uint64_t hash_of_what_counts(const Tree& tree);
 // Makes the tree in the empty directory `root` of the real file system.
 Status write_tree(const Tree& tree, const std::string& root);
 Result<Tree> read_tree(const std::string& root);

@@ -4,11 +4,14 @@
 #include <filesystem>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
+#include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/core/random.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
+#include "../support/faulty_file_system.hpp"
 #include "logged_file_system.hpp"
 
 namespace tidemark::proof {
@@ -20,6 +23,14 @@ using namespace std::chrono_literals;
 constexpr double kPace = 5000;   // records of a split in a second, so that the unbroken run has a few checkpoints
 constexpr auto kEvery = 6ms;     // from one of them to the next
 constexpr auto kLongest = 60s;   // a job that takes longer hangs
+
+// Time passes, and no file has the hour in it.
+class ClockWithoutDate final : public Clock {
+ public:
+  std::chrono::steady_clock::time_point steady_now() const override { return system_clock().steady_now(); }
+  std::chrono::system_clock::time_point wall_now() const override { return {}; }
+};
+const ClockWithoutDate kClock{};
 
 void must(const Status& status) {
   if (!status.ok()) throw std::runtime_error(status.error().describe());
@@ -35,7 +46,16 @@ RuntimeOptions options_of(const Scenario& scenario, const std::string& root, Fil
   options.tolerated_checkpoint_failures = 0;
   options.logger = Logger::silent();
   options.files = &files;
+  options.clock = &kClock;
   return options;
+}
+
+std::vector<std::string> earlier_attempts(const std::string& root) {
+  std::vector<std::string> directories;
+  const std::string live = all_live_path(root + "/state");
+  if (!std::filesystem::is_directory(live)) return directories;
+  for (const auto& entry : std::filesystem::directory_iterator(live)) directories.push_back(entry.path().string());
+  return directories;
 }
 
 std::string problem_of(const std::optional<JobResult>& result) {
@@ -63,8 +83,13 @@ Tree World::tree() const {
 }
 
 World::Run World::record(const Scenario& scenario, Log& log) {
-  LoggedFileSystem files(posix_file_system(), root_);
+  test_support::FaultyFileSystem faulty(posix_file_system());
+  if (scenario.one_fails) {
+    faulty.inject({.steps = static_cast<test_support::Steps>(test_support::Step::kCreate), .first = 1, .on_path_with = "/.manifest."});
+  }
+  LoggedFileSystem files(faulty, root_);
   RuntimeOptions options = options_of(scenario, root_, files);
+  if (scenario.one_fails) options.tolerated_checkpoint_failures = 1;
   options.checkpoint_every = kEvery;
   Run run;
   {
@@ -76,16 +101,20 @@ World::Run World::record(const Scenario& scenario, Log& log) {
     }
     run.problem = problem_of((*runtime)->wait_for(kLongest));
     run.checkpoints = (*runtime)->snapshot().checkpoints;
+    run.failed = (*runtime)->snapshot().failed_checkpoints;
   }
   log = files.take_log();
   return run;
 }
 
-World::Run World::recover(const Scenario& scenario, Log* log) {
-  LoggedFileSystem logged(posix_file_system(), root_);
-  SameLocksFileSystem plain(posix_file_system());
+World::Run World::recover(const Scenario& scenario, std::size_t crashes, Log* log) {
+  WatchedFileSystem watched(posix_file_system(), earlier_attempts(root_));
+  LoggedFileSystem logged(watched, root_);
+  SameLocksFileSystem plain(watched);
   FileSystem& files = log != nullptr ? static_cast<FileSystem&>(logged) : plain;
   RuntimeOptions options = options_of(scenario, root_, files);
+  SeededRandom random(crashes);
+  options.random = &random;
   options.checkpoint_every = 0ms;
   options.parallelism = scenario.parallelism_after;
   Run run;
@@ -98,6 +127,7 @@ World::Run World::recover(const Scenario& scenario, Log* log) {
     run.checkpoints = (*runtime)->snapshot().checkpoints;
     run.at_rest = result && result->state == JobState::kFinished;
   }
+  if (watched.looked_back() && run.problem.empty()) run.problem = "a file of an earlier attempt was read";
   if (log != nullptr) *log = logged.take_log();
   return run;
 }

@@ -25,12 +25,14 @@ class World {
     std::string problem{};           // empty: the job ended as it should
     CheckpointId restored = 0;
     std::uint64_t checkpoints = 0;   // completed by this run
+    std::uint64_t failed = 0;        // given up by this run
     bool at_rest = false;            // it had something to do, and so has tidied up
   };
   // The unbroken run that is recorded: it pauses now and then, so that there are checkpoints.
   Run record(const Scenario& scenario, Log& log);
-  // The start after the crash, to the end of the input; recorded if there is a log.
-  Run recover(const Scenario& scenario, Log* log);
+  // The start after so many crashes, to the end of the input; recorded if there is a log. What it draws at random and the time of day
+  // depend on that number alone, so that fewer of the trees that it writes differ.
+  Run recover(const Scenario& scenario, std::size_t crashes, Log* log);
   // Whether each savepoint that is here can be started from: empty, or what refuses it.
   std::string try_savepoints(const Scenario& scenario);
 
