@@ -290,8 +290,8 @@ Status Control::store_checkpoint(const CoordinatorAction& action, bool& maybe_pu
   TIDEMARK_ASSIGN(const std::string directory, facts_.checkpoints->begin(action.id));
   Manifest manifest = manifest_of(action);
   TIDEMARK_ASSIGN(manifest.files, facts_.store->link_into(directory));
-  if (planted(core_internal::Bug::kP04)) TIDEMARK_TRY(facts_.checkpoints->remove(action.previous));   // before the new one is there
-  if (planted(core_internal::Bug::kP05)) TIDEMARK_TRY(commit_to_sinks(action));                       // before it is durable
+  if (planted(core_internal::Bug::kP04) && action.previous != 0) TIDEMARK_TRY(facts_.checkpoints->remove(action.previous));   // too early
+  if (planted(core_internal::Bug::kP05)) TIDEMARK_TRY(commit_to_sinks(action));   // before it is durable
   const auto outcome = facts_.checkpoints->publish(manifest);
   maybe_published = outcome.published == CheckpointStore::Published::kUnknown;
   TIDEMARK_TRY(outcome.status);
