@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/planted.hpp>
 #include <tidemark/core/names.hpp>
 
 #include "src/footer.hpp"
@@ -201,6 +202,7 @@ Result<std::string> CheckpointStore::begin(CheckpointId id) {
   TIDEMARK_TRY(files_.make_directory(checkpoint_path(directory_, id)));
   TIDEMARK_TRY(files_.make_directory(store));
   TIDEMARK_TRY(files_.sync_directory(checkpoint_path(directory_, id)));
+  if (planted(core_internal::Bug::kP03)) return store;   // the parent is not synced
   TIDEMARK_TRY(files_.sync_directory(checkpoints_path(directory_)));
   return store;
 }
@@ -294,6 +296,7 @@ Status CheckpointStore::discard(CheckpointId id) {
                  .why = "it may be complete",
                  .fix = ""};
   }
+  if (planted(core_internal::Bug::kP13)) (void)remove_tree(files_, checkpoint_store_path(directory_, id - 1)).ok();   // what both share
   return remove_tree(files_, checkpoint_path(directory_, id));
 }
 

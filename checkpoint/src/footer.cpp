@@ -1,6 +1,7 @@
 #include "src/footer.hpp"
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/planted.hpp>
 #include <tidemark/core/hash.hpp>
 
 namespace tidemark {
@@ -39,7 +40,7 @@ Result<Framed> take_footer(ByteView bytes, ByteView magic, std::uint32_t newest_
   std::uint32_t footer_size = 0;
   std::uint64_t checksum = 0;
   TIDEMARK_CHECK(take_u32(tail, version) && take_u32(tail, footer_size) && take_u64(tail, checksum));
-  if (hash_bytes(bytes.substr(0, bytes.size() - kMagicBytes - sizeof checksum), 0) != checksum) {
+  if (!planted(core_internal::Bug::kP15) && hash_bytes(bytes.substr(0, bytes.size() - kMagicBytes - sizeof checksum), 0) != checksum) {
     return damaged(origin, "its checksum does not match");
   }
   if (version > newest_version) {

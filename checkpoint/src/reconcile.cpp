@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <tidemark/core/detail/planted.hpp>
+
 namespace tidemark {
 inline namespace v0 {
 namespace checkpoint_internal {
@@ -256,7 +258,7 @@ class Reconciler {
       return mismatch("this lineage has used up its numbers of states", "65534 states", "one more", "numbers are never given twice",
                       "start a new lineage with --from none");
     }
-    state.id = plan_.next_state_id++;
+    state.id = planted(core_internal::Bug::kP11) ? plan_.next_state_id : plan_.next_state_id++;   // one prefix for all
     return {};
   }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <tidemark/core/detail/planted.hpp>
+
 namespace tidemark {
 inline namespace v0 {
 
@@ -35,7 +37,10 @@ Result<std::string> through_link(FileSystem& files, const std::string& directory
 
 Status write_whole(WritableFile& file, ByteView contents) {
   TIDEMARK_TRY(file.append(contents));
-  TIDEMARK_TRY(file.sync());
+  if (planted(core_internal::Bug::kP01)) return file.close();   // not synced
+  Status synced = file.sync();
+  if (planted(core_internal::Bug::kP12) && !synced.ok()) synced = file.sync();   // tried again
+  TIDEMARK_TRY(synced);
   return file.close();
 }
 
@@ -74,6 +79,7 @@ Status publish_file(FileSystem& files, const std::string& path, ByteView content
   TIDEMARK_ASSIGN(const std::unique_ptr<WritableFile> file, files.create(temporary));
   if (Status written = write_whole(*file, contents); !written.ok()) return give_up(files, temporary, std::move(written));
   if (Status renamed = files.rename(temporary, path); !renamed.ok()) return give_up(files, temporary, std::move(renamed));
+  if (planted(core_internal::Bug::kP02)) return {};   // its directory is not synced
   return files.sync_directory(parent_path(path));
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/planted.hpp>
 #include <tidemark/core/file_system.hpp>
 
 #include "src/whole_transfer.hpp"
@@ -315,7 +316,7 @@ class PosixFileSystem final : public FileSystem {
     if (::fstat(descriptor.get(), &info) != 0) return failure("examine " + quoted(path), errno);
     auto entry = std::make_unique<TableEntry>(locks_, LockTable::Identity{info.st_dev, info.st_ino});
     if (!entry->added()) return in_use(path, "another runtime in this process");
-    if (uninterrupted([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) != 0) {
+    if (!planted(core_internal::Bug::kP16) && uninterrupted([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) != 0) {
       if (errno == EWOULDBLOCK) return in_use(path, "another process");
       return failure("lock " + quoted(path), errno);
     }

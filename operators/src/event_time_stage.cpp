@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/planted.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -166,7 +167,7 @@ Status EventTimeStageBase::take_saved(ByteView saved, EventTime& output, bool& s
       ++others;
       continue;
     }
-    mine->generator = generator;
+    if (!planted(core_internal::Bug::kP25)) mine->generator = generator;   // else it begins anew
     merger_.restore(static_cast<std::size_t>(mine - splits_.begin()), input);
   }
   std::uint8_t ended = 0;

@@ -5,6 +5,7 @@
 
 #include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/planted.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -303,6 +304,8 @@ Status Control::store_checkpoint(const CoordinatorAction& action, bool& maybe_pu
   TIDEMARK_ASSIGN(const std::string directory, facts_.checkpoints->begin(action.id));
   Manifest manifest = manifest_of(action);
   TIDEMARK_ASSIGN(manifest.files, facts_.store->link_into(directory));
+  if (planted(core_internal::Bug::kP04) && action.previous != 0) TIDEMARK_TRY(facts_.checkpoints->remove(action.previous));   // too early
+  if (planted(core_internal::Bug::kP05)) TIDEMARK_TRY(commit_to_sinks(action));   // before it is durable
   const auto outcome = facts_.checkpoints->publish(manifest);
   maybe_published = outcome.published == CheckpointStore::Published::kUnknown;
   TIDEMARK_TRY(outcome.status);
@@ -335,6 +338,12 @@ Manifest Control::manifest_of(const CoordinatorAction& action) const {
 
 void Control::commit(const CoordinatorAction& action) {
   if (poisoned_.load()) return;
+  if (Status status = commit_to_sinks(action); !status.ok()) return carry_out(coordinator_.on_commit_failed(action.id, status.error()));
+  prepared_.clear();
+  carry_out(coordinator_.on_committed(action.id, now()));
+}
+
+Status Control::commit_to_sinks(const CoordinatorAction& action) {
   for (CommittingSink& sink : facts_.sinks) {
     std::vector<Committable> mine;
     for (const CommittableEntry& entry : prepared_) {
@@ -344,11 +353,10 @@ void Control::commit(const CoordinatorAction& action) {
     if (!status.ok()) {
       Error error = status.error();
       error.facts.insert(error.facts.begin(), {"sink", sink.name + ", epoch " + std::to_string(action.id)});
-      return carry_out(coordinator_.on_commit_failed(action.id, std::move(error)));
+      return error;
     }
   }
-  prepared_.clear();
-  carry_out(coordinator_.on_committed(action.id, now()));
+  return {};
 }
 
 Status Control::check_label(const std::string& label) const {

@@ -97,6 +97,7 @@ class Control final : private core_internal::Loop {
   Status store_checkpoint(const CoordinatorAction& action, bool& maybe_published);
   Manifest manifest_of(const CoordinatorAction& action) const;
   void commit(const CoordinatorAction& action);
+  Status commit_to_sinks(const CoordinatorAction& action);
   void collect_garbage(CheckpointId committed);
   void abort(const CoordinatorAction& action);
   void take_snapshot(TaskSnapshot snapshot, std::optional<Error> error);

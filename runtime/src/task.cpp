@@ -4,6 +4,7 @@
 #include <new>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/planted.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -319,10 +320,15 @@ void Task::handle(std::size_t input, Element element) {
       (void)head->on_batch(*current_);
       return;
     case Element::Kind::kBarrier:
+      if (planted(core_internal::Bug::kP08) && element.checkpoint == inputs[input].barrier) return;   // forwarded already
       TIDEMARK_CHECK(element.checkpoint > inputs[input].barrier, "barriers ascend");
       inputs[input].barrier = element.checkpoint;
       inputs[input].waits = true;
-      if (!barrier_complete()) return;
+      if (planted(core_internal::Bug::kP08)) {   // the first input's barrier counts for all
+        for (Input& each : inputs) each.barrier = element.checkpoint;
+      } else if (!barrier_complete()) {
+        return;
+      }
       for (Input& each : inputs) each.waits = false;
       barriers_.push_back({element.checkpoint, false});
       return;

@@ -1,5 +1,7 @@
 #include "src/store_checksum.hpp"
 
+#include <tidemark/core/detail/planted.hpp>
+
 namespace tidemark {
 inline namespace v0 {
 namespace state_internal {
@@ -45,6 +47,7 @@ Status check_presence(FileSystem& files, const std::string& directory, const Sto
 Status verify_file(FileSystem& files, const std::string& directory, const StoredFile& file) {
   TIDEMARK_TRY(check_presence(files, directory, file));
   TIDEMARK_ASSIGN(const StoredFile found, sum_file(files, directory, file.name));
+  if (planted(core_internal::Bug::kP15)) return {};   // not verified
   if (found != file) return corrupt(join_path(directory, file.name), "is damaged: its checksum is not the listed one", {});
   return {};
 }

@@ -575,6 +575,16 @@ TEST_F(StoredCheckpoint, F16NeverYieldsARowFromADamagedBlock) {
 }
 
 // Faults F11-F13: every step of writing a row file fails once, or takes effect and says that it failed.
+TEST_F(Store, SyncsARowFileBeforeItSaysThatItIsWritten) {   // R1
+  RecordingFileSystem recording{files};
+  const std::string path = fresh("rows") + ".sst";
+  (void)value_of(write_row_file(recording, path, run_of({{"a", "1"}})));
+  const std::vector<std::string> changes = recording.changes();
+  ASSERT_GE(changes.size(), 2U);
+  EXPECT_EQ(changes[changes.size() - 2], "sync " + path);
+  EXPECT_EQ(changes.back(), "close " + path);
+}
+
 TEST_F(Store, GivesUpARowFileAtTheFirstFailedStep) {
   for (const Failure failure : {Failure::kNotDone, Failure::kDoneAnyway, Failure::kCrash}) {
     for (std::size_t i = 0;; ++i) {

@@ -2,6 +2,7 @@
 #include <optional>
 #include <vector>
 
+#include <tidemark/core/detail/planted.hpp>
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/file/detail/staged_sink.hpp>
 
@@ -44,8 +45,8 @@ class FileCommitter final : public SinkCommitter {
 
   Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
     TIDEMARK_ASSIGN(const CheckpointId held, committed_epoch());
-    if (held >= epoch) return keep_under_present_name(held);
-    if (held != previous) {
+    if (held >= epoch && !planted(core_internal::Bug::kP06)) return keep_under_present_name(held);
+    if (held != previous && !planted(core_internal::Bug::kP21)) {
       return Error{.code = ErrorCode::kSinkEpochMismatch,
                    .message = "the directory \"" + directory_ + "\" does not hold the epoch before the one to commit",
                    .facts = {{"to commit", std::to_string(epoch)},

@@ -1,5 +1,6 @@
 #include <charconv>
 
+#include <tidemark/core/detail/planted.hpp>
 #include <tidemark/memory/detail/split_position.hpp>
 
 namespace tidemark {
@@ -19,7 +20,7 @@ Error source_changed(std::string message, std::string facts_position) {
 
 Bytes encode_position(std::uint64_t next) {
   Bytes out;
-  append_u64(out, next);
+  append_u64(out, planted(core_internal::Bug::kP07) ? next + 1 : next);   // off by one
   return out;
 }
 

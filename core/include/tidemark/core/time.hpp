@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <tidemark/core/detail/planted.hpp>
+
 namespace tidemark {
 inline namespace v0 {
 
@@ -49,6 +51,7 @@ constexpr EventTime saturating_add(EventTime time, Duration delta) {
 // Remainder that is never negative, so that windows below zero start where they should (A1). Precondition: divisor > 0.
 constexpr Duration floor_mod(Duration value, Duration divisor) {
   const std::int64_t remainder = value.count() % divisor.count();
+  if (planted(core_internal::Bug::kP14)) return Duration{remainder};   // truncates
   return Duration{remainder < 0 ? remainder + divisor.count() : remainder};
 }
 

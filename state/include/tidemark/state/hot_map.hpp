@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/planted.hpp>
 #include <tidemark/core/hash.hpp>
 #include <tidemark/state/detail/block_pool.hpp>
 #include <tidemark/state/detail/heap_sample.hpp>
@@ -430,6 +431,7 @@ class HotMap {
     ++size_;
   }
   void encode_if_frozen(SubTable& table, std::uint32_t slot) {
+    if (planted(core_internal::Bug::kP17)) return;   // overwritten before it is encoded
     if (table.may_have(frozen()) && table.test(frozen(), slot)) encode(table, slot);
   }
   // Hands out the row of a frozen entry, which is then in flight.
@@ -438,7 +440,7 @@ class HotMap {
     rows_.append_key(context_.begin_key(), entry.meta, entry.key);
     const bool erased = is_erased(table, slot);
     if (!erased) heap_sample_.take(entry.key, entry.cell.get());
-    rows_.encode(context_, entry.cell.get(), erased);
+    if (!erased || !planted(core_internal::Bug::kP20)) rows_.encode(context_, entry.cell.get(), erased);
     table.reset(frozen(), slot);
     table.set(state_internal::kInFlight, slot);
     table.set(state_internal::kStored, slot);

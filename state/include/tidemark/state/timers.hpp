@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include <tidemark/core/detail/planted.hpp>
 #include <tidemark/state/component.hpp>
 #include <tidemark/state/detail/horizon.hpp>
 #include <tidemark/state/detail/time_ladder.hpp>
@@ -167,7 +168,7 @@ class TimerTable final : public StateComponent {
 
   void freeze(RowSink& rows) override {
     begin_freeze(rows);
-    timers_.freeze();
+    if (!planted(core_internal::Bug::kP09)) timers_.freeze();   // else they are not in the snapshot
   }
   bool encode_some(std::size_t max_rows) override { return timers_.encode_some(max_rows); }
   void settle(bool completed) override {

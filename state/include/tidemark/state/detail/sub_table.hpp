@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include <tidemark/core/bytes.hpp>
+#include <tidemark/core/detail/planted.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -112,6 +113,7 @@ struct SubTable {
   }
   // Of the 64 slots from `first` on, a multiple of 64: a bit for each entry whose last value is in the store.
   std::uint64_t clean_slots(std::uint32_t first) const {
+    if (planted(core_internal::Bug::kP18)) word_of(kMarkedA, first) &= ~word_of(kStored, first);   // dirty ones leave too
     return word_of(kStored, first) & ~word_of(kMarkedA, first) & ~word_of(kMarkedB, first) & ~word_of(kErased, first) &
            ~word_of(kInFlight, first);
   }
@@ -136,7 +138,7 @@ struct SubTable {
     for (std::uint32_t first = 0; first < capacity(); first += 64) {
       std::uint64_t& in_flight = word_of(kInFlight, first);
       std::uint64_t& was_frozen = word_of(frozen, first);
-      word_of(dirty, first) |= in_flight | was_frozen;
+      if (!planted(core_internal::Bug::kP19)) word_of(dirty, first) |= in_flight | was_frozen;   // else not dirty again
       in_flight = was_frozen = 0;
     }
     forget(kInFlight);
