@@ -12,6 +12,8 @@
 #include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/file_system.hpp>
 
+#include "src/output.hpp"
+
 namespace tidemark {
 inline namespace v0 {
 namespace cli_internal {
@@ -75,7 +77,7 @@ Result<Manifest> find_numbered(const std::string& directory, std::optional<Check
                  .fix = "name one of those, or none for the newest"};
   }
   if (!id && damaged != nullptr && damaged->id > wanted->id) {
-    fmt::print(stderr, "checkpoint {} is damaged; this is checkpoint {}\n", damaged->id, wanted->id);
+    talk("checkpoint {} is damaged; this is checkpoint {}\n", damaged->id, wanted->id);
   }
   if (wanted->manifest != nullptr) return *wanted->manifest;
   if (!wanted->damage.ok()) return wanted->damage;

@@ -8,6 +8,7 @@
 
 #include <tidemark/checkpoint/layout.hpp>
 
+#include "src/output.hpp"
 #include "src/progress.hpp"
 
 namespace tidemark {
@@ -94,7 +95,7 @@ void JobServer::act(Client& client, const JobRequest& request, Runtime& runtime)
   } else if (request.verb == "savepoint") {
     client.pending = runtime.request_savepoint(request.label);
   } else if (request.verb == "stop") {
-    fmt::print(stderr, "\n{}: stopping after a final checkpoint, as `stop{}` asked\n", options_.job_name, request.drain ? " --drain" : "");
+    talk("\n{}: stopping after a final checkpoint, as `stop{}` asked\n", options_.job_name, request.drain ? " --drain" : "");
     client.stops = true;
     client.pending = runtime.request_stop({.drain = request.drain, .label = request.label});
   } else {

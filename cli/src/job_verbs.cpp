@@ -39,7 +39,7 @@ Result<JobAnswer> ask(const std::string& directory, const JobRequest& request, b
 
 // Prints the error of the job, or of asking it, and returns its exit code.
 int refuse(const JobAnswer& answer) {
-  fmt::print(stderr, "{}\n", answer.text);
+  talk("{}\n", answer.text);
   return exit_code_of(static_cast<ErrorCode>(answer.code));
 }
 
@@ -69,7 +69,7 @@ int take_savepoint(const std::string& directory, const std::string& label, bool 
 }
 
 int stop_job(const std::string& directory, bool drain, const std::string& label, bool json) {
-  if (drain) fmt::print(stderr, "all windows fire now, full or not; a start from this checkpoint is refused unless --allow-drained\n");
+  if (drain) talk("all windows fire now, full or not; a start from this checkpoint is refused unless --allow-drained\n");
   const Result<JobAnswer> answer = ask(directory, {.verb = "stop", .drain = drain, .label = label}, true);
   if (!answer.ok()) return report(answer.error());
   if (answer->code != 0) return refuse(*answer);

@@ -31,6 +31,8 @@ Status write_line(std::string_view line) {
 
 Status flush_output() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? Status{} : cannot_write(); }
 
+void talk_text(std::string_view text) { (void)std::fwrite(text.data(), 1, text.size(), stderr); }
+
 Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
   for (const Column& column : columns_) widths_.push_back(width_of(column.title));
 }

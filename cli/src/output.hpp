@@ -1,11 +1,14 @@
 #pragma once
-// Results on standard output: lines and tables.
+// Results on standard output: lines and tables. Talk on standard error.
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include <tidemark/core/status.hpp>
 
@@ -17,6 +20,13 @@ namespace cli_internal {
 Status write_line(std::string_view line);
 // At the end, when nothing else will be written.
 Status flush_output();
+
+// On standard error, where it may be lost: a job does not end because nobody can hear it (a full disk), as it would by fmt::print.
+void talk_text(std::string_view text);
+template <class... Args>
+void talk(fmt::format_string<Args...> format, Args&&... args) {
+  talk_text(fmt::format(format, std::forward<Args>(args)...));
+}
 
 // Columns as wide as their widest cell.
 class Table {

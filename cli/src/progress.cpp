@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "src/output.hpp"
+
 namespace tidemark {
 inline namespace v0 {
 namespace cli_internal {
@@ -67,9 +69,9 @@ void ProgressDisplay::finish(const JobSnapshot& snapshot) {
 
 void ProgressDisplay::show(const std::string& line, bool last) {
   if (terminal_) {
-    fmt::print(stderr, "\r\033[K{}{}", line, last ? "\n" : "");
+    talk("\r\033[K{}{}", line, last ? "\n" : "");
   } else {
-    fmt::print(stderr, "{}\n", line);
+    talk("{}\n", line);
   }
   std::fflush(stderr);
   shown_ = !last;
@@ -84,14 +86,13 @@ void ProgressDisplay::warn_if_silent(const JobSnapshot& snapshot) {
   }
   if (warned_ || snapshot.uptime - out_since_ < 10s) return;
   warned_ = true;
-  if (terminal_ && shown_) fmt::print(stderr, "\n");
+  if (terminal_ && shown_) talk("\n");
   const auto silent = std::chrono::duration_cast<std::chrono::seconds>(snapshot.uptime - out_since_).count();
   if (snapshot.records_in == 0) {
-    fmt::print(stderr, "warning: nothing was read for {} s: the sources have nothing at hand\n", silent);
+    talk("warning: nothing was read for {} s: the sources have nothing at hand\n", silent);
   } else {
-    fmt::print(stderr,
-               "warning: {} records in, nothing out for {} s; windows and event-time order wait for the watermark, which is at {}\n",
-               snapshot.records_in, silent, to_string(snapshot.watermark));
+    talk("warning: {} records in, nothing out for {} s; windows and event-time order wait for the watermark, which is at {}\n",
+         snapshot.records_in, silent, to_string(snapshot.watermark));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "src/job_server.hpp"
+#include "src/output.hpp"
 #include "src/progress.hpp"
 
 namespace tidemark {
@@ -53,14 +54,14 @@ void say_how_it_starts(const StartReport& report, const RuntimeOptions& options)
   const std::string where = options.state_directory.empty() ? std::string{"without a state directory: nothing survives this process"}
                                                             : "state in " + options.state_directory;
   if (report.restored_checkpoint == 0) {
-    fmt::print(stderr, "{}: a fresh start, {}\n", options.job_name, where);
+    talk("{}: a fresh start, {}\n", options.job_name, where);
     return;   // everything is new
   }
-  fmt::print(stderr, "{}: {} checkpoint {}, {}\n", options.job_name, options.fork_lineage ? "forks" : "goes on from",
-             report.restored_checkpoint, where);
-  if (!report.restored.empty()) fmt::print(stderr, "  matched : {}\n", fmt::join(report.restored, ", "));
-  if (!report.added.empty()) fmt::print(stderr, "  new     : {}\n", fmt::join(report.added, ", "));
-  if (!report.dropped.empty()) fmt::print(stderr, "  dropped : {}\n", fmt::join(report.dropped, ", "));
+  talk("{}: {} checkpoint {}, {}\n", options.job_name, options.fork_lineage ? "forks" : "goes on from", report.restored_checkpoint,
+       where);
+  if (!report.restored.empty()) talk("  matched : {}\n", fmt::join(report.restored, ", "));
+  if (!report.added.empty()) talk("  new     : {}\n", fmt::join(report.added, ", "));
+  if (!report.dropped.empty()) talk("  dropped : {}\n", fmt::join(report.dropped, ", "));
 }
 
 // The job matters more than that it can be talked to.
@@ -68,7 +69,7 @@ std::unique_ptr<JobServer> listen(const RuntimeOptions& options) {
   if (options.state_directory.empty()) return nullptr;
   auto server = JobServer::open(options);
   if (server.ok()) return *std::move(server);
-  fmt::print(stderr, "{}: `savepoint`, `stop` and `status` will not reach this job: {}\n", options.job_name, server.error().message);
+  talk("{}: `savepoint`, `stop` and `status` will not reach this job: {}\n", options.job_name, server.error().message);
   return nullptr;
 }
 
@@ -91,7 +92,7 @@ int exit_code_of(ErrorCode code) {
 }
 
 int report(const Error& error) {
-  fmt::print(stderr, "{}\n", error.describe());
+  talk("{}\n", error.describe());
   return exit_code_of(error.code);
 }
 
@@ -116,7 +117,7 @@ int run_job(Graph graph, RunOptions options) {
     if (!options.quiet && !result) display.update(runtime.snapshot());
     for (const int seen = signals_seen.load(); handled < seen && !result; ++handled) {
       if (handled == 0) {
-        fmt::print(stderr, "\n{}: stopping after a final checkpoint; once more to stop at once\n", job);
+        talk("\n{}: stopping after a final checkpoint; once more to stop at once\n", job);
         runtime.request_stop();
       } else {
         runtime.request_cancel();
@@ -126,15 +127,15 @@ int run_job(Graph graph, RunOptions options) {
   if (server) server->finish(runtime);
   if (!options.quiet && result->state != JobState::kAlreadyFinished) display.finish(runtime.snapshot());
   switch (result->state) {
-    case JobState::kFinished: fmt::print(stderr, "{}: finished; all output is committed\n", job); return kExitDone;
+    case JobState::kFinished: talk("{}: finished; all output is committed\n", job); return kExitDone;
     case JobState::kAlreadyFinished:
-      fmt::print(stderr, "{}: had finished before (checkpoint {}); nothing was written\n", job, start.restored_checkpoint);
+      talk("{}: had finished before (checkpoint {}); nothing was written\n", job, start.restored_checkpoint);
       return kExitDone;
     case JobState::kStopped:
-      fmt::print(stderr, "{}: stopped; the same command goes on from here\n", job);
+      talk("{}: stopped; the same command goes on from here\n", job);
       return handled > 0 ? exit_code_of_signal() : kExitDone;
     case JobState::kCancelled:
-      fmt::print(stderr, "{}: stopped at once; the same command goes on from the last checkpoint\n", job);
+      talk("{}: stopped at once; the same command goes on from the last checkpoint\n", job);
       return exit_code_of_signal();
     default: break;
   }

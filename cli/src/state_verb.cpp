@@ -317,7 +317,7 @@ int list_state(const StateQuery& query) {
     }
     return {};
   });
-  if (unknown > 0) fmt::print(stderr, "{} rows belong to no state that the manifest lists\n", unknown);
+  if (unknown > 0) talk("{} rows belong to no state that the manifest lists\n", unknown);
   if (status.ok()) status = query.json ? print_lists_json(opened->manifest, lines) : print_lists(opened->manifest, lines);
   return end_with(std::move(status), 0);
 }
@@ -339,8 +339,8 @@ int get_state(const StateQuery& query) {
   };
   const int code = show_rows(*opened, reader, reader.prefix(hash, *key), query.json, kNoLimit, wanted, shown);
   if (code == kExitDone && shown == 0) {
-    fmt::print(stderr, "checkpoint {} holds nothing for this key in {}/{}\n", opened->manifest.checkpoint, query.operator_name,
-               query.state);
+    talk("checkpoint {} holds nothing for this key in {}/{}\n", opened->manifest.checkpoint, query.operator_name,
+         query.state);
     return kExitFailed;
   }
   return code;

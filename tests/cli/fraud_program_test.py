@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import time
 import unittest
 
@@ -205,6 +206,14 @@ class Run(JobTest):
             job.wait(timeout=PATIENCE_S)
         self.run_well("job", "--parallelism", 2)
         self.assertEqual(results(self.out("job")), results(self.out("unbroken")))
+
+    def test_a_job_goes_on_when_nobody_can_hear_it(self):
+        self.run_well("heard")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            words = [FRAUD, "run", "--transactions", self.input, "--out", self.out("job"), "--state", self.folder / "job" / "state"]
+            done = subprocess.run(words, stderr=full, check=False, timeout=PATIENCE_S)   # F11
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(results(self.out("job")), results(self.out("heard")))
 
     def test_a_fresh_start_into_old_results_is_refused(self):
         self.run_well("job")
