@@ -77,7 +77,8 @@ class DamagedWorld {
     options.max_batch = 10;
     options.logger = Logger::to_sink([this](LogLevel, std::string_view line) { said.emplace_back(line); });
     const auto source = paced(memory_source(kSplits), {.records = 15, .pause = 1ms});
-    auto runtime = Runtime::start(make_graph(source, watched(world_, "lines", lines_.sink()), watched(world_, "late", late_.sink())), options);
+    auto runtime = Runtime::start(make_graph(source, watched(world_, "lines", lines_.sink()), watched(world_, "late", late_.sink())),
+                                  options);
     if (!runtime.ok()) return JobResult{JobState::kFailed, runtime.error()};
     return world_.run(**runtime);
   }

@@ -24,7 +24,7 @@ using namespace tidemark;
 using namespace tidemark::simulation;
 
 constexpr const char* kUsage =
-    "usage: simulate [--seeds N] [--from SEED] [--job NAME] [--jobs-in-parallel K]\n"
+    "usage: simulate [--seeds N] [--from SEED] [--job NAME] [--jobs-in-parallel K] [--until-failure]\n"
     "       simulate --seed SEED [--job NAME] [--records N] [--processes N] [--without N,N...] [--trace]     what a failure prints\n";
 constexpr std::uint64_t kRunTwice = 100;     // one seed of so many
 constexpr unsigned kLongestSeconds = 120;    // for one seed, shrinking included; a world that takes longer hangs
@@ -36,6 +36,7 @@ struct Arguments {
   std::uint64_t in_parallel = 1;
   bool one = false;
   bool trace = false;
+  bool until_failure = false;   // and that one as it is
   Changes changes{};
 };
 
@@ -53,6 +54,10 @@ std::optional<Arguments> parse(int argc, char** argv) {
     const std::string& name = words[i];
     if (name == "--trace") {
       arguments.trace = true;
+      continue;
+    }
+    if (name == "--until-failure") {
+      arguments.until_failure = true;
       continue;
     }
     if (++i == words.size()) return std::nullopt;
@@ -124,8 +129,9 @@ bool try_seed(std::uint64_t seed, const Changes& changes, bool may_shrink) {
 // From progress.next on, as many seeds apart as there are processes.
 void try_seeds(const Arguments& arguments, Progress& progress) {
   for (; progress.next < arguments.from + arguments.seeds; progress.next += arguments.in_parallel) {
+    if (arguments.until_failure && progress.failed > 0) return;
     alarm(kLongestSeconds);
-    const bool passed = try_seed(progress.next, arguments.changes, progress.failed < kMostShrunk);
+    const bool passed = try_seed(progress.next, arguments.changes, !arguments.until_failure && progress.failed < kMostShrunk);
     progress.failed += passed ? 0 : 1;
     ++progress.tried;
   }
