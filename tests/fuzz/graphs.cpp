@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
 
 #include <tidemark/memory/memory_sink.hpp>
 #include <tidemark/memory/memory_source.hpp>
@@ -221,7 +220,7 @@ bool live(Simulation& world, const Shape& shape, bool deterministic, const Memor
     return false;
   }
   const auto result = world.run(**runtime);
-  require(!testing::Test::HasFailure(), "a job ends or goes on");
+  require(!world.stuck(), "a job ends or goes on");
   if (!result) return false;
   require(result->state == JobState::kFinished || result->state == JobState::kAlreadyFinished, "a job that lives reaches its end",
           result->error ? result->error->describe() : "");
