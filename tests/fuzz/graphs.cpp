@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-
 #include <tidemark/memory/memory_sink.hpp>
 #include <tidemark/memory/memory_source.hpp>
 #include <tidemark/operators/stream.hpp>
