@@ -72,7 +72,7 @@ TEST(Simulation, OfManySeedsGivesManyTracesAndTheOutputOfTheModel) {
 }
 
 TEST(Simulation, RunsTheCompactionOfTheStoreToo) {
-  const Outcome outcome = try_plan(*plan_of(19, {.job = "branches", .records = 400}));
+  const Outcome outcome = try_plan(*plan_of(19, {.job = "branches", .records = 800}));
   EXPECT_EQ(outcome.problem, "");
   EXPECT_TRUE(std::any_of(outcome.trace.begin(), outcome.trace.end(),
                           [](const std::string& line) { return line.find(" tidemark-store ") != std::string::npos; }));
