@@ -256,8 +256,10 @@ function(tidemark_test)
     set(arg_TIMEOUT 120)
   endif()
   # What would not run is not built either: with instrumentation that takes memory of its own, and where all is on one thread.
-  if((TIDEMARK_SANITIZE AND "release-only" IN_LIST arg_LABELS) OR
-     (TIDEMARK_SANITIZE STREQUAL "thread" AND arg_LABELS MATCHES "^(operators|state|testing|simulation)$"))
+  if(TIDEMARK_SANITIZE AND "release-only" IN_LIST arg_LABELS)
+    return()
+  endif()
+  if(TIDEMARK_SANITIZE STREQUAL "thread" AND NOT arg_LABELS MATCHES "^(runtime|threads)$")
     return()
   endif()
   _tidemark_executable(${arg_NAME} built SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} GTest::gmock_main)
