@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <tidemark/core/detail/planted.hpp>
+#include <tidemark/state/component.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -45,11 +46,16 @@ bool differ_in_value_alone(const StateEntry& a, const StateEntry& b) {
          a.stamped == b.stamped;
 }
 
+bool is_list(const StateEntry& state) { return state.kind == kOperatorList; }
+
 Error another_schema(const std::string& state, const std::string& owner, const StateEntry& stored, const StateEntry& wanted) {
   std::string why = "the stored bytes would be misread";
   std::string fix =
       "change the type back, register what becomes of the old values with migrate(), or give the state up with --drop-state " + owner;
-  if (!differ_in_value_alone(stored, wanted)) {
+  if (is_list(stored) && is_list(wanted)) {
+    why = "a list without a key is a part of the manifest, and migrations are for rows";
+    fix = "change the type back, or give the list up with --drop-state " + owner;
+  } else if (!differ_in_value_alone(stored, wanted)) {
     fix = "change it back, or give the operator a new name and add --drop-state " + owner;
     if (stored.kind != wanted.kind) {
       why = "the operator keeps another kind of state now";
@@ -126,6 +132,11 @@ class Reconciler {
 
   Status match_operator(const OperatorEntry& wanted) {
     const OperatorEntry* stored = find_operator(manifest_.operators, wanted.name);
+    if (stored != nullptr && stored->kind != wanted.kind) {
+      return mismatch("operator " + wanted.name + " is of another kind", stored->kind, wanted.kind,
+                      "what it had saved beside its states would be misread",
+                      "give it a new name, and give up what the old one had with --drop-state " + wanted.name);
+    }
     OperatorEntry entry = wanted;
     for (StateEntry& state : entry.states) {
       const StateEntry* old = stored == nullptr ? nullptr : find_state(*stored, state.name);

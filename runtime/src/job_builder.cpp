@@ -260,7 +260,8 @@ Result<JobFacts> describe_job(const Graph& graph, const BuildOptions& options) {
       continue;
     }
     if (!node.stateful) continue;
-    OperatorEntry entry{.name = node.name, .kind = "keyed", .parallelism = options.parallelism, .states = {}};
+    OperatorEntry entry{
+        .name = node.name, .kind = node.by_key ? "keyed" : "list", .parallelism = options.parallelism, .states = {}};
     StateBackend backend(options.key_space, 0, options.key_space.groups);
     OperatorContext context{.job = options.job,
                             .name = node.name,

@@ -156,15 +156,8 @@ Status migrate_states(const RuntimeOptions& options, const RecoveryPlan& plan, c
   return {};
 }
 
-// States that read their rows when they need them are told so; of the others every row goes to the task that owns its key group. `added`:
-// the states that the checkpoint does not know, as RecoveryPlan has them.
-Status restore_states(StateStore& store, BuiltJob& job, CheckpointId restored, const std::vector<std::string>& added,
-                      const KeySpace& space, std::uint32_t parallelism) {
-  struct Owner {
-    bool timed = false;
-    std::vector<StateComponent*> components;   // by subtask
-  };
-  std::map<StateId, Owner> owners;
+// Before anything is loaded. `added`: the states that the checkpoint does not know, as RecoveryPlan has them.
+void announce_checkpoint(BuiltJob& job, CheckpointId restored, const std::vector<std::string>& added) {
   for (auto& task : job.tasks) {
     for (Task::Link& link : task->links) {
       if (!link.backend) continue;
@@ -173,6 +166,20 @@ Status restore_states(StateStore& store, BuiltJob& job, CheckpointId restored, c
         const std::string name = link.context->name + "/" + component->schema().name;
         if (std::find(added.begin(), added.end(), name) != added.end()) component->begin_new();
       }
+    }
+  }
+}
+
+// States that read their rows when they need them are told so; of the others every row goes to the task that owns its key group.
+Status restore_states(StateStore& store, BuiltJob& job, const KeySpace& space, std::uint32_t parallelism) {
+  struct Owner {
+    bool timed = false;
+    std::vector<StateComponent*> components;   // by subtask
+  };
+  std::map<StateId, Owner> owners;
+  for (auto& task : job.tasks) {
+    for (Task::Link& link : task->links) {
+      if (!link.backend) continue;
       for (const auto& component : link.backend->components()) {
         if (component->restores_lazily()) continue;
         Owner& owner = owners[component->id()];
@@ -244,8 +251,9 @@ Task::SavedOperators saved_operators(const BuiltJob& job, const Manifest& manife
   return saved;
 }
 
-// After a drain all watermarks but those of the splits themselves are +infinity: the rest of the job begins as at a fresh start.
-Status restore_drained_sources(BuiltJob& job, const Manifest& manifest) {
+// After a drain all watermarks but those of the splits themselves are +infinity: but for these and for lists, the job begins as at a fresh
+// start.
+Status restore_what_outlives_a_drain(BuiltJob& job, const Manifest& manifest) {
   const Task::SavedOperators saved = saved_operators(job, manifest);
   for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_drained(saved));
   return {};
@@ -260,7 +268,7 @@ Status restore_by_name(BuiltJob& job, const Manifest& manifest) {
 }
 
 Status restore_tasks(BuiltJob& job, const Manifest& manifest) {
-  if (manifest.drained) return restore_drained_sources(job, manifest);
+  if (manifest.drained) return restore_what_outlives_a_drain(job, manifest);
   const std::vector<const TaskEntry*> entries = entries_of(job, manifest);
   if (entries.empty()) return restore_by_name(job, manifest);
   for (std::size_t i = 0; i < entries.size(); ++i) TIDEMARK_TRY(job.tasks[i]->restore(*entries[i]));
@@ -403,9 +411,9 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     attach_states(prepared, memory);
   }
   if (manifest != nullptr) {
+    announce_checkpoint(prepared.job, manifest->checkpoint, plan.added);
     TIDEMARK_TRY(restore_tasks(prepared.job, *manifest));
-    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, manifest->checkpoint, plan.added, build.key_space,
-                                options.parallelism));
+    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, build.key_space, options.parallelism));
   }
   for (auto& task : prepared.job.tasks) {
     for (Task::Link& link : task->links) TIDEMARK_TRY(link.op->started());

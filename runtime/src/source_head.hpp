@@ -46,6 +46,7 @@ class SourceHead final : public Operator {
   void save(Bytes& out) const override;
   Status load(ByteView saved) override;
   Status load_rescaled(std::span<const ByteView> saved) override;
+  bool outlives_drain() const override { return true; }
 
  private:
   struct OpenSplit {

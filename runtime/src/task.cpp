@@ -118,11 +118,10 @@ Status Task::restore_by_name(const SavedOperators& saved) {
 }
 
 Status Task::restore_drained(const SavedOperators& saved) {
-  if (source == nullptr) return {};
   std::size_t stage = 0;
   for (const Link& link : links) {
     const SavedInstances* instances = find_saved(saved, stage_, link, stage);
-    if (instances == nullptr || (!gives_time(link) && link.op.get() != source)) continue;
+    if (instances == nullptr || !link.op->outlives_drain()) continue;
     TIDEMARK_TRY(load_from_all(*link.op, *instances));
   }
   return {};

@@ -96,7 +96,8 @@ class Task final : public Stepped {
   // derive_inputs() in all. An operator that is not in `saved` starts empty.
   Status restore_by_name(const SavedOperators& saved);
   void derive_inputs();
-  // Instead of restore(), from a checkpoint after a drain: splits go on with their own watermarks, all else begins anew.
+  // Instead of restore(), from a checkpoint after a drain: splits go on with their own watermarks and operators with their lists, all else
+  // begins anew.
   Status restore_drained(const SavedOperators& saved);
 
   // --- messages, from any thread ---

@@ -6,9 +6,9 @@ namespace tidemark {
 inline namespace v0 {
 
 std::string StateSchema::text() const {
-  std::string text = kind + " of " + key;
+  std::string text = kind + " of " + (key.empty() ? value : key);
   if (!entry.empty()) text += " by " + entry;
-  if (!value.empty()) text += " to " + value;
+  if (!key.empty() && !value.empty()) text += " to " + value;
   if (!parameters.empty()) text += ", " + parameters;
   return text;
 }

@@ -410,6 +410,8 @@ TEST(Recovery, F49RefusesAJobThatDiffersFromTheCheckpoint) {
        ErrorCode::kStateMismatch, {"panes: slices of u64", "slices: slices of u64", "tumbling(60s,0s)", "sliding(60s,10s,0s)"}},
       {"operator gone (K10)", [](JobFacts& job) { job.operators.erase(job.operators.begin() + 1); }, ErrorCode::kStateMismatch,
        {"per_user/panes", "--drop-state per_user"}},
+      {"operator of another kind (K6)", [](JobFacts& job) { job.operators[1].kind = "list"; }, ErrorCode::kStateMismatch,
+       {"per_user is of another kind", "window", "list", "new name", "--drop-state per_user"}},
       {"state gone", [](JobFacts& job) { job.operators[1].states.pop_back(); }, ErrorCode::kStateMismatch,
        {"per_user/seen", "--drop-state per_user", "--drop-state per_user/seen"}},
       {"source gone", [](JobFacts& job) { job.sources = {"other"}; }, ErrorCode::kStateMismatch, {"source source", "--drop-state source"}},

@@ -72,7 +72,7 @@ class Releases : public ::testing::Test {
       if (cut_off) {
         runtime.request_cancel();
       } else {
-        runtime.request_stop();
+        runtime.request_stop({.drain = drain});
       }
     }
     const JobResult result = runtime.wait();
@@ -96,6 +96,7 @@ class Releases : public ::testing::Test {
   std::size_t read = 0;
   EventTime watermark = kMinusInfinity;   // a run is stopped when it has come so far
   bool cut_off = false;                   // instead of stopped
+  bool drain = false;                     // when it is stopped
   StartReport report;
 };
 

@@ -30,7 +30,7 @@ inline constexpr const char* kKeyHashName = "xxh3-64";
 struct StateEntry {
   StateId id = 0;                       // first field of its rows' keys; unique in the lineage, never used again
   std::string name;
-  std::string kind;                     // "value", "list", "map", "slices", "timers", "buffer", "due"
+  std::string kind;                     // "value", "list", "map", "slices", "timers", "buffer", "due", "operator_list"
   std::string key;                      // schema texts (StateSchema)
   std::string entry{};
   std::string value;
@@ -50,7 +50,7 @@ StateEntry entry_of(const StateSchema& schema);
 // A source, a sink or a named operator.
 struct OperatorEntry {
   std::string name;
-  std::string kind;                     // "source", "sink", "process", "window", ...
+  std::string kind;                     // "source", "sink", "keyed", or "list" with state that has no key
   std::uint32_t parallelism = 1;
   std::vector<StateEntry> states;
   friend bool operator==(const OperatorEntry&, const OperatorEntry&) = default;

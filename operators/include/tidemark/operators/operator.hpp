@@ -137,7 +137,8 @@ class Operator : public Receiver {
   Progress on_status(bool idle) override;
   Progress on_end() override;
 
-  // Small state that is not keyed, for the manifest; equal state gives equal bytes. Keyed state is saved by the state backend.
+  // Small state that is not keyed, for the manifest; equal state gives equal bytes. Keyed state is saved by the state backend. Throws
+  // JobFailure if it has become too much.
   virtual void save(Bytes& out) const { (void)out; }
   virtual Status load(ByteView saved) {
     (void)saved;
@@ -146,6 +147,8 @@ class Operator : public Receiver {
   // Instead of load(), at another parallelism than that of the checkpoint (K5): what each instance of the operator had saved. An instance
   // takes what is now its own. By default they all had saved the same.
   virtual Status load_rescaled(std::span<const ByteView> saved) { return load(saved.front()); }
+  // What it has saved is loaded after a drain too, when all watermarks but those of the splits themselves are +infinity (C9).
+  virtual bool outlives_drain() const { return false; }
   // The last one that the operator was given, if it remembers that.
   virtual EventTime watermark() const { return kMinusInfinity; }
   // Sinks: closes the epoch at the barrier. Others: nothing.

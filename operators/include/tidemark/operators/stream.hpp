@@ -10,10 +10,12 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <tidemark/operators/aggregates.hpp>
 #include <tidemark/operators/detail/event_time_stage.hpp>
 #include <tidemark/operators/detail/key_stage.hpp>
+#include <tidemark/operators/detail/list_stage.hpp>
 #include <tidemark/operators/detail/migration_function.hpp>
 #include <tidemark/operators/detail/place.hpp>
 #include <tidemark/operators/detail/sink_stage.hpp>
@@ -35,6 +37,8 @@ using UntimedStream = BasicStream<T, Timing::kUntimed>;
 template <class T>
 using TimedStream = BasicStream<T, Timing::kTimed>;
 
+template <class Out, Timing kTiming>
+class ListStream;
 template <class Key, class T, class KeyOf, Timing kTiming>
 class KeyedStream;
 template <class Key, class T, class KeyOf, class Spec>
@@ -75,8 +79,8 @@ class BasicStream {
   // behind from(). May be called once for each former name.
   BasicStream formerly(std::string name) const {
     static_assert(kTiming == Timing::kSource,
-                  "Tidemark: formerly() stands right behind from(), process(), aggregate(), reduce() or to(): other stages have no name "
-                  "that a checkpoint knows");
+                  "Tidemark: formerly() stands right behind from(), process(), aggregate(), reduce(), to() or flat_map() with a list: other "
+                  "stages have no name that a checkpoint knows");
     operators_internal::add_former_name(place_, std::move(name));
     return *this;
   }
@@ -102,6 +106,26 @@ class BasicStream {
     static_assert(std::invocable<F&, const T&, Collector<Out>&>,
                   "flat_map<Out>() needs a function that takes the stream's record and a Collector<Out>&");
     return stateless<Out>("flat_map", [f = std::move(f)] { return std::make_unique<operators_internal::FlatMapStage<T, Out, F>>(f); });
+  }
+
+  // The same with a list of the task's own, which checkpoints keep (K6): f(const T&, std::vector<Item>&, Collector<Out>&), any Item with a
+  // Codec. `name` is the user's, unique in the job.
+  //
+  // Each task of the stage has its list, empty at first, and the function does with it what it likes. At another parallelism the lists of
+  // all tasks are put one after another, in the order of the tasks, and dealt out again: the item with the index i goes to task i mod
+  // parallelism. Which records meet in a task depends on the parallelism as well, and so does what such a stage emits: this is no stage for
+  // which D1 holds. State that belongs to keys is kept by process(), for which it does.
+  //
+  // For few items: the list is a part of the manifest, and every checkpoint writes it anew. If it has more than kMaxOperatorListBytes in
+  // one task, encoded, at a checkpoint, the job fails. A list whose Item has another schema than the checkpoint's is refused: there are no
+  // migrations for it.
+  template <class Out, class Item, class F>
+  ListStream<Out, kTiming> flat_map(std::string name, F f) const {
+    static_assert(std::invocable<F&, const T&, std::vector<Item>&, Collector<Out>&>,
+                  "Tidemark: flat_map<Out, Item>(name, f) needs a function that takes the stream's record, a std::vector<Item>& and a "
+                  "Collector<Out>&");
+    return ListStream<Out, kTiming>{
+        operators_internal::add_stage(place_, operators_internal::list_node<T, Out, Item>(std::move(name), std::move(f)))};
   }
 
   // Gives every record its event time: a member pointer or a function, of type EventTime or a time point of the system clock.
@@ -180,6 +204,19 @@ class BasicStream {
   }
 
   operators_internal::Place place_;
+};
+
+// What flat_map() with a list returns.
+template <class Out, Timing kTiming>
+class ListStream : public BasicStream<Out, kTiming> {
+ public:
+  using BasicStream<Out, kTiming>::BasicStream;
+  // A name that this stage had in an earlier release: its list goes on from a checkpoint that has it under that name (K10). Once the job
+  // has taken a checkpoint the call may go. May be called once for each former name.
+  ListStream formerly(std::string name) const {
+    operators_internal::add_former_name(this->place(), std::move(name));
+    return *this;
+  }
 };
 
 // What a stage that decides lateness returns: its results, and the late records beside them.

@@ -16,6 +16,7 @@
 #include <tidemark/state/entries_table.hpp>
 #include <tidemark/state/keyed_table.hpp>
 #include <tidemark/state/memory_budget.hpp>
+#include <tidemark/state/operator_list.hpp>
 #include <tidemark/state/slice_table.hpp>
 #include <tidemark/state/time_buffer.hpp>
 #include <tidemark/state/timers.hpp>
@@ -72,6 +73,10 @@ class StateBackend {
   template <class Key, class T, class Order = ByBytesAlone>
   TimeBuffer<Key, T, Order>& time_buffer(std::string name, Order order = {}) {
     return add(std::make_unique<TimeBuffer<Key, T, Order>>(std::move(name), std::move(order), space_, first_group_, end_group_));
+  }
+  template <class Item>
+  OperatorList<Item>& operator_list(std::string name) {
+    return add(std::make_unique<OperatorList<Item>>(std::move(name)));
   }
 
   // For what the operator derives from its states and holds beside them: charged to the budget as one state more. shrink() calls `forget`

@@ -27,8 +27,8 @@ inline namespace v0 {
 // What a state holds. Recorded in every manifest and compared at a restore (K9, K11).
 struct StateSchema {
   std::string name;          // of the state, unique within its operator
-  std::string kind;          // "value", "list", "map", "slices", "timers", "buffer", "due"
-  std::string key;           // Codec<Key>::schema()
+  std::string kind;          // "value", "list", "map", "slices", "timers", "buffer", "due", "operator_list"
+  std::string key;           // Codec<Key>::schema(); empty for state without a key
   std::string entry{};       // of a map, that of the keys within a key
   std::string value;         // Codec<Value>::schema(); empty for timers
   std::string parameters;    // what gives stored rows their meaning, e.g. "tumbling(60s,0s)"
@@ -42,6 +42,9 @@ struct StateSchema {
   // Of text(). A renamed state keeps its fingerprint.
   std::uint64_t fingerprint() const;
 };
+
+// The kind of a list without a key, whose items are in the manifest and not in rows (operator_list.hpp).
+inline constexpr const char* kOperatorList = "operator_list";
 
 namespace state_internal {
 
@@ -89,7 +92,7 @@ class StateComponent {
   // Before the first row: the memory held is charged to `budget`, and a state that need not be in memory as a whole reads `cold`, the store
   // that gets its rows. Both outlive the component; null: no bound, and everything stays in memory. By default a state stays in memory.
   virtual void attach(ColdRows* cold, MemoryBudget* budget);
-  // At a restore, before restores_lazily() of any state of the operator: the checkpoint does not know this one.
+  // At a restore, before restores_lazily() of any state of the operator and before Operator::load(): the checkpoint does not know this one.
   virtual void begin_new() {}
   // At a restore: true if the state reads its rows from the store when they are needed, and restore_row() is not to be called.
   virtual bool restores_lazily() { return false; }

@@ -115,20 +115,20 @@ class FilterStage final : public Operator {
 };
 
 template <class In, class Out, class F>
-class FlatMapStage final : public Operator {
+class FlatMapStage : public Operator {
  public:
   explicit FlatMapStage(F f) : f_(std::move(f)) {}
 
-  Progress on_batch(BatchBase& batch) override {
+  Progress on_batch(BatchBase& batch) final {
     in_ = static_cast<Batch<In>*>(&batch);
     next_ = 0;
     next_behind_ = 0;
     count().records_in += in_->size();
     return resume();
   }
-  bool pending() const override { return in_ != nullptr; }
+  bool pending() const final { return in_ != nullptr; }
 
-  Progress resume() override {
+  Progress resume() final {
     const std::size_t n = in_->size();
     while (next_ < n) {
       Batch<Out>& out = collector_.batch();
@@ -157,8 +157,10 @@ class FlatMapStage final : public Operator {
     return Progress::kDone;
   }
 
- private:
+ protected:
   F f_;
+
+ private:
   Collector<Out> collector_;
   Batch<In>* in_ = nullptr;
   std::size_t next_ = 0;
