@@ -298,6 +298,37 @@ TEST(TimerTable, FiresInOrderForAnyShapeOfTimes) {
   }
 }
 
+// A million timers at one instant must not make one step of them all.
+TEST(TimeLadder, SortsItemsOfOneTimePieceByPiece) {
+  struct Item {
+    EventTime time;
+    std::uint64_t hash;
+  };
+  static std::size_t compared = 0;
+  struct Less {
+    bool operator()(const Item& a, const Item& b) const {
+      ++compared;
+      return a.time != b.time ? a.time < b.time : a.hash < b.hash;
+    }
+  };
+  constexpr std::size_t kItems = 1'000'000;
+  state_internal::TimeLadder<Item, Less> ladder{Less{}};
+  for (std::size_t i = 0; i < kItems; ++i) ladder.push({event_time(5), hash_of(i)});
+  std::size_t most = 0;
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < kItems; ++i) {
+    const std::size_t before = compared;
+    const Item* item = ladder.front(event_time(5));
+    most = std::max(most, compared - before);
+    ASSERT_NE(item, nullptr);
+    ASSERT_LE(last, item->hash);
+    last = item->hash;
+    ladder.pop();
+  }
+  EXPECT_EQ(ladder.front(kPlusInfinity), nullptr);
+  EXPECT_LT(most, kItems / 10);
+}
+
 TEST(TimerTable, DoesNotGrowWhenTimersArePushedBackForEver) {
   StateBackend backend({}, 0, 128);
   auto& timers = backend.timers<Key>();

@@ -16,11 +16,13 @@ namespace tidemark {
 inline namespace v0 {
 namespace state_internal {
 
-// Item is small and trivially copyable and has an EventTime `time`; Less orders items, first of all by time.
+// Item is small and trivially copyable and has an EventTime `time` and a 64 bit `hash`; Less orders items by time, then by hash, then as it
+// likes.
 //
 // Items up to `front_last_` are in the front: a sorted run plus a heap for what came too late to be put near its end. The others lie
 // unsorted in buckets of disjoint ranges of time, and are sorted when they are due: as many as are due, or a whole bucket if these are few.
-// A bucket that would be too long to sort at once is split by time; buckets that are too many for their items are merged into wider ones.
+// A bucket that would be too long to sort at once is split by time; if all its items have one time it is sorted piece by piece, by hash.
+// Buckets that are too many for their items are merged into wider ones.
 template <class Item, class Less>
 class TimeLadder {
  public:
@@ -43,7 +45,8 @@ class TimeLadder {
   // The least item, if its time is at or before `through`; else nullptr. Good until the next call.
   const Item* front(EventTime through) {
     for (;;) {
-      if (head_ < sorted_.size() || !heap_.empty()) {
+      if (head_ == ordered_ && !rest_.empty()) order_more();
+      if (head_ < ordered_ || !heap_.empty()) {
         const Item* least = least_in_front();
         return least->time <= through ? least : nullptr;
       }
@@ -52,7 +55,7 @@ class TimeLadder {
     }
   }
   // The item that most likely comes `distance` after the front, for the caller to fetch ahead; nullptr if not known.
-  const Item* ahead(std::size_t distance) const { return distance < sorted_.size() - head_ ? &sorted_[head_ + distance] : nullptr; }
+  const Item* ahead(std::size_t distance) const { return distance < ordered_ - head_ ? &sorted_[head_ + distance] : nullptr; }
   // Removes what front() returned.
   void pop() {
     --size_;
@@ -77,7 +80,9 @@ class TimeLadder {
   void keep_only(Keep keep) {
     sorted_.erase(sorted_.begin(), sorted_.begin() + static_cast<std::ptrdiff_t>(head_));
     head_ = front_stale_ = 0;
+    if (!rest_.empty()) std::sort(sorted_.begin(), sorted_.end(), less_);
     keep_in(sorted_, keep);
+    all_ordered();
     keep_in(heap_, keep);
     std::make_heap(heap_.begin(), heap_.end(), Later{less_});
     recent_ = nullptr;
@@ -98,6 +103,7 @@ class TimeLadder {
       sorted_.erase(sorted_.begin(), sorted_.begin() + static_cast<std::ptrdiff_t>(head_));
       head_ = 0;
       remove_useless(sorted_, keep);
+      all_ordered();
       remove_useless(heap_, keep);   // a sorted run is a heap
       front_stale_ = 0;
     } else {
@@ -113,6 +119,10 @@ class TimeLadder {
     EventTime last;            // inclusive; the first time is the key in the map
     std::vector<Item> items;
     std::size_t stale = 0;
+  };
+  struct Part {
+    std::size_t end;      // in sorted_; it begins where the one before it ends
+    unsigned bits;        // first bits of the hash that all its items share
   };
   using Buckets = std::map<EventTime, Bucket>;
   using Node = typename Buckets::node_type;
@@ -135,11 +145,12 @@ class TimeLadder {
 
   const Item* least_in_front() const {
     if (heap_.empty()) [[likely]] return &sorted_[head_];
-    if (head_ == sorted_.size() || less_(heap_.front(), sorted_[head_])) return heap_.data();
+    if (head_ == ordered_ || less_(heap_.front(), sorted_[head_])) return heap_.data();
     return &sorted_[head_];
   }
 
   void push_front(const Item& item) {
+    if (!rest_.empty()) return push_heap(item);
     if (head_ == sorted_.size() || (sorted_.size() == sorted_.capacity() && head_ * 2 > sorted_.size())) {
       sorted_.erase(sorted_.begin(), sorted_.begin() + static_cast<std::ptrdiff_t>(head_));
       head_ = 0;
@@ -148,11 +159,15 @@ class TimeLadder {
     std::size_t place = sorted_.size();
     while (place > least && less_(item, sorted_[place - 1])) --place;
     if (place == least && place != head_ && less_(item, sorted_[place - 1])) {
-      heap_.push_back(item);
-      std::push_heap(heap_.begin(), heap_.end(), Later{less_});
+      push_heap(item);
     } else {
       sorted_.insert(sorted_.begin() + static_cast<std::ptrdiff_t>(place), item);
     }
+    ordered_ = sorted_.size();
+  }
+  void push_heap(const Item& item) {
+    heap_.push_back(item);
+    std::push_heap(heap_.begin(), heap_.end(), Later{less_});
   }
 
   Bucket& bucket_of(EventTime time) {
@@ -227,8 +242,34 @@ class TimeLadder {
     sort_front();
   }
 
+  void all_ordered() {
+    ordered_ = sorted_.size();
+    rest_.clear();
+  }
+  // Sorts what comes next of a front whose items have one time.
+  void order_more() {
+    const auto at = [this](std::size_t place) { return sorted_.begin() + static_cast<std::ptrdiff_t>(place); };
+    Part part = rest_.back();
+    rest_.pop_back();
+    while (part.end - ordered_ > kSortAtOnce && part.bits < 64) {
+      const std::uint64_t bit = std::uint64_t{1} << (63 - part.bits++);
+      const auto middle = std::partition(at(ordered_), at(part.end), [bit](const Item& item) { return (item.hash & bit) == 0; });
+      if (middle == at(ordered_)) continue;
+      if (middle != at(part.end)) rest_.push_back(part);
+      part.end = static_cast<std::size_t>(middle - sorted_.begin());
+    }
+    std::sort(at(ordered_), at(part.end), less_);
+    ordered_ = part.end;
+  }
+
   // What came nearly in order needs a few steps an item only.
   void sort_front() {
+    if (sorted_.size() > kSortAtOnce) {   // all at one time, or it would have been split
+      ordered_ = 0;
+      rest_.assign(1, {sorted_.size(), 0});
+      return;
+    }
+    all_ordered();
     std::size_t steps_left = kStepsPerItem * sorted_.size();
     for (std::size_t i = 1; i < sorted_.size(); ++i) {
       const Item item = sorted_[i];
@@ -310,6 +351,8 @@ class TimeLadder {
   Less less_;
   std::vector<Item> sorted_;               // the front; what is before head_ is gone
   std::size_t head_ = 0;
+  std::size_t ordered_ = 0;                // what lies behind is to be sorted yet
+  std::vector<Part> rest_;                 // that, the nearest last
   std::vector<Item> heap_;
   std::size_t front_stale_ = 0;
   EventTime front_last_ = kMinusInfinity;
