@@ -23,11 +23,13 @@ struct Element {
   enum class Kind : std::uint8_t { kBatch, kWatermark, kIdle, kActive, kBarrier, kEnd };
   Kind kind = Kind::kBatch;
   std::unique_ptr<BatchBase> batch;
+  std::size_t bytes = 0;   // of the batch
   EventTime watermark{};
   CheckpointId checkpoint = 0;
 
   static Element of_batch(std::unique_ptr<BatchBase> batch) {
     Element element;
+    element.bytes = batch->bytes();
     element.batch = std::move(batch);
     return element;
   }
@@ -104,7 +106,7 @@ class Channel {
   bool has_room() { return !ring_.full() && bytes_.load(std::memory_order_relaxed) < max_bytes_; }
   // Precondition: has_room(). Call wake_consumer() after the last push of a step.
   void push(Element element) {
-    if (element.batch) bytes_.fetch_add(element.batch->bytes(), std::memory_order_relaxed);
+    if (element.batch) bytes_.fetch_add(element.bytes, std::memory_order_relaxed);
     ring_.push(std::move(element));
   }
   void wake_consumer() { consumer_->wake_if_asleep(); }
@@ -125,7 +127,7 @@ class Channel {
   Element take() {
     Element element = std::move(*ring_.front());
     ring_.pop();
-    if (element.batch) bytes_.fetch_sub(element.batch->bytes(), std::memory_order_relaxed);
+    if (element.batch) bytes_.fetch_sub(element.bytes, std::memory_order_relaxed);
     producer_->wake_if_asleep();
     return element;
   }

@@ -207,7 +207,7 @@ class Builder {
         auto channels = outgoing(crossing, task.subtask());
         std::unique_ptr<Writer> writer;
         if (crossing.by_key) {
-          writer = std::make_unique<ExchangeWriter>(std::move(channels), options_.key_space, options_.max_batch);
+          writer = std::make_unique<ExchangeWriter>(std::move(channels), options_.key_space, options_.max_batch, options_.queue_bytes);
         } else {
           writer = std::make_unique<ForwardWriter>(std::move(channels.front()));
         }

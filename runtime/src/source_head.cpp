@@ -8,6 +8,11 @@ namespace tidemark {
 inline namespace v0 {
 namespace runtime_internal {
 
+namespace {
+// What a batch from a source is to have at most, going by the records of the one before.
+constexpr std::size_t kBatchBytes = std::size_t{256} << 10;
+}  // namespace
+
 Status SourceHead::open(OperatorContext& context) {
   TIDEMARK_TRY(Operator::open(context));
   refusals_.open(context, count(), outlet(kQuarantineOutlet));
@@ -80,7 +85,7 @@ SourceHead::Found SourceHead::read() {
 }
 
 Result<PollResult> SourceHead::poll(OpenSplit& open) {
-  std::size_t limit = std::min<std::size_t>(ramp_, context().max_batch);
+  std::size_t limit = std::min({ramp_, std::size_t{context().max_batch}, fitting_});
   if (ramp_ < context().max_batch) ramp_ *= 2;
   for (const SplitListener* listener : listeners_)
     limit = std::min<std::size_t>(limit, listener->records_until_watermark(open.split.number));
@@ -89,6 +94,7 @@ Result<PollResult> SourceHead::poll(OpenSplit& open) {
   refused_.clear();
   auto found = open.reader->poll_into(*batch_, limit, refused_);
   if (!found.ok()) return found;
+  if (!batch_->empty()) fitting_ = std::max<std::size_t>(1, kBatchBytes * batch_->size() / batch_->bytes());
   count().records_in += batch_->size() + refused_.size();
   count().records_out += batch_->size();
   for (Origin& origin : batch_->origins) origin.split = open.split.number;

@@ -66,6 +66,7 @@ class SourceHead final : public Operator {
   std::size_t next_ = 0;
   // What the next poll may bring, up to max_batch. The first results after a restart wait for few keys to be looked up.
   std::size_t ramp_ = 16;
+  std::size_t fitting_ = 65536;                // records as large as the last ones that make a batch large enough in bytes
   std::vector<std::uint32_t> ended_splits_;    // to be told, when those below have taken their last batches; more than one after a rescale
   std::optional<std::uint32_t> waiting_split_;
   bool draining_ = false;

@@ -1,5 +1,7 @@
 #include "src/writers.hpp"
 
+#include <algorithm>
+
 namespace tidemark {
 inline namespace v0 {
 namespace runtime_internal {
@@ -65,8 +67,14 @@ Progress ForwardWriter::on_batch(BatchBase& batch) {
   return answer();
 }
 
-ExchangeWriter::ExchangeWriter(std::vector<std::shared_ptr<Channel>> channels, KeySpace space, std::uint32_t max_batch)
-    : Writer(std::move(channels)), space_(space), max_batch_(max_batch), gathered_(targets()), gathered_views_(targets()) {
+ExchangeWriter::ExchangeWriter(std::vector<std::shared_ptr<Channel>> channels, KeySpace space, std::uint32_t max_batch,
+                               std::size_t queue_bytes)
+    : Writer(std::move(channels)),
+      space_(space),
+      max_batch_(max_batch),
+      most_gathered_(queue_bytes * targets()),
+      gathered_(targets()),
+      gathered_views_(targets()) {
   for (std::uint32_t group = 0; group < space_.groups; ++group) {
     task_of_group_.push_back(static_cast<std::uint16_t>(space_.task_of_group(group, static_cast<std::uint32_t>(targets()))));
   }
@@ -85,10 +93,12 @@ Progress ExchangeWriter::on_batch(BatchBase& batch) {
   for (std::size_t i = 0; i < n; ++i) {
     chosen[i] = task_of_group_[space_.group_of(hashes[i])];
   }
+  gathered_bytes_ += batch.bytes();   // before its records are moved out
   channel(0).type().scatter(batch, targets_, gathered_views_, scratch_);
   for (std::size_t target = 0; target < targets(); ++target) {
     if (gathered_[target]->size() >= max_batch_) send_gathered(target);
   }
+  if (gathered_bytes_ >= most_gathered_) flush();
   return answer();
 }
 
@@ -101,7 +111,9 @@ void ExchangeWriter::flush() {
 void ExchangeWriter::send_gathered(std::size_t target) {
   auto next = channel(target).empty_batch();
   gathered_views_[target] = next.get();
-  send(target, Element::of_batch(std::exchange(gathered_[target], std::move(next))));
+  Element element = Element::of_batch(std::exchange(gathered_[target], std::move(next)));
+  gathered_bytes_ -= std::min(gathered_bytes_, element.bytes);
+  send(target, std::move(element));
 }
 
 Tee::Tee(const RecordType& type, std::size_t readers) : Operator(readers), type_(type), copies_(readers - 1) {

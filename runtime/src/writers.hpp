@@ -63,10 +63,11 @@ class ForwardWriter final : public Writer {
   Progress on_batch(BatchBase& batch) override;
 };
 
-// To all tasks of a keyed stage, by the key group of each record's hash.
+// To all tasks of a keyed stage, by the key group of each record's hash. A task's records are gathered until they are `max_batch`; those of
+// all tasks are sent when together they are as large as what all queues may hold.
 class ExchangeWriter final : public Writer {
  public:
-  ExchangeWriter(std::vector<std::shared_ptr<Channel>> channels, KeySpace space, std::uint32_t max_batch);
+  ExchangeWriter(std::vector<std::shared_ptr<Channel>> channels, KeySpace space, std::uint32_t max_batch, std::size_t queue_bytes);
   Progress on_batch(BatchBase& batch) override;
   void flush() override;
 
@@ -75,9 +76,11 @@ class ExchangeWriter final : public Writer {
 
   KeySpace space_;
   std::uint32_t max_batch_;
+  std::size_t most_gathered_;                  // bytes
   std::vector<std::uint16_t> task_of_group_;   // a division less for each record
   std::vector<std::unique_ptr<BatchBase>> gathered_;
   std::vector<BatchBase*> gathered_views_;
+  std::size_t gathered_bytes_ = 0;             // of all of them
   Column<std::uint16_t> targets_;
   Column<std::uint32_t> scratch_;
 };

@@ -1,3 +1,4 @@
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,23 @@ TEST(Batch, IsEmptiedWithAllItsColumnsAndKeepsItsMemory) {
   EXPECT_TRUE(batch.hashes.empty() && batch.origins.empty() && batch.behind.empty());
   EXPECT_EQ(batch.bytes(), 0U);
   EXPECT_EQ(batch.values.capacity(), capacity);
+}
+
+// A plain struct with a field of which nobody knows what it owns.
+struct Opaque {
+  std::string text;
+  std::shared_ptr<int> owned;
+};
+
+TEST(Batch, CountsWhatItsRecordsOwnWhereThatCanBeSeen) {   // promise 9
+  Batch<std::vector<std::string>> batch;
+  batch.values = {{std::string(1000, 'x')}, {}};
+  EXPECT_EQ(batch.bytes(), 2 * sizeof(std::vector<std::string>) + footprint(batch.values[0]));
+  EXPECT_GE(footprint(batch.values[0]), 1000U);
+
+  Batch<Opaque> opaque;
+  opaque.values = {{.text = std::string(1000, 'x'), .owned = nullptr}};
+  EXPECT_EQ(opaque.bytes(), sizeof(Opaque));
 }
 
 }  // namespace

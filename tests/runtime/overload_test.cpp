@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <numeric>
 #include <thread>
 #include <utility>
@@ -21,12 +19,17 @@
 #include <tidemark/operators/stream.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
+#include "../support/gate.hpp"
+#include "../support/job_result.hpp"
 #include "../support/temporary_directory.hpp"
 
 namespace tidemark {
 namespace {
 
 using namespace std::chrono_literals;
+using test_support::comes_true;
+using test_support::describe;
+using test_support::Gate;
 
 RuntimeOptions options_in(const test_support::TemporaryDirectory& directory) {
   RuntimeOptions options;
@@ -35,49 +38,6 @@ RuntimeOptions options_in(const test_support::TemporaryDirectory& directory) {
   options.logger = Logger::silent();
   return options;
 }
-
-// True as soon as it holds; false if it does not within a time that only a job that hangs takes.
-template <class Condition>
-bool comes_true(Condition condition) {
-  for (int i = 0; i < 6000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(5ms);
-  }
-  return false;
-}
-
-std::string describe(const JobResult& result) { return result.error ? result.error->describe() : std::string{to_string(result.state)}; }
-
-// Holds whoever comes while it is closed.
-class Gate {
- public:
-  void close() {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-  }
-  void open() {
-    const std::lock_guard lock(mutex_);
-    closed_ = false;
-    changed_.notify_all();
-  }
-  void pass() {
-    std::unique_lock lock(mutex_);
-    if (!closed_) return;
-    held_ = true;
-    changed_.wait(lock, [&] { return !closed_; });
-    held_ = false;
-  }
-  bool holds_somebody() const {
-    const std::lock_guard lock(mutex_);
-    return held_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  bool closed_ = false;
-  bool held_ = false;
-};
 
 // A transactional sink in memory with a gate before each of its calls.
 class GatedSink final : public SinkBase {
@@ -194,6 +154,41 @@ TEST(Overload, F44KeepsWhatWaitsForASlowSinkWithinTheQueuesAndGoesOn) {
   EXPECT_EQ(written, kNumbers);
 }
 
+// Of records that own memory the bytes are bounded, not the number.
+TEST(Overload, F44KeepsLargeRecordsThatWaitForASlowSinkWithinTheQueues) {
+  const test_support::TemporaryDirectory directory;
+  RuntimeOptions options = options_in(directory);
+  options.parallelism = 2;
+  constexpr std::uint64_t kTexts = 300;
+  std::atomic<std::uint64_t> written{0};
+  std::atomic<bool> slow{true};
+  const auto text_of = [](std::uint64_t i) { return std::string(std::size_t{1} << 20, static_cast<char>('A' + i % 26)); };
+  Graph graph;
+  graph.from("texts", generator_source<std::string>("texts", kTexts, text_of))
+      .key_by([](const std::string& text) { return static_cast<std::uint64_t>(text.front()); })
+      .process<std::string>("pass", [](const std::string& text, char&, ProcessContext<std::uint64_t>&,
+                                       Collector<std::string>& out) { out(text); })
+      .to("sink", callback_sink<std::string>([&](const Batch<std::string>& batch) {
+            if (slow) std::this_thread::sleep_for(5ms);
+            written += batch.size();
+          }));
+  auto runtime = Runtime::start(std::move(graph), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  std::uint64_t most_waiting = 0;
+  EXPECT_TRUE(comes_true([&] {
+    const std::uint64_t before = written;
+    const JobSnapshot now = (*runtime)->snapshot();
+    most_waiting = std::max(most_waiting, now.records_in - std::min(now.records_in, before));
+    return before >= kTexts / 3 || now.state != JobState::kRunning;
+  }));
+  // The source's first batch, before it knows how large its records are: 16. Then one in each of four queues, and one at hand beside each.
+  EXPECT_LE(most_waiting, 30U);
+  slow = false;
+  const JobResult result = (*runtime)->wait();
+  EXPECT_EQ(result.state, JobState::kFinished) << describe(result);
+  EXPECT_EQ(written, kTexts);
+}
+
 TEST(Overload, F45HoldsTheSourceBackWhileWriteHangsAndLosesNothing) {
   const test_support::TemporaryDirectory directory;
   RuntimeOptions options = options_in(directory);
@@ -221,42 +216,35 @@ TEST(Overload, F45HoldsTheSourceBackWhileWriteHangsAndLosesNothing) {
   EXPECT_EQ(sorted(sink->committed()), all_numbers());
 }
 
-// The seal is I/O: records go on beside it, and the checkpoint that waits for it is given up at its time-out.
-TEST(Overload, F45GivesCheckpointsUpWhileSealHangsAndGoesOnBesideThem) {
-  const test_support::TemporaryDirectory directory;
-  RuntimeOptions options = options_in(directory);
-  options.checkpoint_timeout = 50ms;
-  options.tolerated_checkpoint_failures = 1000;
+// A job whose sink hangs at `gate` until so many checkpoints have failed: records go on beside it, and all is committed later.
+void expect_records_go_on_beside(Gate GatedSink::*gate, const RuntimeOptions& options, std::uint64_t failures) {
   const auto sink = std::make_shared<GatedSink>();
-  sink->seal.close();
+  (*sink.*gate).close();
   auto runtime = Runtime::start(numbers_into(at_a_pace(), Sink<std::uint64_t>{sink}), options);
   ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
-  ASSERT_TRUE(comes_true([&] { return sink->seal.holds_somebody(); }));
+  ASSERT_TRUE(comes_true([&] { return (*sink.*gate).holds_somebody(); }));
   const std::uint64_t before = (*runtime)->snapshot().records_in;
-  EXPECT_TRUE(comes_true([&] { return (*runtime)->snapshot().failed_checkpoints >= 1; }));
+  EXPECT_TRUE(comes_true([&] { return (*runtime)->snapshot().failed_checkpoints >= failures; }));
   EXPECT_TRUE(comes_true([&] { return (*runtime)->snapshot().records_in > before; }));
   EXPECT_TRUE(sink->committed().empty());
-  sink->seal.open();
+  (*sink.*gate).open();
   const JobResult result = (*runtime)->wait();
   EXPECT_EQ(result.state, JobState::kFinished) << describe(result);
   EXPECT_EQ(sorted(sink->committed()), all_numbers());
 }
 
+// The seal is I/O, and the checkpoint that waits for it is given up at its time-out.
+TEST(Overload, F45GivesCheckpointsUpWhileSealHangsAndGoesOnBesideThem) {
+  const test_support::TemporaryDirectory directory;
+  RuntimeOptions options = options_in(directory);
+  options.checkpoint_timeout = 50ms;
+  options.tolerated_checkpoint_failures = 1000;
+  expect_records_go_on_beside(&GatedSink::seal, options, 1);
+}
+
 TEST(Overload, F45GoesOnWithRecordsWhileCommitHangsAndCommitsLater) {
   const test_support::TemporaryDirectory directory;
-  const RuntimeOptions options = options_in(directory);
-  const auto sink = std::make_shared<GatedSink>();
-  sink->commit.close();
-  auto runtime = Runtime::start(numbers_into(at_a_pace(), Sink<std::uint64_t>{sink}), options);
-  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
-  ASSERT_TRUE(comes_true([&] { return sink->commit.holds_somebody(); }));
-  const std::uint64_t before = (*runtime)->snapshot().records_in;
-  EXPECT_TRUE(comes_true([&] { return (*runtime)->snapshot().records_in > before; }));
-  EXPECT_TRUE(sink->committed().empty());
-  sink->commit.open();
-  const JobResult result = (*runtime)->wait();
-  EXPECT_EQ(result.state, JobState::kFinished) << describe(result);
-  EXPECT_EQ(sorted(sink->committed()), all_numbers());
+  expect_records_go_on_beside(&GatedSink::commit, options_in(directory), 0);
 }
 
 TEST(Overload, F46LosesNothingInBurstsAndTakesCheckpointsInTheSilenceBetween) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <tidemark/core/codec.hpp>
 #include <tidemark/core/time.hpp>
 
 namespace tidemark {
@@ -60,7 +61,8 @@ class BatchBase {
   virtual std::size_t size() const noexcept = 0;
   // Empties every column and keeps the memory.
   virtual void clear() noexcept = 0;
-  // An estimate of the bytes held by the records, for the bound of queues.
+  // An estimate of the bytes held by the records, for the bound of queues; what they own on the heap is counted where footprint() knows
+  // their type. Looks at every record of a type that is not trivially copyable.
   virtual std::size_t bytes() const noexcept = 0;
 
   bool empty() const noexcept { return size() == 0; }
@@ -102,7 +104,13 @@ class Batch final : public BatchBase {
     values.clear();
     clear_columns();
   }
-  std::size_t bytes() const noexcept override { return values.size() * sizeof(T) + column_bytes(); }
+  std::size_t bytes() const noexcept override {
+    std::size_t bytes = values.size() * sizeof(T) + column_bytes();
+    if constexpr (core_internal::HasFootprint<T> && !std::is_trivially_copyable_v<T>) {
+      for (const T& value : values) bytes += footprint(value);
+    }
+    return bytes;
+  }
 
   Column<T> values;
 };

@@ -77,7 +77,7 @@ struct RuntimeOptions {
   Verify verify = Verify::kLazily;
   // Records in a batch, 1 to 65536. The output does not depend on it.
   std::uint32_t max_batch = 1000;
-  // Bound of each queue between two tasks.
+  // Bound of each queue between two tasks. What a record owns on the heap counts if footprint() knows its type, else sizeof alone.
   std::size_t queue_bytes = std::size_t{256} << 10;
   // Sorted firings and a fixed seed of the key hash: equal bytes from run to run (D4), at the cost of a sort per firing.
   bool deterministic = false;

@@ -69,6 +69,7 @@ struct Fields;
 template <class... Field>
 struct Fields<std::tuple<Field&...>> {
   static constexpr bool kStorable = (HasCodec<Field> && ...);
+  static constexpr bool kFootprint = (HasFootprint<Field> && ...);
   static constexpr bool kMemory = (kIsMemory<Field> && ...);
   static constexpr bool kAnyBytes = (kDecodedFromMemory<Field> && ...);
   static constexpr std::size_t kSize = (std::size_t{0} + ... + sizeof(Field));
@@ -117,7 +118,9 @@ struct BuiltInCodec<T> {
     }
   }
   static std::string schema() { return Parts::schema(); }
-  static std::size_t footprint(const T& value) {
+  static std::size_t footprint(const T& value)
+    requires(Parts::kFootprint)
+  {
     return std::apply([](const auto&... field) { return (std::size_t{0} + ... + Footprint{}(field)); }, boost::pfr::structure_tie(value));
   }
 };

@@ -45,7 +45,9 @@ struct TupleCodec {
     return std::apply([&in](Part&... part) { return (Codec<Part>::decode(in, part) && ...); }, value);
   }
   static std::string schema() { return schema_of_parts<Part...>("struct"); }
-  static std::size_t footprint(const Tuple& value) {
+  static std::size_t footprint(const Tuple& value)
+    requires(HasFootprint<Part> && ...)
+  {
     return std::apply([](const Part&... part) { return (std::size_t{0} + ... + Footprint{}(part)); }, value);
   }
 };
@@ -80,7 +82,9 @@ struct BuiltInCodec<std::array<T, Size>> {
     }
   }
   static std::string schema() { return "array<" + Codec<T>::schema() + "," + std::to_string(Size) + ">"; }
-  static std::size_t footprint(const Array& value) {
+  static std::size_t footprint(const Array& value)
+    requires HasFootprint<T>
+  {
     std::size_t bytes = 0;
     for (const T& element : value) bytes += Footprint{}(element);
     return bytes;
@@ -102,7 +106,11 @@ struct BuiltInCodec<std::optional<T>> {
     return present == 0 || Codec<T>::decode(in, value.emplace());
   }
   static std::string schema() { return "optional<" + Codec<T>::schema() + ">"; }
-  static std::size_t footprint(const std::optional<T>& value) { return value ? Footprint{}(*value) : 0; }
+  static std::size_t footprint(const std::optional<T>& value)
+    requires HasFootprint<T>
+  {
+    return value ? Footprint{}(*value) : 0;
+  }
 };
 
 // The number of the alternative in one byte, then its value: "variant{i64,string}".
@@ -124,7 +132,9 @@ struct BuiltInCodec<std::variant<T...>> {
   static std::string schema() {
     return schema_of_parts<T...>("variant");
   }
-  static std::size_t footprint(const Variant& value) {
+  static std::size_t footprint(const Variant& value)
+    requires(HasFootprint<T> && ...)
+  {
     return value.valueless_by_exception() ? 0 : std::visit([](const auto& alternative) { return Footprint{}(alternative); }, value);
   }
 
@@ -169,7 +179,9 @@ struct ListCodec {
     }
   }
   static std::string schema() { return "list<" + Codec<T>::schema() + ">"; }
-  static std::size_t footprint(const List& value) {
+  static std::size_t footprint(const List& value)
+    requires HasFootprint<T>
+  {
     std::size_t bytes = 0;
     if constexpr (std::same_as<T, bool>) {
       return value.size() / 8;
@@ -215,7 +227,9 @@ struct TableCodec {
     }
     return true;
   }
-  static std::size_t footprint(const Table& value) {
+  static std::size_t footprint(const Table& value)
+    requires HasFootprint<Entry>
+  {
     std::size_t bytes = value.size() * (sizeof(typename Table::value_type) + kNodeBytes);
     if constexpr (!std::is_trivially_copyable_v<Entry>) {
       for (const auto& entry : value) bytes += footprint_of_entry(entry);

@@ -111,6 +111,11 @@ std::size_t call(const T& value) {
 }
 }  // namespace footprint_look_up
 
+// Whether it can be seen how much heap memory a T owns.
+template <class T>
+concept HasFootprint = footprint_look_up::Found<T> || std::is_trivially_copyable_v<T> ||
+                       requires(const T& value) { Codec<T>::footprint(value); };
+
 struct Footprint {
   template <class T>
   std::size_t operator()(const T& value) const {
@@ -118,7 +123,7 @@ struct Footprint {
       return footprint_look_up::call(value);
     } else if constexpr (std::is_trivially_copyable_v<T>) {
       return 0;
-    } else if constexpr (requires { Codec<T>::footprint(value); }) {
+    } else if constexpr (HasFootprint<T>) {
       return Codec<T>::footprint(value);
     } else {
       static_assert(footprint_look_up::Found<T>,
