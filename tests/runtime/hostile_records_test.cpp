@@ -79,6 +79,18 @@ struct Payment {
 // Every field of every record holds the canary.
 Payment payment(std::int64_t at) { return {.card = kCanary, .note = "note " + std::string{kCanary}, .at = at}; }
 
+// Counts of windows, by card.
+Graph counts_by_card(std::vector<Payment> payments, Duration window, const MemorySink<WindowResult<std::string, std::uint64_t>>& sink) {
+  Graph graph;
+  graph.from("source", memory_source(std::move(payments)))
+      .with_event_time(&Payment::time)
+      .key_by(&Payment::card)
+      .window(tumbling(window))
+      .aggregate("count", count())
+      .to("sink", sink.sink());
+  return graph;
+}
+
 struct Failure {
   const char* what;
   std::function<Graph()> graph;
@@ -104,14 +116,7 @@ std::vector<Failure> refusing_jobs(const TemporaryDirectory& directory) {
     return [=] {
       std::vector<Payment> payments;
       for (const std::int64_t at : times) payments.push_back(payment(at));
-      Graph graph;
-      graph.from("source", memory_source(payments))
-          .with_event_time(&Payment::time)
-          .key_by(&Payment::card)
-          .window(tumbling(10us))
-          .aggregate("count", count())
-          .to("sink", MemorySink<WindowResult<std::string, std::uint64_t>>{}.sink());
-      return graph;
+      return counts_by_card(std::move(payments), 10us, {});
     };
   };
   return {
@@ -239,14 +244,7 @@ TEST(HostileRecords, MeetAHashWhoseSeedEveryJobDrawsForItself) {
     std::vector<Payment> payments;
     for (int i = 0; i < 500; ++i) payments.push_back({.card = std::to_string(i % 50), .note = {}, .at = i});
     const MemorySink<WindowResult<std::string, std::uint64_t>> sink;
-    Graph graph;
-    graph.from("source", memory_source(payments))
-        .with_event_time(&Payment::time)
-        .key_by(&Payment::card)
-        .window(tumbling(100us))
-        .aggregate("count", count())
-        .to("sink", sink.sink());
-    ASSERT_EQ(run(std::move(graph), directory / job).state, JobState::kFinished);
+    ASSERT_EQ(run(counts_by_card(std::move(payments), 100us, sink), directory / job).state, JobState::kFinished);
     const auto facts = read_state_directory(posix_file_system(), directory / job);
     ASSERT_TRUE(facts.ok() && !facts->checkpoints.empty() && facts->checkpoints.back().manifest != nullptr);
     seeds.insert(facts->checkpoints.back().manifest->seed);

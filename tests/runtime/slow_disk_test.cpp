@@ -10,6 +10,7 @@
 #include <tidemark/runtime/runtime.hpp>
 
 #include "../support/forwarding_file_system.hpp"
+#include "../support/job_result.hpp"
 #include "../support/temporary_directory.hpp"
 #include "payments.hpp"
 
@@ -93,7 +94,7 @@ TEST(SlowDisk, F21LetsRecordsGoOnGivesCheckpointsUpAndLetsNothingPileUp) {
 
   disk.delay = 0ms;
   const JobResult result = (*runtime)->wait();
-  ASSERT_EQ(result.state, JobState::kFinished) << (result.error ? result.error->describe() : "");
+  ASSERT_EQ(result.state, JobState::kFinished) << test_support::describe(result);
   EXPECT_GT((*runtime)->snapshot().checkpoints, 0u);
   EXPECT_EQ(sorted(lines.committed()), expected.lines);
   EXPECT_EQ(sorted(late.committed()), expected.late);

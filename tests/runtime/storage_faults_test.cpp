@@ -14,6 +14,7 @@
 
 #include "../support/faulty_file_system.hpp"
 #include "../support/forwarding_file_system.hpp"
+#include "../support/job_result.hpp"
 #include "../support/temporary_directory.hpp"
 #include "payments.hpp"
 
@@ -67,7 +68,7 @@ class World {
     hurries = true;
     const JobResult result = run();
     ASSERT_TRUE(result.state == JobState::kFinished || result.state == JobState::kAlreadyFinished)
-        << (result.error ? result.error->describe() : "");
+        << describe(result);
     const Expected expected = model(splits_);
     ASSERT_EQ(sorted(lines_.committed()), expected.lines);
     ASSERT_EQ(sorted(late_.committed()), expected.late);
@@ -242,7 +243,7 @@ TEST(StorageFault, F11JobGoesOnByItselfWhenThereIsSpaceAgainAndHasLeftNothingBeh
     world.files.inject({.steps = kWrites, .first = i, .times = 1 + i % 12, .on_path_with = "/rows/"});
     const JobResult result = (*runtime)->wait();
     if (world.files.injected() == 0) break;
-    EXPECT_EQ(result.state, JobState::kFinished) << (result.error ? result.error->describe() : "");
+    EXPECT_EQ(result.state, JobState::kFinished) << describe(result);
     EXPECT_TRUE(world.row_files().empty()) << world.row_files().front() << " " << testing::PrintToString(world.files.failed_paths());
     went_on += (*runtime)->snapshot().failed_checkpoints > 0 ? 1 : 0;
     runtime = Error{};
@@ -343,7 +344,7 @@ TEST(StorageFault, F20FileSystemWithoutHardLinksIsServedByCopies) {
   (*runtime)->wait();
   runtime = Error{};
   const JobResult result = world.run();   // still without links
-  EXPECT_EQ(result.state, JobState::kFinished) << (result.error ? result.error->describe() : "");
+  EXPECT_EQ(result.state, JobState::kFinished) << describe(result);
   EXPECT_EQ(world.failed_checkpoints, 0u);
   EXPECT_GT(world.files.injected(), 0u);
   EXPECT_TRUE(world.row_files().empty()) << world.row_files().front();
@@ -360,7 +361,7 @@ TEST(StorageFault, F20TooManyOpenFilesFailCheckpointsUntilSomeAreClosed) {
                       .reason = "Too many open files (EMFILE)",
                       .on_path_with = "/checkpoints/"});
   const JobResult result = (*runtime)->wait();
-  EXPECT_EQ(result.state, JobState::kFinished) << (result.error ? result.error->describe() : "");
+  EXPECT_EQ(result.state, JobState::kFinished) << describe(result);
   EXPECT_GT((*runtime)->snapshot().failed_checkpoints, 0u);
   runtime = Error{};
   ASSERT_NO_FATAL_FAILURE(world.expect_a_right_end());
@@ -416,7 +417,7 @@ TEST(StorageFault, F13OutputThatCannotBeSealedEndsTheAttemptSinceGoingOnWouldLos
     auto runtime = Runtime::start(make_graph(memory_source(kSplits, {.pause_every = 100, .pause = 2ms}), lines, late.sink()), options);
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
     const JobResult result = (*runtime)->wait();
-    ASSERT_EQ(result.state, expected) << (result.error ? result.error->describe() : "");
+    ASSERT_EQ(result.state, expected) << describe(result);
     EXPECT_TRUE(!result.error || has(result.error->describe(), "staged")) << result.error->describe();
   }
   EXPECT_EQ(sorted(target->committed()), kExpected.lines);
