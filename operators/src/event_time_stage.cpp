@@ -1,6 +1,7 @@
 #include <tidemark/operators/detail/event_time_stage.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/detail/planted.hpp>
@@ -23,6 +24,33 @@ std::string duration_text(Duration duration) {
   return std::to_string(count) + "us";
 }
 
+std::string event_time_text(const EventTimeOptions& options) {
+  std::string text = "event time, out of order by " + duration_text(options.out_of_orderness);
+  if (options.max_ahead) text += ", at most " + duration_text(*options.max_ahead) + " ahead";
+  return text;
+}
+
+namespace {
+Status check_guard(const EventTimeOptions& options) {
+  if (!options.max_ahead) return {};
+  if (*options.max_ahead <= options.out_of_orderness + Duration{1} || *options.max_ahead > kLongestDuration) {
+    return Error{.code = ErrorCode::kBadGraph,
+                 .message = "with_event_time(): max_ahead must be more than out_of_orderness + 1us, and at most 2^61 us",
+                 .facts = {{"max_ahead", std::to_string(options.max_ahead->count()) + " us"},
+                           {"out_of_orderness", std::to_string(options.out_of_orderness.count()) + " us"}},
+                 .why = "otherwise no record could be later than the ones before it",
+                 .fix = "give the longest time that may lie between two records of a split, e.g. {.max_ahead = 24h}"};
+  }
+  if (options.time_origin && (*options.time_origin < kFirstRecordTime || *options.time_origin > kLastRecordTime)) {
+    return Error{.code = ErrorCode::kBadGraph,
+                 .message = "with_event_time(): no record can have the time of time_origin",
+                 .facts = {{"time_origin", to_string(*options.time_origin)}},
+                 .fix = "give a time near which the first record of each split must lie, or leave it out to trust that record"};
+  }
+  return {};
+}
+}  // namespace
+
 Status EventTimeStageBase::open(OperatorContext& context) {
   TIDEMARK_TRY(Operator::open(context));
   if (options_.out_of_orderness < Duration{0} || options_.out_of_orderness > kLongestDuration) {
@@ -31,6 +59,7 @@ Status EventTimeStageBase::open(OperatorContext& context) {
                  .facts = {{"out_of_orderness", std::to_string(options_.out_of_orderness.count()) + " us"}},
                  .fix = "give the longest delay by which a record of one split may follow a later one, e.g. {.out_of_orderness = 5s}"};
   }
+  TIDEMARK_TRY(check_guard(options_));
   refusals_.open(context, count(), outlet(kQuarantineOutlet));
   return {};
 }
@@ -78,6 +107,35 @@ std::size_t EventTimeStageBase::step(SplitState& split, const Column<EventTime>&
   return end;
 }
 
+bool EventTimeStageBase::takes_all(SplitState& split, EventTime least, EventTime greatest) const {
+  if (least < kFirstRecordTime || greatest > kLastRecordTime) return false;
+  if (!options_.max_ahead) return true;
+  // Behind a split's first record its watermark only rises, and the guard's limit with it.
+  const EventTime watermark = split.generator.watermark();
+  if (watermark == kMinusInfinity || greatest > FutureGuard::limit(options_, watermark)) return false;
+  split.guard.end_row();
+  return true;
+}
+
+std::optional<Quarantined> EventTimeStageBase::refusal(SplitState& split, EventTime& reached, EventTime time) const {
+  if (time < kFirstRecordTime || time > kLastRecordTime) {
+    return Quarantined{.reason = QuarantineReason::kTimeOutOfRange,
+                       .time = time,
+                       .error = "event time " + std::to_string(micros(time)) + " us is out of range"};
+  }
+  const EventTime watermark = split.generator.watermark_at(reached);
+  if (!options_.max_ahead || !split.guard.refuses(time, watermark, options_)) {
+    reached = std::max(reached, time);
+    return std::nullopt;
+  }
+  const bool first = watermark == kMinusInfinity;
+  return Quarantined{.reason = QuarantineReason::kTooFarAhead,
+                     .time = time,
+                     .decision_watermark = watermark,
+                     .error = "event time " + to_string(time) + " is more than " + duration_text(*options_.max_ahead) + " ahead of the " +
+                              (first ? "time origin " + to_string(*options_.time_origin) : "watermark " + to_string(watermark))};
+}
+
 Progress EventTimeStageBase::send_watermark(const SplitState& split) {
   const auto risen = merger_.on_watermark(index_of(split.number), split.generator.watermark());
   return risen ? Operator::on_watermark(*risen) : Progress::kDone;
@@ -112,6 +170,11 @@ void EventTimeStageBase::save(Bytes& out) const {
   }
   append_time(out, merger_.output());
   append_u8(out, sent_end_);
+  for (const SplitState& split : splits_) {   // of most jobs nothing, as before there was a guard
+    if (!split.guard.in_row()) continue;
+    append_u32(out, split.number);
+    split.guard.save(out);
+  }
 }
 
 Status EventTimeStageBase::load(ByteView saved) {
@@ -152,6 +215,9 @@ Status EventTimeStageBase::load_rescaled(std::span<const ByteView> saved) {
 Status EventTimeStageBase::take_saved(ByteView saved, EventTime& output, bool& sent_end, std::size_t& others) {
   const Error damaged{.code = ErrorCode::kCheckpointCorrupt,
                       .message = "the saved watermarks of \"" + context().name + "\" cannot be read"};
+  const auto find = [this](std::uint32_t number) {
+    return std::find_if(splits_.begin(), splits_.end(), [number](const SplitState& split) { return split.number == number; });
+  };
   std::uint64_t count = 0;
   if (!take_varint(saved, count)) return damaged;
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -162,7 +228,7 @@ Status EventTimeStageBase::take_saved(ByteView saved, EventTime& output, bool& s
     if (!take_u32(saved, number) || !generator.load(saved) || !take_time(saved, input.watermark) || !take_u8(saved, flags)) return damaged;
     input.idle = flags & 1;
     input.finished = flags & 2;
-    const auto mine = std::find_if(splits_.begin(), splits_.end(), [&](const SplitState& split) { return split.number == number; });
+    const auto mine = find(number);
     if (mine == splits_.end()) {
       ++others;
       continue;
@@ -171,8 +237,14 @@ Status EventTimeStageBase::take_saved(ByteView saved, EventTime& output, bool& s
     merger_.restore(static_cast<std::size_t>(mine - splits_.begin()), input);
   }
   std::uint8_t ended = 0;
-  if (!take_time(saved, output) || !take_u8(saved, ended) || !saved.empty()) return damaged;
+  if (!take_time(saved, output) || !take_u8(saved, ended)) return damaged;
   sent_end = ended != 0;
+  while (!saved.empty()) {
+    std::uint32_t number = 0;
+    FutureGuard guard;
+    if (!take_u32(saved, number) || !guard.load(saved)) return damaged;
+    if (const auto mine = find(number); mine != splits_.end() && options_.max_ahead) mine->guard = guard;
+  }
   return {};
 }
 

@@ -18,6 +18,7 @@ std::string_view to_string(QuarantineReason reason) {
     case QuarantineReason::kTimeOutOfRange: return "time_out_of_range";
     case QuarantineReason::kLate: return "late";
     case QuarantineReason::kTooLarge: return "too_large";
+    case QuarantineReason::kTooFarAhead: return "too_far_ahead";
   }
   TIDEMARK_CHECK(false, "unknown reason");
 }
@@ -28,6 +29,7 @@ OnRefused QuarantinePolicy::operator[](QuarantineReason reason) const {
     case QuarantineReason::kTimeOutOfRange: return time_out_of_range;
     case QuarantineReason::kLate: return late;
     case QuarantineReason::kTooLarge: return too_large;
+    case QuarantineReason::kTooFarAhead: return too_far_ahead;
   }
   TIDEMARK_CHECK(false, "unknown reason");
 }

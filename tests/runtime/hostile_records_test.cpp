@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -28,9 +29,10 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using test_support::TemporaryDirectory;
 
-constexpr QuarantinePolicy kDropAll{OnRefused::kDrop, OnRefused::kDrop, OnRefused::kDrop, OnRefused::kDrop};
-constexpr QuarantinePolicy kFailAll{OnRefused::kFail, OnRefused::kFail, OnRefused::kFail, OnRefused::kFail};
-constexpr QuarantinePolicy kQuarantineAll{OnRefused::kQuarantine, OnRefused::kQuarantine, OnRefused::kQuarantine, OnRefused::kQuarantine};
+constexpr QuarantinePolicy kDropAll{OnRefused::kDrop, OnRefused::kDrop, OnRefused::kDrop, OnRefused::kDrop, OnRefused::kDrop};
+constexpr QuarantinePolicy kFailAll{OnRefused::kFail, OnRefused::kFail, OnRefused::kFail, OnRefused::kFail, OnRefused::kFail};
+constexpr QuarantinePolicy kQuarantineAll{OnRefused::kQuarantine, OnRefused::kQuarantine, OnRefused::kQuarantine, OnRefused::kQuarantine,
+                                          OnRefused::kQuarantine};
 
 // All that a job says to people: every line of its log, and the error that it ends with.
 struct Said {
@@ -80,10 +82,11 @@ struct Payment {
 Payment payment(std::int64_t at) { return {.card = kCanary, .note = "note " + std::string{kCanary}, .at = at}; }
 
 // Counts of windows, by card.
-Graph counts_by_card(std::vector<Payment> payments, Duration window, const MemorySink<WindowResult<std::string, std::uint64_t>>& sink) {
+Graph counts_by_card(std::vector<Payment> payments, Duration window, const MemorySink<WindowResult<std::string, std::uint64_t>>& sink,
+                     EventTimeOptions times = {}) {
   Graph graph;
   graph.from("source", memory_source(std::move(payments)))
-      .with_event_time(&Payment::time)
+      .with_event_time(&Payment::time, times)
       .key_by(&Payment::card)
       .window(tumbling(window))
       .aggregate("count", count())
@@ -96,7 +99,7 @@ struct Failure {
   std::function<Graph()> graph;
 };
 
-// Jobs whose records are refused: by a decoder, for their size, their time, as late.
+// Jobs whose records are refused: by a decoder, for their size, their time, as late, as too far ahead.
 std::vector<Failure> refusing_jobs(const TemporaryDirectory& directory) {
   const std::string canary = kCanary;
   const auto rows = [](const std::string& path) {
@@ -116,7 +119,7 @@ std::vector<Failure> refusing_jobs(const TemporaryDirectory& directory) {
     return [=] {
       std::vector<Payment> payments;
       for (const std::int64_t at : times) payments.push_back(payment(at));
-      return counts_by_card(std::move(payments), 10us, {});
+      return counts_by_card(std::move(payments), 10us, {}, {.max_ahead = 1h});
     };
   };
   return {
@@ -137,6 +140,7 @@ std::vector<Failure> refusing_jobs(const TemporaryDirectory& directory) {
                                            [](JsonObject& object) { return object.integer("a"); }))},
       {"an impossible time", timed({5, -1})},
       {"a late record", timed({5, 100, 6})},
+      {"a time in the far future", timed({5, 4'000'000'000'000})},
   };
 }
 
@@ -233,6 +237,51 @@ TEST(HostileRecords, AreCutInQuarantineAboveItsLimit) {
   EXPECT_EQ(run(std::move(graph)).state, JobState::kFinished);
   ASSERT_EQ(quarantine.committed().size(), 1U);
   EXPECT_EQ(quarantine.committed().front().payload.size(), kQuarantinePayloadLimit);
+}
+
+// S14, F24, W15-W17: the records of an honest stream are counted as if the others had not been, at any parallelism. Without the guard all
+// that follows the first of them is late.
+TEST(HostileRecords, F24OfTheFarFutureCloseNoWindow) {
+  const std::int64_t far = 4'000'000'000'000'000;   // the year 2096
+  constexpr int kSplits = 3;
+  constexpr int kRecords = 5000;
+  const auto counts = [&](std::uint32_t parallelism, EventTimeOptions guard) {
+    std::vector<std::vector<Payment>> splits(kSplits);
+    for (auto& split : splits) {
+      for (int i = 0; i < kRecords; ++i) {
+        split.push_back({.card = std::to_string(i % 7), .note = {}, .at = i});
+        if (i % 100 == 50) split.push_back({.card = "hostile", .note = {}, .at = far + i});
+      }
+    }
+    const MemorySink<WindowResult<std::string, std::uint64_t>> sink;
+    const MemorySink<Quarantined> quarantine;
+    Graph graph;
+    graph.from("source", memory_source(splits))
+        .with_event_time(&Payment::time, guard)
+        .key_by(&Payment::card)
+        .window(tumbling(100us))
+        .aggregate("count", count())
+        .to("sink", sink.sink());
+    graph.quarantine_to("quarantine", quarantine.sink());
+    RuntimeOptions options;
+    options.parallelism = parallelism;
+    auto runtime = Runtime::start(std::move(graph), options);
+    EXPECT_TRUE(runtime.ok());
+    EXPECT_EQ((*runtime)->wait().state, JobState::kFinished);
+    std::map<QuarantineReason, std::size_t> refused;
+    for (const Quarantined& record : quarantine.committed()) ++refused[record.reason];
+    std::uint64_t counted = 0;
+    for (const auto& result : sink.committed()) counted += result.value;
+    return std::pair{counted, refused};
+  };
+  for (const std::uint32_t parallelism : {1u, 3u}) {
+    const auto [counted, refused] = counts(parallelism, {.max_ahead = 1h});
+    EXPECT_EQ(counted, kSplits * kRecords);
+    EXPECT_EQ(refused, (std::map<QuarantineReason, std::size_t>{{QuarantineReason::kTooFarAhead, kSplits * kRecords / 100}}));
+  }
+  const auto [counted, refused] = counts(1, {});
+  EXPECT_LT(counted, kSplits * 200);
+  EXPECT_GT(refused.at(QuarantineReason::kLate), kSplits * (kRecords - 100));
 }
 
 // S14, F42: who writes the records cannot tell which keys collide, and the result does not depend on it.

@@ -12,10 +12,10 @@
 namespace tidemark {
 inline namespace v0 {
 
-enum class QuarantineReason : std::uint8_t { kDecode, kTimeOutOfRange, kLate, kTooLarge };
-inline constexpr std::size_t kQuarantineReasons = 4;
+enum class QuarantineReason : std::uint8_t { kDecode, kTimeOutOfRange, kLate, kTooLarge, kTooFarAhead };
+inline constexpr std::size_t kQuarantineReasons = 5;
 
-// "decode", "time_out_of_range", "late", "too_large": the names used in metrics and in quarantined records.
+// "decode", "time_out_of_range", "late", "too_large", "too_far_ahead": the names used in metrics and in quarantined records.
 std::string_view to_string(QuarantineReason reason);
 
 // A record set aside, with all that is known of it.
@@ -44,6 +44,7 @@ struct QuarantinePolicy {
   OnRefused time_out_of_range = OnRefused::kQuarantine;
   OnRefused late = OnRefused::kQuarantine;
   OnRefused too_large = OnRefused::kFail;
+  OnRefused too_far_ahead = OnRefused::kQuarantine;
 
   OnRefused operator[](QuarantineReason reason) const;
 };

@@ -128,14 +128,15 @@ class BasicStream {
         operators_internal::add_stage(place_, operators_internal::list_node<T, Out, Item>(std::move(name), std::move(f)))};
   }
 
-  // Gives every record its event time: a member pointer or a function, of type EventTime or a time point of the system clock.
+  // Gives every record its event time: a member pointer or a function, of type EventTime or a time point of the system clock. `options`:
+  // how far out of order the records of a split are, and a guard against times in the far future (event_time_options.hpp).
   template <class TimeOf>
   TimedStream<T> with_event_time(TimeOf time_of, EventTimeOptions options = {}) const {
     static_assert(kTiming == Timing::kSource,
                   "with_event_time() belongs behind the source: only map, filter and flat_map may stand between (W6)");
     static_assert(std::invocable<TimeOf&, const T&>, "with_event_time() needs a member or a function that gives the record's time");
     Node node{.kind = NodeKind::kOperator, .name = operators_internal::numbered(*place_.graph, "event_time")};
-    node.description = "event time, out of order by " + operators_internal::duration_text(options.out_of_orderness);
+    node.description = operators_internal::event_time_text(options);
     node.outlets = {&record_type<T>(), &record_type<Quarantined>()};
     node.outlet_names = {"", "quarantine"};
     node.make = [time_of, options] { return std::make_unique<operators_internal::EventTimeStage<T, TimeOf>>(time_of, options); };

@@ -3,7 +3,6 @@
 // is a property of the input and not of how the splits happen to run (W3-W5).
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,7 +10,9 @@
 #include <vector>
 
 #include <tidemark/core/codec.hpp>
+#include <tidemark/operators/detail/future_guard.hpp>
 #include <tidemark/operators/detail/watermark_generator.hpp>
+#include <tidemark/operators/event_time_options.hpp>
 #include <tidemark/operators/operator.hpp>
 #include <tidemark/operators/refusals.hpp>
 #include <tidemark/operators/watermark_merger.hpp>
@@ -19,15 +20,12 @@
 namespace tidemark {
 inline namespace v0 {
 
-struct EventTimeOptions {
-  // How far a record may lie before the greatest time of its split and still be in time.
-  std::chrono::microseconds out_of_orderness{0};
-};
-
 namespace operators_internal {
 
 // "30s", "1500ms", "12us": the largest unit without a remainder.
 std::string duration_text(Duration duration);
+// "event time, out of order by 5s, at most 1d ahead".
+std::string event_time_text(const EventTimeOptions& options);
 
 // The time-independent part: generators, merging, cutting of batches at watermarks.
 class EventTimeStageBase : public Operator, public SplitListener {
@@ -52,6 +50,7 @@ class EventTimeStageBase : public Operator, public SplitListener {
   struct SplitState {
     std::uint32_t number = 0;
     WatermarkGenerator generator;
+    FutureGuard guard{};
   };
   Status take_saved(ByteView saved, EventTime& output, bool& sent_end, std::size_t& others);
   SplitState& state_of(std::uint32_t split);
@@ -59,6 +58,11 @@ class EventTimeStageBase : public Operator, public SplitListener {
   // Steps the generator over the times from `begin` up to the next watermark that is due, and lists the records behind (indices count from
   // `begin`). Returns the end of what was stepped over.
   std::size_t step(SplitState& split, const Column<EventTime>& times, std::size_t begin, std::vector<Behind>& behind);
+  // Whether records between these times are taken without looking at each.
+  bool takes_all(SplitState& split, EventTime least, EventTime greatest) const;
+  // Why the record of this time is refused; nothing if it is not. Records come here one after the other, before step(): `reached` is the
+  // greatest time of the split up to this one.
+  std::optional<Quarantined> refusal(SplitState& split, EventTime& reached, EventTime time) const;
   // The watermark of the split is due: merges it and hands the result on.
   Progress send_watermark(const SplitState& split);
 
@@ -93,7 +97,7 @@ class EventTimeStage final : public EventTimeStageBase {
     if (in.empty()) return Progress::kDone;
     take_times(in);
     count().records_in += in.size();
-    refuse_out_of_range(in);
+    refuse_by_time(in);
     Progress progress = refusals_.flush();
     if (in.empty()) return progress;
     count().records_out += in.size();
@@ -153,25 +157,25 @@ class EventTimeStage final : public EventTimeStageBase {
     }
   }
 
-  void refuse_out_of_range(Batch<T>& in) {
+  // Takes out the records whose times are out of range or too far ahead.
+  void refuse_by_time(Batch<T>& in) {
     EventTime least = kPlusInfinity;
     EventTime greatest = kMinusInfinity;
     for (const EventTime time : in.times) {
       least = std::min(least, time);
       greatest = std::max(greatest, time);
     }
-    if (least >= kFirstRecordTime && greatest <= kLastRecordTime) return;
+    SplitState& split = state_of(in.split);
+    if (takes_all(split, least, greatest)) return;
+    EventTime reached = split.generator.greatest();
     std::size_t kept = 0;
     for (std::size_t i = 0; i < in.size(); ++i) {
       const EventTime time = in.times[i];
-      if (time < kFirstRecordTime || time > kLastRecordTime) {
-        Quarantined record{.reason = QuarantineReason::kTimeOutOfRange,
-                           .time = time,
-                           .error = "event time " + std::to_string(micros(time)) + " us is out of range"};
+      if (std::optional<Quarantined> record = refusal(split, reached, time)) {
         if constexpr (Storable<T>) {
-          if (refusals_.keeps_payload(record.reason)) Codec<T>::encode(in.values[i], record.payload);
+          if (refusals_.keeps_payload(record->reason)) Codec<T>::encode(in.values[i], record->payload);
         }
-        refusals_.refuse(std::move(record), in.origins.empty() ? nullptr : &in.origins[i]);
+        refusals_.refuse(*std::move(record), in.origins.empty() ? nullptr : &in.origins[i]);
         continue;
       }
       if (kept != i) {
