@@ -16,8 +16,8 @@ namespace tidemark::golden {
 // Makes such a directory; `directory` must not exist.
 Status write_golden(const std::string& directory);
 
-// That of v1 and v2 had no lists and maps, that of v3 none by window.
-enum class Job { kOfTheFirstVersions, kOfTheThird, kOfToday };
+// That of v1 and v2 had no lists and maps, that of v3 none by window, that of v4 no list without a key.
+enum class Job { kOfTheFirstVersions, kOfTheThird, kOfTheFourth, kOfToday };
 
 // Gives the job in `directory` the rest of the input and runs it to its end.
 Status finish(const std::string& directory, Job which);
