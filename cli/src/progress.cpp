@@ -51,6 +51,7 @@ std::string progress_line(const JobSnapshot& now, const JobSnapshot& before) {
   line += fmt::format(" late {} dropped {}", now.late, now.dropped);
   if (now.quarantined > 0) line += fmt::format(" quarantined {}", now.quarantined);
   if (now.failed_checkpoints > 0) line += fmt::format(" failed checkpoints {}", now.failed_checkpoints);
+  for (const Hang& hang : now.hangs) line += fmt::format("; {} has not returned for {}", hang.what, short_duration(hang.lasts));
   return line;
 }
 

@@ -13,6 +13,8 @@ namespace core_internal {
 
 namespace {
 
+thread_local const Jobs* jobs_of_this_thread = nullptr;
+
 class ThreadJobs final : public Jobs {
  public:
   // All threads begin here and not when there is work, so that a start is refused if one cannot be had.
@@ -38,6 +40,7 @@ class ThreadJobs final : public Jobs {
       if (thread.joinable()) thread.join();
     }
   }
+  bool is_current() const override { return jobs_of_this_thread == this; }
 
  private:
   void post_shared(std::function<void()> job) override {
@@ -49,6 +52,7 @@ class ThreadJobs final : public Jobs {
   }
   void work(const char* name) {
     become_background_thread(name);
+    jobs_of_this_thread = this;
     std::unique_lock lock{mutex_};
     while (true) {
       changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });

@@ -50,6 +50,31 @@ void merge_buckets(std::vector<OperatorEntry>& operators, const std::vector<std:
   }
 }
 
+std::string describe_commit(const CommittingSink& sink, CheckpointId epoch) {
+  return "commit of epoch " + std::to_string(epoch) + " by sink \"" + sink.name + "\"";
+}
+
+Status commit_to(CommittingSink& sink, CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) {
+  const auto failed = [&](Error error) {
+    error.facts.insert(error.facts.begin(), {"sink", sink.name + ", epoch " + std::to_string(epoch)});
+    return Status{std::move(error)};
+  };
+  const auto threw = [&](std::string what) {
+    return failed(Error{
+        .code = ErrorCode::kSinkFailed, .message = "a sink threw while it committed an epoch", .facts = {{"exception", std::move(what)}}});
+  };
+  try {
+    const Status status = sink.committer->commit(epoch, previous, committables);
+    return status.ok() ? status : failed(status.error());
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    return threw(error.what());
+  } catch (...) {
+    return threw("it is no std::exception");
+  }
+}
+
 }  // namespace
 
 Error no_memory(const std::string& where) {
@@ -66,17 +91,21 @@ Error ended_before_it() {
                .fix = "see how it ended; its newest checkpoint is where the next start goes on"};
 }
 
-Control::Control(const RuntimeOptions& options, core_internal::Executor& executor, ControlFacts facts, BuiltJob& job, OnEnd on_end)
+Control::Control(const RuntimeOptions& options, core_internal::Executor& executor, core_internal::Jobs& io, ControlFacts facts,
+                 BuiltJob& job, OnEnd on_end)
     : options_(options),
+      io_(io),
       facts_(std::move(facts)),
       job_(job),
       on_end_(std::move(on_end)),
       coordinator_(coordinator_options(options), task_names(job), facts_.next_checkpoint, facts_.completed, now()),
       snapshots_(job.tasks.size()),
       reports_(job.tasks.size()),
+      watchdog_(options.step_warning, job.tasks.size() + facts_.sinks.size(), options.logger),
       runner_(executor.runner("control", *this)) {
   figures_.last_checkpoint = facts_.completed;
   completed_at_ = now();
+  watchdog_.begin_look(now());
 }
 
 void Control::post(std::function<void()> message) {
@@ -96,7 +125,9 @@ void Control::post(std::function<void()> message) {
 
 bool Control::step() {
   try {
-    if (const std::function<void()> message = next_message()) {
+    if (const auto look = watchdog_.next_look(); look && *look <= now()) {
+      look_for_hangs();
+    } else if (const std::function<void()> message = next_message()) {
       message();
     } else if (const auto wakeup = coordinator_.next_wakeup(); wakeup && *wakeup <= now()) {
       carry_out(coordinator_.on_time(now()));
@@ -117,9 +148,48 @@ bool Control::ready() {
 }
 
 std::optional<std::chrono::nanoseconds> Control::pause() const {
-  const auto wakeup = coordinator_.next_wakeup();
+  auto wakeup = coordinator_.next_wakeup();
+  if (const auto look = watchdog_.next_look(); look && (!wakeup || *look < *wakeup)) wakeup = look;
   if (!wakeup) return std::nullopt;
   return std::max(*wakeup - now(), SteadyTime::duration{0});
+}
+
+void Control::look_for_hangs() {
+  const SteadyTime at = now();
+  watchdog_.begin_look(at);
+  std::size_t caller = 0;
+  for (const auto& task : job_.tasks) {
+    const std::uint64_t step = task->step_under_way();
+    if (watchdog_.see(caller, step, at)) {
+      const std::string batch = task->last_batch();
+      std::string what = task->at_work();
+      // What was read belongs to the step that hangs only if it goes on.
+      if (task->step_under_way() == step) watchdog_.report(caller, at, std::move(what), batch.empty() ? "" : "; " + batch);
+    }
+    ++caller;
+  }
+  for (const CommittingSink& sink : facts_.sinks) {
+    const CheckpointId epoch = in_commit(sink);
+    if (watchdog_.see(caller, epoch, at)) watchdog_.report(caller, at, describe_commit(sink, epoch), "");
+    ++caller;
+  }
+  show_hangs();
+}
+
+CheckpointId Control::in_commit(const CommittingSink& sink) const {
+  const std::lock_guard lock(mutex_);
+  return sink.in_commit;
+}
+
+void Control::set_in_commit(CommittingSink& sink, CheckpointId epoch) {
+  const std::lock_guard lock(mutex_);
+  sink.in_commit = epoch;
+}
+
+void Control::show_hangs() {
+  if (std::exchange(hangs_shown_, watchdog_.changes()) == watchdog_.changes()) return;
+  const std::lock_guard lock(mutex_);
+  hangs_ = watchdog_.hangs();
 }
 
 // Empty: there is none.
@@ -181,7 +251,7 @@ void Control::on_task_ended(std::size_t task) {
 }
 
 void Control::on_task_failed(std::size_t task, Error error, bool broken_invariant) {
-  if (broken_invariant) poisoned_.store(true);
+  if (broken_invariant) writes_nothing_.store(true);
   post([this, task, error = std::move(error)]() mutable {
     if (!ended_) carry_out(coordinator_.on_task_failed(task, std::move(error)));
   });
@@ -272,7 +342,7 @@ void Control::drain() {
 }
 
 void Control::publish(const CoordinatorAction& action) {
-  if (poisoned_.load()) return;   // the task's report of the broken invariant is on its way
+  if (writes_nothing_.load()) return;   // the task's report of the broken invariant is on its way
   bool maybe_published = false;
   const Status status = facts_.checkpoints == nullptr ? Status{} : store_checkpoint(action, maybe_published);
   if (!status.ok()) {
@@ -305,7 +375,9 @@ Status Control::store_checkpoint(const CoordinatorAction& action, bool& maybe_pu
   Manifest manifest = manifest_of(action);
   TIDEMARK_ASSIGN(manifest.files, facts_.store->link_into(directory));
   if (planted(core_internal::Bug::kP04) && action.previous != 0) TIDEMARK_TRY(facts_.checkpoints->remove(action.previous));   // too early
-  if (planted(core_internal::Bug::kP05)) TIDEMARK_TRY(commit_to_sinks(action));   // before it is durable
+  if (planted(core_internal::Bug::kP05)) {   // before it is durable
+    for (CommittingSink& sink : facts_.sinks) TIDEMARK_TRY(commit_to(sink, action.id, action.previous, prepared_for(sink)));
+  }
   const auto outcome = facts_.checkpoints->publish(manifest);
   maybe_published = outcome.published == CheckpointStore::Published::kUnknown;
   TIDEMARK_TRY(outcome.status);
@@ -337,26 +409,55 @@ Manifest Control::manifest_of(const CoordinatorAction& action) const {
 }
 
 void Control::commit(const CoordinatorAction& action) {
-  if (poisoned_.load()) return;
-  if (Status status = commit_to_sinks(action); !status.ok()) return carry_out(coordinator_.on_commit_failed(action.id, status.error()));
+  if (writes_nothing_.load()) return;
+  open_commits_ = facts_.sinks.size();
+  if (open_commits_ == 0) return carry_out(coordinator_.on_committed(action.id, now()));
+  for (CommittingSink& sink : facts_.sinks) {
+    set_in_commit(sink, action.id);
+    watchdog_.see(caller_of(sink), action.id, now());
+    io_.post([this, &sink, epoch = action.id, previous = action.previous, mine = prepared_for(sink)] {
+      run_commit(sink, epoch, previous, mine);
+    });
+  }
   prepared_.clear();
-  carry_out(coordinator_.on_committed(action.id, now()));
 }
 
-Status Control::commit_to_sinks(const CoordinatorAction& action) {
-  for (CommittingSink& sink : facts_.sinks) {
-    std::vector<Committable> mine;
-    for (const CommittableEntry& entry : prepared_) {
-      if (entry.sink == sink.name) mine.push_back({entry.subtask, entry.epoch, entry.bytes});
-    }
-    const Status status = sink.committer->commit(action.id, action.previous, mine);
-    if (!status.ok()) {
-      Error error = status.error();
-      error.facts.insert(error.facts.begin(), {"sink", sink.name + ", epoch " + std::to_string(action.id)});
-      return error;
-    }
+std::vector<Committable> Control::prepared_for(const CommittingSink& sink) const {
+  std::vector<Committable> found;
+  for (const CommittableEntry& entry : prepared_) {
+    if (entry.sink == sink.name) found.push_back({entry.subtask, entry.epoch, entry.bytes});
   }
-  return {};
+  return found;
+}
+
+// On a thread of the I/O pool.
+void Control::run_commit(CommittingSink& sink, CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) {
+  try {
+    const bool begins = !writes_nothing_.load();   // else recovery commits
+    const Status status = begins ? commit_to(sink, epoch, previous, committables) : Status{};
+    set_in_commit(sink, 0);
+    if (begins) post([this, &sink, epoch, status] { on_commit_ended(sink, epoch, status); });
+  } catch (const std::bad_alloc&) {
+    set_in_commit(sink, 0);
+    on_task_failed(0, no_memory("the commit of sink \"" + sink.name + "\""), true);
+  }
+}
+
+void Control::on_commit_ended(CommittingSink& sink, CheckpointId epoch, const Status& status) {
+  if (ended_ || writes_nothing_.load()) return;
+  watchdog_.see(caller_of(sink), 0, now());
+  show_hangs();
+  if (!status.ok()) return carry_out(coordinator_.on_commit_failed(epoch, status.error()));
+  if (--open_commits_ == 0) carry_out(coordinator_.on_committed(epoch, now()));
+}
+
+std::vector<std::string> Control::commits_under_way() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> found;
+  for (const CommittingSink& sink : facts_.sinks) {
+    if (sink.in_commit != 0) found.push_back(describe_commit(sink, sink.in_commit));
+  }
+  return found;
 }
 
 Status Control::check_label(const std::string& label) const {
@@ -433,6 +534,7 @@ void Control::remove_row_files(const TaskSnapshot& snapshot) {
 
 void Control::end(JobResult result) {
   ended_ = true;
+  writes_nothing_.store(true);
   const bool at_a_checkpoint = result.state == JobState::kStopped || result.state == JobState::kFinished;
   // One by one, since answering may fail and this be called again: none is answered twice.
   while (!requests_.empty()) {
@@ -445,6 +547,9 @@ void Control::end(JobResult result) {
     }
   }
   on_end_(std::move(result));
+  // Whoever did not return has done so by now.
+  for (std::size_t caller = 0; caller < job_.tasks.size() + facts_.sinks.size(); ++caller) watchdog_.see(caller, 0, now());
+  show_hangs();
 }
 
 void Control::fill(JobSnapshot& snapshot) const {
@@ -454,7 +559,11 @@ void Control::fill(JobSnapshot& snapshot) const {
   snapshot.failed_checkpoints = figures_.failed_checkpoints;
   snapshot.checkpoint_bytes = figures_.checkpoint_bytes;
   snapshot.checkpoint_duration = figures_.checkpoint_duration;
-  snapshot.since_checkpoint = std::chrono::duration_cast<std::chrono::milliseconds>(options_.clock->steady_now() - completed_at_);
+  const SteadyTime at = now();
+  snapshot.since_checkpoint = std::chrono::duration_cast<std::chrono::milliseconds>(at - completed_at_);
+  for (const Watchdog::Hang& hang : hangs_) {
+    snapshot.hangs.push_back({hang.what, std::chrono::duration_cast<std::chrono::milliseconds>(at - hang.since)});
+  }
 }
 
 }  // namespace runtime_internal

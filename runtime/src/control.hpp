@@ -1,6 +1,6 @@
 #pragma once
 // The control loop, which has a thread of its own: carries out what the coordinator decides (checkpoint/coordinator.hpp). It alone touches
-// the state store, publishes manifests and has sinks commit, so these never overlap. Everything else talks to it by messages.
+// the state store and publishes manifests, and it waits for no sink: these commit on the I/O pool. Everything else talks to it by messages.
 
 #include <atomic>
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include <tidemark/core/detail/executor.hpp>
 #include <tidemark/runtime/runtime.hpp>
 #include "src/job_builder.hpp"
+#include "src/watchdog.hpp"
 
 namespace tidemark {
 inline namespace v0 {
@@ -28,6 +29,7 @@ namespace runtime_internal {
 struct CommittingSink {
   std::string name;
   std::unique_ptr<SinkCommitter> committer;
+  CheckpointId in_commit = 0;              // the epoch; 0: none
 };
 
 // What the control thread works on. Without a state directory `checkpoints` and `store` are null: then the sinks commit once, at the end.
@@ -51,11 +53,14 @@ class Control final : private core_internal::Loop {
   // `on_end` is called on the control thread when nothing more will be written or committed; it stops the workers. Called again, if memory
   // ran out on the way, it goes on.
   using OnEnd = std::function<void(JobResult)>;
-  Control(const RuntimeOptions& options, core_internal::Executor& executor, ControlFacts facts, BuiltJob& job, OnEnd on_end);
+  // `io`: outlives it; no job of the control's is left when on_end returns.
+  Control(const RuntimeOptions& options, core_internal::Executor& executor, core_internal::Jobs& io, ControlFacts facts, BuiltJob& job,
+          OnEnd on_end);
   ~Control() override { join(); }
 
   void start() { runner_->start(); }
   void join() { runner_->join(); }
+  bool is_current() const { return runner_->is_current(); }
 
   // From any thread; none waits.
   void on_snapshot(TaskSnapshot snapshot, std::optional<Error> error);
@@ -68,8 +73,10 @@ class Control final : private core_internal::Loop {
   CheckpointAnswer request_stop(StopOptions options);
   void request_cancel();
 
-  // The checkpoint part of a snapshot of the job's figures.
+  // The checkpoint part of a snapshot of the job's figures, and what hangs.
   void fill(JobSnapshot& snapshot) const;
+  // The sinks that commit just now, with the epoch, for messages.
+  std::vector<std::string> commits_under_way() const;
 
  private:
   // What somebody waits to hear of.
@@ -97,7 +104,17 @@ class Control final : private core_internal::Loop {
   Status store_checkpoint(const CoordinatorAction& action, bool& maybe_published);
   Manifest manifest_of(const CoordinatorAction& action) const;
   void commit(const CoordinatorAction& action);
-  Status commit_to_sinks(const CoordinatorAction& action);
+  std::vector<Committable> prepared_for(const CommittingSink& sink) const;
+  void run_commit(CommittingSink& sink, CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables);
+  void on_commit_ended(CommittingSink& sink, CheckpointId epoch, const Status& status);
+  CheckpointId in_commit(const CommittingSink& sink) const;
+  void set_in_commit(CommittingSink& sink, CheckpointId epoch);
+  void look_for_hangs();
+  void show_hangs();
+  // Its number in the watchdog.
+  std::size_t caller_of(const CommittingSink& sink) const {
+    return job_.tasks.size() + static_cast<std::size_t>(&sink - facts_.sinks.data());
+  }
   void collect_garbage(CheckpointId committed);
   void abort(const CoordinatorAction& action);
   void take_snapshot(TaskSnapshot snapshot, std::optional<Error> error);
@@ -106,7 +123,8 @@ class Control final : private core_internal::Loop {
   SteadyTime now() const { return options_.clock->steady_now(); }
 
   const RuntimeOptions& options_;
-  ControlFacts facts_;
+  core_internal::Jobs& io_;
+  ControlFacts facts_;                                       // under mutex_: in_commit of the sinks
   BuiltJob& job_;
   OnEnd on_end_;
   Coordinator coordinator_;
@@ -120,13 +138,17 @@ class Control final : private core_internal::Loop {
   std::vector<CommittableEntry> prepared_;                   // not known to be committed, oldest first
   std::vector<Request> requests_;                            // not answered yet
   bool cancelled_ = false;
+  std::size_t open_commits_ = 0;                             // sinks that have not committed the pending checkpoint
+  Watchdog watchdog_;                                        // of all tasks, then of all sinks
+  std::uint64_t hangs_shown_ = 0;
   bool ended_ = false;
-  std::atomic<bool> poisoned_{false};                        // a broken invariant: nothing more is written
+  std::atomic<bool> writes_nothing_{false};                  // ended, or a broken invariant: no manifest and no commit is begun any more
 
   mutable std::mutex mutex_;
   std::queue<std::function<void()>> messages_;
   bool over_ = false;                                        // under mutex_: nobody takes messages any more
   JobSnapshot figures_;                                      // under mutex_
+  std::vector<Watchdog::Hang> hangs_;                        // under mutex_
   SteadyTime begun_{};
   SteadyTime completed_at_{};                                // under mutex_
   std::unique_ptr<core_internal::LoopRunner> runner_;

@@ -143,7 +143,7 @@ class Builder {
     link.sink = n.kind == NodeKind::kSink;
     link.above = task.links.empty() ? 0 : link_of(task, inputs_of(node).front().from);
     if (n.kind == NodeKind::kSource) {
-      auto source = std::make_unique<SourceHead>(n.source, *n.outlets[kMainOutlet]);
+      auto source = std::make_unique<SourceHead>(n.source, *n.outlets[kMainOutlet], task.activity());
       task.source = source.get();
       link.op = std::move(source);
     } else if (n.kind == NodeKind::kUnion) {

@@ -41,7 +41,7 @@ class Runtime::Job {
         began_(options_.clock->steady_now()) {}
 
   ~Job() {
-    for (const auto& worker : workers_) TIDEMARK_CHECK(!worker->is_current(), "a Runtime is destroyed on one of its own threads");
+    TIDEMARK_CHECK(!own_thread(), "a Runtime is destroyed on one of its own threads");
     if (control_) {
       control_->request_cancel();
       control_->join();
@@ -63,38 +63,43 @@ class Runtime::Job {
   }
 
   JobResult wait() {
-    check_not_own_thread();
+    if (own_thread()) return {JobState::kRunning, waits_for_itself("wait()")};
     std::unique_lock lock(mutex_);
     ended_.wait(lock, [this] { return result_.has_value(); });
     return *result_;
   }
 
   std::optional<JobResult> wait_for(std::chrono::milliseconds deadline) {
-    check_not_own_thread();
+    if (own_thread()) return JobResult{JobState::kRunning, waits_for_itself("wait_for()")};
     std::unique_lock lock(mutex_);
     ended_.wait_for(lock, deadline, [this] { return result_.has_value(); });
     return result_;
   }
 
   Status stop(std::chrono::milliseconds deadline) {
-    if (own_thread()) {
-      return Error{.code = ErrorCode::kUsage,
-                   .message = "stop() was called on a thread of the job",
-                   .why = "it would wait for itself",
-                   .fix = "call request_stop() from functions of the job"};
-    }
+    if (own_thread()) return waits_for_itself("stop()");
     request_stop({});
-    if (wait_for(deadline)) return {};
-    std::string busy;
-    for (const auto& worker : workers_) {
-      if (const auto* task = dynamic_cast<const Task*>(worker->in_step())) busy += (busy.empty() ? "" : ", ") + task->describe();
+    // A step takes a millisecond or two: who is in the same one at two looks does not return.
+    const auto between_looks = std::min(deadline / 4, std::chrono::milliseconds{100});
+    if (wait_for(deadline - between_looks)) return {};
+    std::vector<std::uint64_t> steps;
+    for (const auto& task : job_.tasks) steps.push_back(task->step_under_way());
+    if (wait_for(between_looks)) return {};
+    std::vector<std::pair<std::string, std::string>> facts;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const Task& task = *job_.tasks[i];
+      if (steps[i] == 0 || task.step_under_way() != steps[i]) continue;
+      const std::string batch = task.last_batch();
+      facts.emplace_back("does not return", task.at_work() + (batch.empty() ? "" : ", " + batch));
     }
+    for (std::string& commit : control_->commits_under_way()) facts.emplace_back("does not return", std::move(commit));
+    if (facts.empty()) facts.emplace_back("in work", "a checkpoint, which waits for the disk or for a sink to prepare its output");
     request_cancel();
-    return Error{
-        .code = ErrorCode::kStopTimeout,
-        .message = "the job did not stop within " + std::to_string(deadline.count()) + " ms",
-        .facts = {{"in work", busy.empty() ? "no task; a checkpoint or a commit is waiting for the disk or a sink" : busy}},
-        .fix = "look at the function of that stage; the job was cancelled and goes on from its last checkpoint when it is started again"};
+    return Error{.code = ErrorCode::kStopTimeout,
+                 .message = "the job did not stop within " + std::to_string(deadline.count()) + " ms",
+                 .facts = std::move(facts),
+                 .fix = "look at what that operator or sink waits for; the job was cancelled, and goes on from its last checkpoint when it "
+                        "is started again"};
   }
 
   CheckpointAnswer request_savepoint(std::string label) {
@@ -163,7 +168,7 @@ class Runtime::Job {
     memory_ = std::move(prepared.memory);
     job_ = std::move(prepared.job);
     io_pool_ = executor().jobs("tidemark-io", 2);
-    control_ = std::make_unique<Control>(options_, executor(), std::move(prepared.facts), job_,
+    control_ = std::make_unique<Control>(options_, executor(), *io_pool_, std::move(prepared.facts), job_,
                                          [this](JobResult result) { shut_down(std::move(result)); });
     make_workers();
     for (auto& task : job_.tasks) {
@@ -241,10 +246,14 @@ class Runtime::Job {
   }
 
   bool own_thread() const {
-    return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->is_current(); });
+    return (control_ && control_->is_current()) || (io_pool_ && io_pool_->is_current()) ||
+           std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->is_current(); });
   }
-  void check_not_own_thread() const {
-    TIDEMARK_CHECK(!own_thread(), "a job cannot wait for itself: wait() was called on one of its own threads");
+  static Error waits_for_itself(const std::string& call) {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = call + " was called on a thread of the job",
+                 .why = "it would wait for itself",
+                 .fix = "call request_stop() from functions of the job"};
   }
 
   Graph graph_;

@@ -69,7 +69,10 @@ SourceHead::Found SourceHead::read() {
     if (open.waits && (delivered || !was_waiting)) waiting_split_ = open.split.number;
     if (delivered || !ended_splits_.empty() || waiting_split_ || *found == PollResult::kRecords) {
       (void)refusals_.flush();
-      if (delivered) (void)main().emit(*batch_);
+      if (delivered) {
+        activity_.take(*batch_);
+        (void)main().emit(*batch_);
+      }
       return Found::kSomething;
     }
   }

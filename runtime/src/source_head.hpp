@@ -11,6 +11,7 @@
 #include <tidemark/operators/graph.hpp>
 #include <tidemark/operators/operator.hpp>
 #include <tidemark/operators/refusals.hpp>
+#include "src/activity.hpp"
 
 namespace tidemark {
 inline namespace v0 {
@@ -26,8 +27,9 @@ class SourceHead final : public Operator {
   };
   enum class Found : std::uint8_t { kSomething, kNothingNow, kEnded };
 
-  SourceHead(std::shared_ptr<SourceBase> source, const RecordType& type)
-      : Operator(2), source_(std::move(source)), batch_(type.make_batch()) {}
+  // `activity`: of its task.
+  SourceHead(std::shared_ptr<SourceBase> source, const RecordType& type, Activity& activity)
+      : Operator(2), source_(std::move(source)), batch_(type.make_batch()), activity_(activity) {}
 
   Status open(OperatorContext& context) override;
   // After open() and before load(). `listeners`: the stages behind this head that make watermarks.
@@ -59,6 +61,7 @@ class SourceHead final : public Operator {
 
   std::shared_ptr<SourceBase> source_;
   std::unique_ptr<BatchBase> batch_;
+  Activity& activity_;
   std::vector<OpenSplit> splits_;
   std::vector<SplitListener*> listeners_;
   std::vector<Refused> refused_;

@@ -196,7 +196,26 @@ void Task::take_mail() {
   }
 }
 
+std::string Task::at_work() const {
+  const Receiver* at_work = budget_.at_work.load(std::memory_order_relaxed);
+  const auto link = std::find_if(links.begin(), links.end(), [&](const Link& each) { return each.op.get() == at_work; });
+  return (link == links.end() ? "the edge" : "operator \"" + link->context->name + "\"") + " of task " + describe();
+}
+
+std::string Task::last_batch() const {
+  const OperatorContext& context = *links.front().context;
+  const Origin first = activity_.first();
+  const Origin last = activity_.last();
+  if (first.split >= context.split_names->size() || last.split >= context.split_names->size()) return {};
+  const auto name = [&](const Origin& origin) { return "split \"" + (*context.split_names)[origin.split] + "\" position "; };
+  std::string text = "its last batch: " + name(first) + std::to_string(first.position);
+  if (first.split == last.split && first.position == last.position) return text;
+  return text + " to " + (first.split == last.split ? "" : name(last)) + std::to_string(last.position);
+}
+
 Stepped::Step Task::step() {
+  const Activity::Step under_way(activity_);
+  budget_.at_work.store(head, std::memory_order_relaxed);
   take_mail();
   budget_.batches = kBatchesPerStep;
   const bool encoded = encode_slice();
@@ -271,6 +290,7 @@ bool Task::resume_pending() {
   // The most downstream first: those above wait for it.
   for (auto link = links.rbegin(); link != links.rend(); ++link) {
     if (!link->op->pending()) continue;
+    budget_.at_work.store(link->op.get(), std::memory_order_relaxed);
     (void)link->op->resume();
     return true;
   }
@@ -316,6 +336,7 @@ void Task::handle(std::size_t input, Element element) {
     case Element::Kind::kBatch:
       current_ = std::move(element.batch);
       current_input_ = input;
+      activity_.take(*current_);
       (void)head->on_batch(*current_);
       return;
     case Element::Kind::kBarrier:
@@ -395,6 +416,7 @@ void Task::begin_snapshot(CheckpointId id) {
   work_ = std::make_shared<SnapshotWork>(std::move(snapshot), reports_.on_snapshot);
   if (rows_ != nullptr) rows_->begin(id, work_);
   for (Link& link : links) {
+    budget_.at_work.store(link.op.get(), std::memory_order_relaxed);
     EpochSeal seal = link.op->seal(id);
     if (!seal) continue;
     work_->begin();

@@ -17,6 +17,7 @@
 #include <tidemark/operators/watermark_merger.hpp>
 #include <tidemark/state/backend.hpp>
 #include <tidemark/state/store.hpp>
+#include "src/activity.hpp"
 #include "src/channel.hpp"
 #include "src/snapshot.hpp"
 #include "src/snapshot_rows.hpp"
@@ -83,6 +84,7 @@ class Task final : public Stepped {
   std::size_t index() const { return index_; }
   std::uint32_t subtask() const { return subtask_; }
   StepBudget& budget() { return budget_; }
+  Activity& activity() { return activity_; }
   // `rows`: null if no checkpoint will be taken. `memory`: of all tasks; null: no bound.
   void begin(Reports reports, Jobs* io, std::unique_ptr<SnapshotRows> rows, MemoryBudget* memory);
   // The same inputs and operators in the same order.
@@ -114,8 +116,14 @@ class Task final : public Stepped {
   std::chrono::milliseconds wait() const override;
 
   const TaskGauges& gauges() const { return gauges_; }
-  // The operator that a thread is in, if any, for messages.
   std::string describe() const { return stage_ + "/" + std::to_string(subtask_); }
+
+  // --- any thread: what goes on in a step that does not return (Activity) ---
+  std::uint64_t step_under_way() const { return activity_.step(); }
+  // As in: operator "counts" of task counts/1.
+  std::string at_work() const;
+  // As in: its last batch: split "numbers/0" position 17 to 1016. Empty: not known.
+  std::string last_batch() const;
 
  private:
   struct Mail {
@@ -157,6 +165,7 @@ class Task final : public Stepped {
   MemoryBudget* memory_ = nullptr;
 
   StepBudget budget_;
+  Activity activity_;
   WatermarkMerger merger_;
   std::size_t next_input_ = 0;
   std::unique_ptr<BatchBase> current_;          // in work below; goes back to its channel when nobody is pending

@@ -24,14 +24,12 @@ bool Worker::step() {
   bool progress = false;
   for (Stepped* task : tasks_) {
     if (ended()) return true;
-    in_step_.store(task, std::memory_order_relaxed);
     try {
       progress |= task->step() == Stepped::Step::kProgress;
     } catch (...) {
       end_.store(true);
       on_failure_(*task);
     }
-    in_step_.store(nullptr, std::memory_order_relaxed);
   }
   return progress;
 }

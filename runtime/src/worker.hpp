@@ -44,8 +44,6 @@ class Worker final : private core_internal::Loop {
   // The loop ends after the current step. Any thread.
   void request_end();
   void join() { runner_->join(); }
-  // The task in work and since when, for the message of a stop that hangs; null between steps.
-  const Stepped* in_step() const { return in_step_.load(std::memory_order_relaxed); }
   bool is_current() const { return runner_->is_current(); }
 
  private:
@@ -57,7 +55,6 @@ class Worker final : private core_internal::Loop {
   OnFailure on_failure_;
   std::vector<Stepped*> tasks_;
   std::atomic<bool> end_{false};
-  std::atomic<const Stepped*> in_step_{nullptr};
   std::unique_ptr<core_internal::LoopRunner> runner_;
 };
 

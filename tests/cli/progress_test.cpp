@@ -51,6 +51,9 @@ TEST(ProgressLine, MentionsTroubleOnlyIfThereIsAny) {
   now.quarantined = 2;
   now.failed_checkpoints = 1;
   EXPECT_TRUE(progress_line(now, {}).ends_with(" late 3 dropped 0 quarantined 2 failed checkpoints 1"));
+  now.hangs = {{"operator \"pass\" of task pass/1", 12s}};
+  EXPECT_TRUE(progress_line(now, {}).ends_with(" failed checkpoints 1; operator \"pass\" of task pass/1 has not returned for 12.0s"))
+      << progress_line(now, {});
 }
 
 TEST(ShortCount, NeverNeedsMoreThanSixCharacters) {

@@ -46,6 +46,20 @@ TEST(ThreadJobs, NeverRunOnTheThreadThatPosts) {
   EXPECT_LE(ran_on.size(), 2U);
 }
 
+TEST(ThreadJobs, KnowWhetherOneOfThemIsTheCaller) {
+  const auto jobs = thread_jobs("jobs", 1);
+  const auto others = thread_jobs("others", 1);
+  std::atomic<bool> by_own{false};
+  std::atomic<bool> by_other{true};
+  jobs->post([&] { by_own = jobs->is_current(); });
+  others->post([&] { by_other = jobs->is_current(); });
+  jobs->join();
+  others->join();
+  EXPECT_TRUE(by_own);
+  EXPECT_FALSE(by_other);
+  EXPECT_FALSE(jobs->is_current());
+}
+
 // What a job holds may be the last thing that keeps somebody alive whom the poster waits for.
 TEST(ThreadJobs, LetGoWhatTheyHoldWhenTheyAreDone) {
   const auto jobs = thread_jobs("jobs", 1);

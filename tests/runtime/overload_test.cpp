@@ -1,11 +1,12 @@
 // More than a job can take: a slow sink, a sink that hangs, bursts, one key that has nearly all records. What must hold: nothing is lost,
-// records and checkpoints go on, and what waits between source and sink is bounded (faults F40, F44, F45, F46).
+// records and checkpoints go on, and what waits between source and sink is bounded (faults F06, F40, F44, F45, F46).
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <numeric>
 #include <thread>
 #include <utility>
@@ -245,6 +246,88 @@ TEST(Overload, F45GivesCheckpointsUpWhileSealHangsAndGoesOnBesideThem) {
 TEST(Overload, F45GoesOnWithRecordsWhileCommitHangsAndCommitsLater) {
   const test_support::TemporaryDirectory directory;
   expect_records_go_on_beside(&GatedSink::commit, options_in(directory), 0);
+}
+
+TEST(Overload, F45NamesTheSinkWhileCommitHangs) {
+  const test_support::TemporaryDirectory directory;
+  RuntimeOptions options = options_in(directory);
+  options.step_warning = 40ms;
+  const auto sink = std::make_shared<GatedSink>();
+  sink->commit.close();
+  auto runtime = Runtime::start(numbers_into(at_a_pace(), Sink<std::uint64_t>{sink}), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  ASSERT_TRUE(comes_true([&] { return !(*runtime)->snapshot().hangs.empty(); }));
+  EXPECT_EQ((*runtime)->snapshot().hangs.front().what, "commit of epoch 1 by sink \"sink\"");
+  sink->commit.open();
+  EXPECT_TRUE(comes_true([&] { return (*runtime)->snapshot().hangs.empty(); }));
+  EXPECT_EQ((*runtime)->wait().state, JobState::kFinished);
+}
+
+// What is asked for meanwhile is answered when its turn has come, not refused and not forgotten.
+TEST(Overload, F45LetsOtherSinksCommitWhileOneHangsAndAnswersLater) {
+  const test_support::TemporaryDirectory directory;
+  const RuntimeOptions options = options_in(directory);
+  const auto sink = std::make_shared<GatedSink>();
+  const MemorySink<std::uint64_t> other;
+  sink->commit.close();
+  Graph graph;
+  auto stream = graph.from("numbers", at_a_pace());
+  stream.to("sink", Sink<std::uint64_t>{sink});
+  stream.to("other", other.sink());
+  auto runtime = Runtime::start(std::move(graph), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  EXPECT_TRUE(comes_true([&] { return other.committed_epoch() == 1; }));
+  ASSERT_TRUE(comes_true([&] { return sink->commit.holds_somebody(); }));
+  CheckpointAnswer savepoint = (*runtime)->request_savepoint("later");
+  EXPECT_EQ(savepoint.wait_for(50ms), std::future_status::timeout);
+  EXPECT_EQ(other.committed_epoch(), 1U);   // no sink is ever more than an epoch ahead of another
+  sink->commit.open();
+  const Result<CheckpointId> kept = savepoint.get();
+  EXPECT_TRUE(kept.ok()) << kept.error().describe();
+  EXPECT_EQ((*runtime)->wait().state, JobState::kFinished);
+  EXPECT_EQ(sorted(sink->committed()), all_numbers());
+  EXPECT_EQ(sorted(other.committed()), all_numbers());
+}
+
+TEST(Overload, F45EndsAStopByItsDeadlineWithTheNameOfTheSinkWhileCommitHangs) {
+  const test_support::TemporaryDirectory directory;
+  const RuntimeOptions options = options_in(directory);
+  const auto sink = std::make_shared<GatedSink>();
+  sink->commit.close();
+  auto runtime = Runtime::start(numbers_into(at_a_pace(), Sink<std::uint64_t>{sink}), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  ASSERT_TRUE(comes_true([&] { return sink->commit.holds_somebody(); }));
+  const Status stopped = (*runtime)->stop(50ms);
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().code, ErrorCode::kStopTimeout);
+  EXPECT_NE(stopped.error().describe().find("commit of epoch 1 by sink \"sink\""), std::string::npos) << stopped.error().describe();
+  sink->commit.open();
+  EXPECT_EQ((*runtime)->wait().state, JobState::kCancelled);
+  runtime->reset();
+  auto again = Runtime::start(numbers_into(numbers(), Sink<std::uint64_t>{sink}), options);
+  ASSERT_TRUE(again.ok()) << again.error().describe();
+  EXPECT_EQ((*again)->wait().state, JobState::kFinished);
+  EXPECT_EQ(sorted(sink->committed()), all_numbers());
+}
+
+TEST(Overload, F06StopsWithinItsDeadlineInTheMiddleOfACommitAndAtOnceTheSecondTime) {
+  const test_support::TemporaryDirectory directory;
+  const RuntimeOptions options = options_in(directory);
+  const auto sink = std::make_shared<GatedSink>();
+  sink->commit.close();
+  auto runtime = Runtime::start(numbers_into(at_a_pace(), Sink<std::uint64_t>{sink}), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  ASSERT_TRUE(comes_true([&] { return sink->commit.holds_somebody(); }));
+  std::thread opener([&] {
+    std::this_thread::sleep_for(20ms);
+    sink->commit.open();
+  });
+  const Status stopped = (*runtime)->stop(30s);
+  opener.join();
+  EXPECT_TRUE(stopped.ok()) << stopped.error().describe();
+  EXPECT_EQ((*runtime)->snapshot().state, JobState::kStopped);
+  EXPECT_TRUE((*runtime)->stop(0ms).ok());
+  EXPECT_EQ(sink->committed().size(), (*runtime)->snapshot().records_in);   // all that was read is visible
 }
 
 TEST(Overload, F46LosesNothingInBurstsAndTakesCheckpointsInTheSilenceBetween) {

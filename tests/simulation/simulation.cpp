@@ -75,6 +75,7 @@ class Simulation::Queue final : public core_internal::Jobs {
   void join() override {
     while (!jobs_.empty()) run(world_.random_.next() % jobs_.size());
   }
+  bool is_current() const override { return running_; }
   void add_choices(std::vector<Choice>& found) {
     for (std::size_t job = 0; job < jobs_.size(); ++job) {
       if (jobs_[job].at <= world_.clock_.now) found.push_back({.queue = this, .job = job});
@@ -91,7 +92,9 @@ class Simulation::Queue final : public core_internal::Jobs {
   void run(std::size_t index) {
     const Job job = std::move(jobs_[index]);
     jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(index));
+    const bool before = std::exchange(running_, true);
     world_.as(name_, "job " + std::to_string(job.number), job.work);
+    running_ = before;
   }
 
  private:
@@ -110,6 +113,7 @@ class Simulation::Queue final : public core_internal::Jobs {
   Simulation& world_;
   const std::string name_;
   std::vector<Job> jobs_;
+  bool running_ = false;
   std::uint64_t posted_ = 0;
 };
 
@@ -125,6 +129,7 @@ RuntimeOptions Simulation::options() {
   options.clock = &clock_;
   options.random = &random_;
   options.executor = this;
+  options.step_warning = {};   // nobody hangs in a world of one thread, and a watchdog would keep one going that is stuck
   return options;
 }
 

@@ -66,7 +66,7 @@ TEST(Simulation, OfManySeedsGivesManyTracesAndTheOutputOfTheModel) {
   EXPECT_GT(all.drains, 0U);
   EXPECT_GT(all.forks, 0U);
   for (const char* place :
-       {"start ", "worker ", "tidemark-io ", "control        rename", "control        rename_new", "control        remove"}) {
+       {"start ", "worker ", "tidemark-io ", "control        rename", "tidemark-io    rename_new", "control        remove"}) {
     EXPECT_TRUE(std::any_of(last_lines.begin(), last_lines.end(), [&](const auto& line) { return line.starts_with(place); })) << place;
   }
 }

@@ -14,6 +14,7 @@
 // The task resumes the most downstream pending operator first, and takes a barrier only when nobody is pending: therefore a snapshot never
 // sees a half-done element.
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -51,9 +52,12 @@ class Receiver {
   virtual Progress on_end() = 0;
 };
 
-// How much a task may emit before it gives the thread back (a step stays under 2 ms). Counted in batches, refilled at each step.
+// What the operators of a task share in a step.
 struct StepBudget {
+  // How much may be emitted before the thread is given back (a step stays under 2 ms). Refilled at each step.
   int batches = 0;
+  // Whose call is under way, for messages about one that does not return: written by the task's thread, read by any.
+  std::atomic<const Receiver*> at_work{nullptr};
 };
 
 // The sending end of an edge. Unconnected outlets swallow what they get.
@@ -67,14 +71,23 @@ class Outlet {
   // kMore: stop emitting and return. The receiver may change the batch, and may need it until the emitting operator is resumed.
   Progress emit(BatchBase& batch) {
     if (to_ == nullptr) return Progress::kDone;
-    const Progress progress = to_->on_batch(batch);
+    const Progress progress = call([&] { return to_->on_batch(batch); });
     return --budget_->batches <= 0 ? Progress::kMore : progress;
   }
-  Progress watermark(EventTime t) { return to_ == nullptr ? Progress::kDone : to_->on_watermark(t); }
-  Progress status(bool idle) { return to_ == nullptr ? Progress::kDone : to_->on_status(idle); }
-  Progress end() { return to_ == nullptr ? Progress::kDone : to_->on_end(); }
+  Progress watermark(EventTime t) { return to_ == nullptr ? Progress::kDone : call([&] { return to_->on_watermark(t); }); }
+  Progress status(bool idle) { return to_ == nullptr ? Progress::kDone : call([&] { return to_->on_status(idle); }); }
+  Progress end() { return to_ == nullptr ? Progress::kDone : call([&] { return to_->on_end(); }); }
 
  private:
+  template <class Call>
+  Progress call(Call receive) {
+    const Receiver* from = budget_->at_work.load(std::memory_order_relaxed);
+    budget_->at_work.store(to_, std::memory_order_relaxed);
+    const Progress progress = receive();
+    budget_->at_work.store(from, std::memory_order_relaxed);
+    return progress;
+  }
+
   Receiver* to_ = nullptr;
   StepBudget* budget_ = nullptr;
 };

@@ -62,7 +62,8 @@ struct Committable {
   Bytes bytes;
 };
 
-// Makes prepared output visible. Called by one thread at a time, never by a worker.
+// Makes prepared output visible. Called by one thread at a time, never by a worker; committers of different sinks may be called at the same
+// time. While commit() does not return no further checkpoint begins; records go on, and a stop ends by its deadline (fault F45).
 class SinkCommitter {
  public:
   virtual ~SinkCommitter() = default;

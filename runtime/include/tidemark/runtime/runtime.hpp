@@ -1,12 +1,13 @@
 #pragma once
 // Runs a job inside the host's process.
 //
-// Threads: start() makes `workers` threads for the tasks, one for checkpoints and commits, two for disk work, one for the store's
+// Threads: start() makes `workers` threads for the tasks, one for checkpoints, two for disk work and commits, one for the store's
 // compaction, and one that helps to read state after a restore or where memory is bounded; nothing else. None of them outlives the object.
 // The library installs no signal handler, never ends the process and keeps no global state: several runtimes may live side by side.
 //
 // The functions of the user run on worker threads. They may call request_savepoint(), request_stop() and request_cancel(), which never
-// wait; waiting for the job or destroying its Runtime on one of its own threads is refused (stop) or a broken invariant (destruction).
+// wait. On a thread of the job wait(), wait_for() and stop() are refused, with kUsage, since it would wait for itself. A Runtime that is
+// destroyed on one ends the process, as the destructor can neither wait nor refuse.
 
 #include <chrono>
 #include <cstddef>
@@ -56,6 +57,9 @@ struct RuntimeOptions {
   std::chrono::milliseconds checkpoint_timeout{600'000};
   // How many checkpoints in a row may fail before the job fails.
   std::uint32_t tolerated_checkpoint_failures = 3;
+  // The log says, once for each, when an operator, or a sink in its commit, has not returned for this long, and when it has returned after
+  // all (fault F37); JobSnapshot::hangs has it meanwhile. Nobody is stopped. Zero: nothing is watched.
+  std::chrono::milliseconds step_warning{10'000};
   // What to start from. kNone gives up what the directory holds, on purpose.
   RestoreFrom from{};
   // Begins a new lineage with what `from` holds and leaves the original as it is (R8). Needs targets of its own for all sinks; output that
@@ -103,6 +107,12 @@ enum class JobState : std::uint8_t {
 };
 std::string_view to_string(JobState state);
 
+// A call that has not returned for longer than RuntimeOptions::step_warning.
+struct Hang {
+  std::string what;                         // operator "counts" of task counts/1; commit of epoch 7 by sink "results"
+  std::chrono::milliseconds lasts{0};
+};
+
 // The figures of one moment. Counters run from the start of this process, not of the job.
 struct JobSnapshot {
   JobState state = JobState::kRunning;
@@ -120,11 +130,12 @@ struct JobSnapshot {
   std::uint64_t checkpoints = 0;            // completed by this process
   std::uint64_t failed_checkpoints = 0;
   std::size_t state_memory = 0;             // bytes of hot tables, where memory is bounded
+  std::vector<Hang> hangs{};                // usually none
 };
 
 struct JobResult {
   JobState state = JobState::kRunning;
-  std::optional<Error> error;               // with kFailed
+  std::optional<Error> error;               // with kFailed; with kRunning: why wait() was refused
 };
 
 struct StopOptions {
@@ -153,12 +164,12 @@ class Runtime {
  public:
   // Builds the job, restores it, and starts its threads. An error means that nothing runs and no committed output was changed.
   static Result<std::unique_ptr<Runtime>> start(Graph graph, RuntimeOptions options);
-  // Cancels the job if it still runs, and joins all threads.
+  // Cancels the job if it still runs, and joins all threads: it returns when the last call into an operator or sink has.
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  // Blocks until the job has ended. Not on a thread of the job.
+  // Blocks until the job has ended. Not on a thread of the job, see above.
   JobResult wait();
   // As wait(), but gives up at the deadline: nothing.
   std::optional<JobResult> wait_for(std::chrono::milliseconds deadline);
@@ -172,7 +183,8 @@ class Runtime {
   CheckpointAnswer request_stop(StopOptions options = {});
   // Stop now, with no further checkpoint. Any thread; does not wait.
   void request_cancel();
-  // request_stop(), then waits. At the deadline the job is cancelled, and the error kStopTimeout names the operator that did not return.
+  // request_stop(), then waits. At the deadline the job is cancelled, and the error kStopTimeout names the operators and sinks that had not
+  // returned for a while.
   Status stop(std::chrono::milliseconds deadline);
 
   // Any thread.

@@ -56,6 +56,8 @@ class Jobs {
   }
   // Waits for all jobs, those that jobs post among them; none may be posted after.
   virtual void join() = 0;
+  // Whether the caller is called by one of the jobs.
+  virtual bool is_current() const = 0;
 
  private:
   virtual void post_shared(std::function<void()> job) = 0;
