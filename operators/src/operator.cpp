@@ -31,12 +31,26 @@ std::string describe_origin(const OperatorContext& context, const BatchBase& bat
   return " at split \"" + (*context.split_names)[origin.split] + "\" position " + std::to_string(origin.position);
 }
 
+namespace {
+// " at split "x" position 17, event time ...", as far as it is known.
+std::string place_of(const OperatorContext& context, const BatchBase* batch, std::size_t index) {
+  if (batch == nullptr) return {};
+  std::string place = describe_origin(context, *batch, index);
+  if (index < batch->times.size()) place += ", event time " + to_string(batch->times[index]);
+  return place;
+}
+}  // namespace
+
 void fail_by_user_exception(const OperatorContext& context, const BatchBase* batch, std::size_t index) {
   std::string what;
   try {
     throw;
-  } catch (const JobFailure&) {
-    throw;
+  } catch (const JobFailure& failure) {
+    if (failure.error().code != ErrorCode::kTooMany) throw;
+    Error error = failure.error();   // from where neither operator nor record is known
+    error.message = "a key of operator \"" + context.name + "\" has reached its limit" + place_of(context, batch, index) + ": " +
+                    error.message;
+    throw JobFailure(std::move(error));
   } catch (const BrokenInvariant&) {
     throw;
   } catch (const std::exception& error) {
@@ -44,10 +58,8 @@ void fail_by_user_exception(const OperatorContext& context, const BatchBase* bat
   } catch (...) {
     what = "an exception that is no std::exception";
   }
-  std::string where = batch != nullptr ? describe_origin(context, *batch, index) : std::string{};
-  if (batch != nullptr && index < batch->times.size()) where += ", event time " + to_string(batch->times[index]);
   throw JobFailure(Error{.code = ErrorCode::kUserFunction,
-                         .message = "the function of operator \"" + context.name + "\" threw" + where,
+                         .message = "the function of operator \"" + context.name + "\" threw" + place_of(context, batch, index),
                          .facts = {{"exception", what}},
                          .why = "what the function had done for this record cannot be told apart from what it had not",
                          .fix = "let the function handle this record; the job goes on from its last checkpoint when it is started again"});

@@ -39,6 +39,23 @@ void fail_runaway_timer(const OperatorContext& context, ByteView encoded_key, Ev
                          .fix = "let on_timer() set timers after its own time"});
 }
 
+void fail_too_many_timers(std::uint32_t max_timers) {
+  throw JobFailure(Error{.code = ErrorCode::kTooMany,
+                         .message = "it has " + std::to_string(max_timers) + " timers set and may have no more",
+                         .facts = {},
+                         .why = "what the call had changed before cannot be taken back, so the record cannot be set aside alone",
+                         .fix = "let the function move one timer on instead of setting another, or raise max_timers"});
+}
+
+Status check_options(const std::string& operator_name, const ProcessOptions& options) {
+  if (!options.max_timers || *options.max_timers > 0) return {};
+  return Error{.code = ErrorCode::kBadConfiguration,
+               .message = "the max_timers of operator \"" + operator_name + "\" is 0",
+               .facts = {},
+               .why = "no timer could ever be set",
+               .fix = "leave it out for any number of timers"};
+}
+
 Status StateWindows::check() const {
   TIDEMARK_TRY(spec.check());
   if (allowed_lateness >= Duration{0} && allowed_lateness <= kLongestDuration) return {};
@@ -57,13 +74,13 @@ Status check_declared_states(const std::string& operator_name, const std::vector
       error.facts.insert(error.facts.begin(), {"operator", operator_name});
       return error;
     }
-    const bool taken = state.name == "timers" || state.name == "records";
+    const bool taken = state.name == "timers" || state.name == "timer_counts" || state.name == "records";
     if (taken || std::any_of(states.begin(), states.begin() + static_cast<std::ptrdiff_t>(i),
                              [&](const DeclaredState& other) { return other.name == state.name; })) {
       return Error{.code = ErrorCode::kBadName,
                    .message = "operator \"" + operator_name + "\" has two states that are called \"" + state.name + "\"",
                    .facts = {},
-                   .why = taken ? "process() keeps its own timers and waiting records under the names \"timers\" and \"records\""
+                   .why = taken ? "process() keeps its own under the names \"timers\", \"timer_counts\" and \"records\""
                                 : "a checkpoint finds a state by its name",
                    .fix = "give each state handle a name of its own"};
     }
@@ -74,6 +91,13 @@ Status check_declared_states(const std::string& operator_name, const std::vector
                    .facts = {},
                    .why = "a ttl is more than zero and at most 2^61 microseconds",
                    .fix = "leave it out for entries that do not expire"};
+    }
+    if (state.max_entries && *state.max_entries == 0) {
+      return Error{.code = ErrorCode::kBadConfiguration,
+                   .message = "the max_entries of state \"" + state.name + "\" of operator \"" + operator_name + "\" is 0",
+                   .facts = {},
+                   .why = "no record could ever be added",
+                   .fix = "leave it out for any number of entries"};
     }
     if (!state.windows) continue;
     if (Status valid = state.windows->check(); !valid.ok()) {

@@ -284,6 +284,36 @@ TEST(HostileRecords, F24OfTheFarFutureCloseNoWindow) {
   EXPECT_GT(refused.at(QuarantineReason::kLate), kSplits * (kRecords - 100));
 }
 
+// S14, F41, TM0606: the key is not shown, but the record can be found.
+TEST(HostileRecords, F41OfAKeyBeyondItsLimitFailTheJobWithOperatorAndPosition) {
+  struct Notes {
+    struct State {
+      ListState<std::string> notes{"notes", {.max_entries = 3}};
+    };
+    void operator()(const Payment& payment, State& state, ProcessContext<std::string>&, Collector<std::size_t>& out) const {
+      state.notes.append(payment.note);
+      out(state.notes.size());
+    }
+  };
+  const auto said = [](int records) {
+    std::vector<Payment> payments;
+    for (int i = 0; i < records; ++i) payments.push_back(payment(i));
+    Graph graph;
+    graph.from("source", memory_source(payments))
+        .with_event_time(&Payment::time)
+        .key_by(&Payment::card)
+        .process<std::size_t>("notes", Notes{}, arrival_order(), {.max_timers = 10})
+        .to("sink", MemorySink<std::size_t>{}.sink());
+    return run(std::move(graph));
+  };
+  EXPECT_EQ(said(3).state, JobState::kFinished);
+  const Said beyond = said(4);
+  EXPECT_EQ(beyond.state, JobState::kFailed);
+  EXPECT_THAT(beyond.error, HasSubstr("error[TM0606]: a key of operator \"notes\" has reached its limit at split \"source/0\" position 3"));
+  EXPECT_THAT(beyond.error, HasSubstr("it has 3 entries in state \"notes\" and may have no more"));
+  EXPECT_THAT(beyond.all(), Not(HasSubstr(kCanary)));
+}
+
 // S14, F42: who writes the records cannot tell which keys collide, and the result does not depend on it.
 TEST(HostileRecords, MeetAHashWhoseSeedEveryJobDrawsForItself) {
   const TemporaryDirectory directory;

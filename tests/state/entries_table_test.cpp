@@ -22,7 +22,8 @@ constexpr Key kKey = 42;
 // A table and the handle that uses it.
 template <class Content, class Handle>
 struct Subject {
-  explicit Subject(const Expiry& expiry = {}) : handle{"state", expiry}, table(backend.entries_table<Key, Content>("state", expiry)) {
+  explicit Subject(const Expiry& expiry = {})
+      : handle{"state", {expiry.ttl, expiry.renew_on_read}}, table(backend.entries_table<Key, Content>("state", expiry)) {
     handle.bind(table, call);
   }
   Handle& at(const Key& key, std::int64_t time = 0) {

@@ -46,7 +46,8 @@ struct Model {
 };
 
 struct Subject {
-  explicit Subject(const Expiry& expiry) : value{"value", expiry}, list{"list", expiry}, map{"map", expiry} {
+  explicit Subject(const Expiry& expiry)
+      : value{"value", expiry}, list{"list", {expiry.ttl, expiry.renew_on_read}}, map{"map", {expiry.ttl, expiry.renew_on_read}} {
     value.bind(values, call);
     list.bind(lists, call);
     map.bind(maps, call);

@@ -38,6 +38,7 @@ enum class ErrorCode : std::uint16_t {
   kStopTimeout = 603,         // a stop did not end before its deadline
   kJobNotRunning = 604,       // no job runs that could do what was asked, or it ended before it had done it
   kResourcesExhausted = 605,  // the system gives no more threads or memory
+  kTooMany = 606,             // a key would have more entries or timers than it may
 };
 
 // "TM0203".

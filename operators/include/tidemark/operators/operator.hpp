@@ -203,7 +203,8 @@ class SplitListener {
   virtual Progress split_ended(std::uint32_t split) = 0;
 };
 
-// The error for an exception that a user's function threw (fault F36). Call inside a catch block; rethrows what is not the user's.
+// The error for an exception that a user's function threw (fault F36). Call inside a catch block; rethrows what is not the user's, kTooMany
+// with the operator and the record.
 [[noreturn]] void fail_by_user_exception(const OperatorContext& context, const BatchBase* batch, std::size_t index);
 // " at split "x" position 17", or nothing where the origin is unknown.
 std::string describe_origin(const OperatorContext& context, const BatchBase& batch, std::size_t index);

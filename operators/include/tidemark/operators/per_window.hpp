@@ -31,6 +31,8 @@
 // merge (S9), so both are refused by the compiler.
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -45,6 +47,8 @@ struct PerWindowOptions {
   // How long a window's state stays, by event time, for records that are behind: in order of arrival, since in event-time order these are
   // late and never come. Not negative, at most kLongestDuration.
   Duration allowed_lateness{0};
+  // Of lists and maps: as in EntriesOptions, for each key and window.
+  std::optional<std::size_t> max_entries{};
 };
 
 namespace operators_internal {
@@ -80,6 +84,7 @@ class PerWindow : public Handle {
     static_assert(kKind != WindowKind::kSliding,
                   "Tidemark: a record is in several sliding windows, so that there is none that a function's state could stand for: use "
                   "tumbling() and put together what is kept for each slide");
+    if constexpr (requires { &PerWindow::limit_entries; }) this->limit_entries(options.max_entries);
   }
 
   // Of the call.

@@ -25,7 +25,7 @@
 //   struct State {
 //     ValueState<Profile> profile{"profile", {.ttl = 24h}};
 //     MapState<std::string, Visit> merchants{"merchants", {.ttl = 1h}};
-//     ListState<Payment> recent{"recent"};
+//     ListState<Payment> recent{"recent", {.max_entries = 10'000}};
 //   };
 //   void operator()(const Payment& payment, State& state, ProcessContext<CardId>& context, Collector<Alert>& out) {
 //     if (const Visit* visit = state.merchants.find(payment.merchant)) ...
@@ -34,6 +34,11 @@
 //   }
 //
 // PerWindow<MapState<...>> and its like have another content for each tumbling window (per_window.hpp).
+//
+// A hostile stream may make the state of one key grow without end. Against that there are limits for each key: max_entries of lists and
+// maps, and max_timers of the stage (process_options.hpp). Going beyond one fails the job (TM0606), since what a call has done cannot be
+// taken back; a function that would rather give way asks size() first. How many keys there are is not limited: a ttl or forget() bounds
+// them.
 //
 // The watermark of a time to live is context.watermark(), so in event-time order what has expired does not depend on the steps in which the
 // watermark came. context.forget() erases all states of the key.
@@ -45,5 +50,6 @@
 #include <tidemark/operators/detail/process_node.hpp>
 #include <tidemark/operators/per_window.hpp>
 #include <tidemark/operators/process_context.hpp>
+#include <tidemark/operators/process_options.hpp>
 #include <tidemark/operators/process_order.hpp>
 #include <tidemark/state/handles.hpp>

@@ -267,13 +267,13 @@ class KeyedStream {
   }
 
   // Free-form logic with the user's own state struct, timers and side outputs (P2, P3, T); process.hpp says what `f` may be.
-  // `order`: arrival_order() (the default) or event_time_order(then_by).
+  // `order`: arrival_order() (the default) or event_time_order(then_by). `options`: a limit of timers (process_options.hpp).
   template <class Out, class F, class Order = ArrivalOrder>
-  ResultStream<Out, T, kTiming> process(std::string name, F f, Order order = {}) const {
+  ResultStream<Out, T, kTiming> process(std::string name, F f, Order order = {}, ProcessOptions options = {}) const {
     static_assert(kTiming == Timing::kTimed || std::is_same_v<Order, ArrivalOrder>,
                   "process() in event-time order needs event time: call with_event_time() before key_by()");
     return ResultStream<Out, T, kTiming>{operators_internal::add_stage(
-        place_, operators_internal::process_node<Key, T, Out>(std::move(name), key_of_, std::move(f), std::move(order)))};
+        place_, operators_internal::process_node<Key, T, Out>(std::move(name), key_of_, std::move(f), std::move(order), options))};
   }
 
  private:

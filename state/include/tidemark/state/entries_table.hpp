@@ -59,6 +59,7 @@ class ContentTable {
 namespace state_internal {
 
 [[noreturn]] void fail_without_event_time(const std::string& state, const std::string& what_it_has);
+[[noreturn]] void fail_too_many(const std::string& state, std::size_t max_entries);
 
 // Row form of the above: [end of the window, of state by window][hash][key][id of the entry], and [written, of states that expire][value].
 template <class Key, class Content>

@@ -4,7 +4,7 @@
 //   struct State {
 //     ValueState<Profile> profile{"profile", {.ttl = 24h}};
 //     MapState<std::string, Visit> merchants{"merchants", {.ttl = 1h, .renew_on_read = true}};
-//     ListState<Payment> recent{"recent"};
+//     ListState<Payment> recent{"recent", {.max_entries = 10'000}};
 //   };
 //
 // Each is a state of its own, found by its name in checkpoints: a name (names.hpp) that is new in its operator, not "timers" or "records".
@@ -17,13 +17,15 @@
 // (K4). A ttl needs a stream with event time; without one the job fails at the first access.
 //
 // Cost: the first access of a call, and the first change, look the key up in the handle's table, by one virtual call. All that follow are
-// accesses to a variable, a std::vector or a std::map. A checkpoint walks all entries of each key that has changed.
+// accesses to a variable, a std::vector or a std::map. A checkpoint walks all entries of each key that has changed. A limit of entries
+// costs a comparison where one is added and, at the limit, a size().
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,6 +34,17 @@
 
 namespace tidemark {
 inline namespace v0 {
+
+// What may be said of a list or a map.
+struct EntriesOptions {
+  // As in Expiry.
+  std::optional<Duration> ttl{};
+  bool renew_on_read = false;
+  // The most entries that a key may have, so that no key grows without bound, whatever its records hold. The append() or put() that would
+  // add one more changes nothing and fails the job with TM0606, operator and record; a function that would rather drop something asks
+  // size() first. What has expired does not count. Nothing: any number. More than zero; may change between releases.
+  std::optional<std::size_t> max_entries{};
+};
 
 namespace state_internal {
 
@@ -134,6 +147,7 @@ namespace state_internal {
 template <class Content>
 class EntriesHandle : public StateHandle<Content> {
  public:
+  const std::optional<std::size_t>& max_entries() const { return max_entries_; }
   // Counts entry by entry if some may have expired.
   std::size_t size() const {
     const Content* content = this->look();
@@ -146,8 +160,19 @@ class EntriesHandle : public StateHandle<Content> {
   void clear() { this->erase_all(); }
 
  protected:
-  using StateHandle<Content>::StateHandle;
+  EntriesHandle(std::string name, const EntriesOptions& options)
+      : StateHandle<Content>(std::move(name), {.ttl = options.ttl, .renew_on_read = options.renew_on_read}) {
+    limit_entries(options.max_entries);
+  }
+  void limit_entries(std::optional<std::size_t> max_entries) { max_entries_ = max_entries; }
+
   using Entries = typename Content::Iterator;
+
+  bool is_full(const Content& content) const {
+    if (!max_entries_ || content.live() < *max_entries_) [[likely]] return false;
+    return content.seen(this->clock(), this->now()) >= *max_entries_;
+  }
+  [[noreturn]] void fail_full() const { fail_too_many(this->name(), *max_entries_); }
 
   // Of no key, if the key has nothing.
   Entries first() const {
@@ -171,6 +196,8 @@ class EntriesHandle : public StateHandle<Content> {
     static const Content content{};
     return content;
   }
+
+  std::optional<std::size_t> max_entries_;
 };
 
 }  // namespace state_internal
@@ -206,9 +233,13 @@ class ListState : public state_internal::EntriesHandle<state_internal::EntryList
   };
 
   ListState() : Base({}, {}) {}   // without a name, which is refused when the job is built; only for reflection on the struct
-  explicit ListState(std::string name, Expiry expiry = {}) : Base(std::move(name), expiry) {}
+  explicit ListState(std::string name, EntriesOptions options = {}) : Base(std::move(name), options) {}
 
-  void append(V value) { this->change().append(std::move(value), this->now(), this->life()); }
+  void append(V value) {
+    auto& items = this->change();
+    if (this->is_full(items)) this->fail_full();
+    items.append(std::move(value), this->now(), this->life());
+  }
 
   Iterator begin() const { return Iterator{this->first()}; }
   Iterator end() const { return Iterator{this->last()}; }
@@ -258,7 +289,7 @@ class MapState : public state_internal::EntriesHandle<state_internal::EntryMap<K
   };
 
   MapState() : Base({}, {}) {}   // without a name, which is refused when the job is built; only for reflection on the struct
-  explicit MapState(std::string name, Expiry expiry = {}) : Base(std::move(name), expiry) {}
+  explicit MapState(std::string name, EntriesOptions options = {}) : Base(std::move(name), options) {}
 
   const V* find(const K& key) const {
     const auto* cell = seen(key);
@@ -273,7 +304,11 @@ class MapState : public state_internal::EntriesHandle<state_internal::EntryMap<K
     return cell == nullptr ? nullptr : &cell->value;
   }
   // Adds the entry or takes the place of the one that is there.
-  void put(const K& key, V value) { this->change().put(key, std::move(value), this->now(), this->life()); }
+  void put(const K& key, V value) {
+    auto& entries = this->change();
+    if (this->is_full(entries) && seen(key) == nullptr) this->fail_full();
+    entries.put(key, std::move(value), this->now(), this->life());
+  }
   // true: there was one.
   bool erase(const K& key) {
     const bool was_seen = seen(key) != nullptr;

@@ -28,12 +28,19 @@ struct DeclaredState {
   std::string name;
   Expiry expiry{};
   std::optional<StateWindows> windows{};
+  std::optional<std::size_t> max_entries{};
 };
 // Errors: kBadName, kBadConfiguration.
 Status check_declared_states(const std::string& operator_name, const std::vector<DeclaredState>& states);
 
 template <class T>
 concept IsHandle = requires { typename T::Content; } && std::is_base_of_v<state_internal::StateHandle<typename T::Content>, T>;
+
+template <class Handle>
+std::optional<std::size_t> max_entries_of(const Handle& handle) {
+  if constexpr (requires { handle.max_entries(); }) return handle.max_entries();
+  return std::nullopt;   // one value
+}
 
 template <class T>
 concept IsPerWindow = requires(const T& handle) { { handle.windows() } -> std::convertible_to<StateWindows>; };
@@ -45,7 +52,9 @@ struct TableOfHandle {
   static Type& make(StateBackend& backend, const Handle& handle) {
     return backend.entries_table<Key, typename Handle::Content>(handle.name(), handle.expiry());
   }
-  static DeclaredState declare(const Handle& handle) { return {.name = handle.name(), .expiry = handle.expiry()}; }
+  static DeclaredState declare(const Handle& handle) {
+    return {.name = handle.name(), .expiry = handle.expiry(), .max_entries = max_entries_of(handle)};
+  }
 };
 template <class Key, IsPerWindow Handle>
 struct TableOfHandle<Key, Handle> {
@@ -53,7 +62,9 @@ struct TableOfHandle<Key, Handle> {
   static Type& make(StateBackend& backend, const Handle& handle) {
     return backend.window_entries_table<Key, typename Handle::Content>(handle.name(), handle.windows());
   }
-  static DeclaredState declare(const Handle& handle) { return {.name = handle.name(), .windows = handle.windows()}; }
+  static DeclaredState declare(const Handle& handle) {
+    return {.name = handle.name(), .windows = handle.windows(), .max_entries = max_entries_of(handle)};
+  }
 };
 
 // What is among the members of a state.

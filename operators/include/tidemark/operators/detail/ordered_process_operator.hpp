@@ -45,8 +45,8 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
   using Item = typename Buffer::Entry;
 
  public:
-  OrderedProcessOperator(KeyOf key_of, F f, ThenBy then_by, const std::vector<SideDeclaration>& sides)
-      : Base(std::move(f), sides), key_of_(std::move(key_of)), then_by_(std::move(then_by)) {
+  OrderedProcessOperator(KeyOf key_of, F f, ThenBy then_by, const ProcessOptions& options, const std::vector<SideDeclaration>& sides)
+      : Base(std::move(f), options, sides), key_of_(std::move(key_of)), then_by_(std::move(then_by)) {
     core_internal::require_storable<T>();
     this->late_ = &late_records_.batch();
   }

@@ -16,11 +16,15 @@
 #include <tidemark/operators/detail/side_outputs.hpp>
 #include <tidemark/operators/operator.hpp>
 #include <tidemark/operators/process_context.hpp>
+#include <tidemark/operators/process_options.hpp>
 #include <tidemark/state/backend.hpp>
 
 namespace tidemark {
 inline namespace v0 {
 namespace operators_internal {
+
+// kBadConfiguration if a limit is 0.
+Status check_options(const std::string& operator_name, const ProcessOptions& options);
 
 template <class Key, class T, class Out, class F>
 class ProcessBase : public Operator {
@@ -28,7 +32,8 @@ class ProcessBase : public Operator {
   using Function = ProcessFunction<F, Key, T, Out>;
   using State = std::conditional_t<Function::kHasState, typename Function::State, Nothing>;
 
-  ProcessBase(F f, const std::vector<SideDeclaration>& sides) : Operator(kFirstSideOutlet + sides.size()), f_(std::move(f)), sides_(sides) {
+  ProcessBase(F f, const ProcessOptions& options, const std::vector<SideDeclaration>& sides)
+      : Operator(kFirstSideOutlet + sides.size()), options_(options), f_(std::move(f)), sides_(sides) {
     core_internal::require_key<Key>();
     require_state<State>();
   }
@@ -36,10 +41,14 @@ class ProcessBase : public Operator {
  public:
   Status open(OperatorContext& context) override {
     TIDEMARK_TRY(Operator::open(context));
+    TIDEMARK_TRY(check_options(context.name, options_));
     TIDEMARK_TRY(states_.open(context));
     TimerTable<Key>* timers = nullptr;
     if constexpr (Function::kHasTimers) timers = &context.state->template timers<Key>();
     timers_.open(this->context(), timers, count());
+    if (timers != nullptr && options_.max_timers) {
+      timers_.limit(context.state->template keyed_table<Key, std::uint32_t>("timer_counts"), *options_.max_timers);
+    }
     sides_.open(this->context(), outlet_count() > kFirstSideOutlet ? &outlet(kFirstSideOutlet) : nullptr);
     call_.timers = &timers_;
     call_.sides = &sides_;
@@ -158,6 +167,7 @@ class ProcessBase : public Operator {
     return outlet < kFirstSideOutlet ? nullptr : sides_.batch(outlet - kFirstSideOutlet);
   }
 
+  ProcessOptions options_;
   F f_;
   Collector<Out> results_;
   SideOutputs sides_;

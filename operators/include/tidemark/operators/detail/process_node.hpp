@@ -32,7 +32,7 @@ struct Ordering<EventTimeOrder<ThenBy>> {
 };
 
 template <class Key, class T, class Out, class KeyOf, class F, class Order>
-Node process_node(std::string name, KeyOf key_of, F f, Order order) {
+Node process_node(std::string name, KeyOf key_of, F f, Order order, ProcessOptions options = {}) {
   constexpr bool kByTime = Ordering<Order>::kByTime;
   if constexpr (kByTime && !std::is_same_v<Order, EventTimeOrder<>>) {
     static_assert(std::is_invocable_v<decltype(order.then_by)&, const T&>,
@@ -51,12 +51,12 @@ Node process_node(std::string name, KeyOf key_of, F f, Order order) {
   }
   node.outlet_names = {"", "quarantine", "late"};
   node.make = ProcessFactory{
-      {}, [key_of, f, order](const std::vector<SideDeclaration>& sides) -> std::unique_ptr<Operator> {
+      {}, [key_of, f, order, options](const std::vector<SideDeclaration>& sides) -> std::unique_ptr<Operator> {
         if constexpr (kByTime) {
           using Made = OrderedProcessOperator<Key, T, Out, KeyOf, F, decltype(order.then_by)>;
-          return std::make_unique<Made>(key_of, f, order.then_by, sides);
+          return std::make_unique<Made>(key_of, f, order.then_by, options, sides);
         } else {
-          return std::make_unique<ProcessOperator<Key, T, Out, KeyOf, F>>(key_of, f, sides);
+          return std::make_unique<ProcessOperator<Key, T, Out, KeyOf, F>>(key_of, f, options, sides);
         }
       }};
   return node;

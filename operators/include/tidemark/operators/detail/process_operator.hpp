@@ -19,7 +19,8 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
   using typename Base::Function;
 
  public:
-  ProcessOperator(KeyOf key_of, F f, const std::vector<SideDeclaration>& sides) : Base(std::move(f), sides), key_of_(std::move(key_of)) {}
+  ProcessOperator(KeyOf key_of, F f, const ProcessOptions& options, const std::vector<SideDeclaration>& sides)
+      : Base(std::move(f), options, sides), key_of_(std::move(key_of)) {}
 
   Progress on_batch(BatchBase& batch) override {
     this->release();

@@ -10,6 +10,7 @@
 #include <tidemark/core/time.hpp>
 #include <tidemark/operators/detail/side_outputs.hpp>
 #include <tidemark/operators/operator.hpp>
+#include <tidemark/state/keyed_table.hpp>
 #include <tidemark/state/timers.hpp>
 
 namespace tidemark {
@@ -18,11 +19,13 @@ namespace operators_internal {
 
 [[noreturn]] void fail_without_on_timer(const OperatorContext& context);
 [[noreturn]] void fail_runaway_timer(const OperatorContext& context, ByteView encoded_key, EventTime time);
+[[noreturn]] void fail_too_many_timers(std::uint32_t max_timers);
 
 template <class Key>
 class ProcessTimers {
  public:
   using Entry = typename TimerTable<Key>::Timer;
+  using Counts = KeyedTable<Key, std::uint32_t>;   // of the timers that each key has set
 
   // Null `table`: the function has no on_timer(), so there are no timers. All outlive the object.
   void open(const OperatorContext& context, TimerTable<Key>* table, OperatorCounters& counters) {
@@ -30,22 +33,29 @@ class ProcessTimers {
     table_ = table;
     counters_ = &counters;
   }
+  // After open(). No key has more than `max_timers` set. Those that were set without `counts` are not in it.
+  void limit(Counts& counts, std::uint32_t max_timers) {
+    counts_ = &counts;
+    max_timers_ = max_timers;
+  }
 
   void set(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag) {
     if (table_ == nullptr) fail_without_on_timer(*context_);
     if (firing_ && time <= latest_) count_stalled(key, time);
     if (!group_.empty() && time == group_time_) return set_in_group(hash, key, tag);
-    if (!ended_) {
-      table_->set(hash, key, time, tag);
-    } else if (!table_->is_set(hash, key, time, tag)) {
-      ++counters_->timers_after_end;
+    if (ended_) {
+      if (!table_->is_set(hash, key, time, tag)) ++counters_->timers_after_end;
+      return;
     }
+    if (counts_ != nullptr && !table_->is_set(hash, key, time, tag)) count_one_more(hash, key);
+    table_->set(hash, key, time, tag);
   }
   void erase(std::uint64_t hash, const Key& key, EventTime time, TimerTag tag) {
     if (table_ == nullptr) fail_without_on_timer(*context_);
     if (!group_.empty() && time == group_time_) {
-      group_.erase(std::pair{encoded(key), tag});
+      if (group_.erase(std::pair{encoded(key), tag}) > 0) count_one_less(hash, key);
     } else {
+      if (counts_ != nullptr && table_->is_set(hash, key, time, tag)) count_one_less(hash, key);
       table_->erase(hash, key, time, tag);
     }
   }
@@ -67,6 +77,7 @@ class ProcessTimers {
   // Takes the timer that due() announced. Then on_timer() is called for it, then fired().
   Entry take() {
     Entry taken = group_.empty() ? table_->take_next() : take_from_group();
+    count_one_less(taken.hash, taken.key);
     firing_ = true;
     if (taken.time > latest_) {
       latest_ = taken.time;
@@ -87,6 +98,18 @@ class ProcessTimers {
   }
   void count_stalled(const Key& key, EventTime time) {
     if (++stalled_ > allowed_ + 100 * (table_->brought_in() - brought_in_)) fail_runaway_timer(*context_, encoded(key), time);
+  }
+
+  void count_one_more(std::uint64_t hash, const Key& key) {
+    if (counts_ == nullptr) return;
+    std::uint32_t& count = counts_->upsert(hash, key);
+    if (count >= max_timers_) fail_too_many_timers(max_timers_);
+    ++count;
+  }
+  void count_one_less(std::uint64_t hash, const Key& key) {
+    if (counts_ == nullptr) return;
+    std::uint32_t* count = counts_->find_to_change(hash, key);
+    if (count != nullptr && --*count == 0) counts_->erase(hash, key);
   }
 
   // Deterministic mode (D4): the timers of one time run in the order of their encoded keys, not of hashes. They are taken from the table
@@ -113,6 +136,7 @@ class ProcessTimers {
     if (ended_) {
       ++counters_->timers_after_end;
     } else {
+      count_one_more(hash, key);
       group_.emplace(std::move(place), Entry{group_time_, tag, hash, key});
     }
   }
@@ -120,6 +144,8 @@ class ProcessTimers {
   const OperatorContext* context_ = nullptr;
   TimerTable<Key>* table_ = nullptr;
   OperatorCounters* counters_ = nullptr;
+  Counts* counts_ = nullptr;            // null: no limit
+  std::uint32_t max_timers_ = 0;
   bool ended_ = false;
   bool firing_ = false;                 // inside on_timer()
   EventTime latest_ = kMinusInfinity;   // the greatest time of a timer that ran in this step
