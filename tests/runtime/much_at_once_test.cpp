@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -148,11 +149,11 @@ TEST(MuchAtOnce, F40ACheckpointThatIsAskedForWhileAWindowFiresIsOneOfTheEndOfThe
     const TemporaryDirectory directory;
     WindowJob job;
     job.closes_at = kKeys / 3;
-    RuntimeOptions options = options_in(directory, parallelism);
-    auto runtime = Runtime::start(job.graph(), options);
+    auto runtime = Runtime::start(job.graph(), options_in(directory, parallelism));
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
     ASSERT_TRUE(comes_true([&] { return job.gate.holds_somebody(); }));
     CheckpointAnswer answer = (*runtime)->request_savepoint("middle");
+    std::this_thread::sleep_for(20ms);   // for its barrier to come while the window fires
     job.gate.open();
     const Result<CheckpointId> taken = answer.get();
     ASSERT_TRUE(taken.ok()) << taken.error().describe();

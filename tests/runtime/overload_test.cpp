@@ -161,16 +161,20 @@ TEST(Overload, F44KeepsLargeRecordsThatWaitForASlowSinkWithinTheQueues) {
   RuntimeOptions options = options_in(directory);
   options.parallelism = 2;
   constexpr std::uint64_t kTexts = 300;
+  std::atomic<std::uint64_t> made{0};
   std::atomic<std::uint64_t> written{0};
   std::atomic<bool> slow{true};
-  const auto text_of = [](std::uint64_t i) { return std::string(std::size_t{1} << 20, static_cast<char>('A' + i % 26)); };
+  const auto text_of = [&made](std::uint64_t i) {
+    ++made;
+    return std::string(std::size_t{1} << 20, static_cast<char>('A' + i % 26));
+  };
   Graph graph;
   graph.from("texts", generator_source<std::string>("texts", kTexts, text_of))
       .key_by([](const std::string& text) { return static_cast<std::uint64_t>(text.front()); })
       .process<std::string>("pass", [](const std::string& text, char&, ProcessContext<std::uint64_t>&,
                                        Collector<std::string>& out) { out(text); })
       .to("sink", callback_sink<std::string>([&](const Batch<std::string>& batch) {
-            if (slow) std::this_thread::sleep_for(5ms);
+            if (slow) std::this_thread::sleep_for(5ms * batch.size());
             written += batch.size();
           }));
   auto runtime = Runtime::start(std::move(graph), options);
@@ -178,9 +182,8 @@ TEST(Overload, F44KeepsLargeRecordsThatWaitForASlowSinkWithinTheQueues) {
   std::uint64_t most_waiting = 0;
   EXPECT_TRUE(comes_true([&] {
     const std::uint64_t before = written;
-    const JobSnapshot now = (*runtime)->snapshot();
-    most_waiting = std::max(most_waiting, now.records_in - std::min(now.records_in, before));
-    return before >= kTexts / 3 || now.state != JobState::kRunning;
+    most_waiting = std::max(most_waiting, made - before);
+    return before >= kTexts / 3 || (*runtime)->snapshot().state != JobState::kRunning;
   }));
   // The source's first batch, before it knows how large its records are: 16. Then one in each of four queues, and one at hand beside each.
   EXPECT_LE(most_waiting, 30U);
