@@ -237,6 +237,7 @@ Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFac
   plan.attempt = next_attempt(directory, options);
   plan.next_checkpoint = next_checkpoint(directory, manifest.get());
   plan.warnings = std::move(chosen->warnings);
+  plan.newest = chosen->newest;
   plan.verify_all = !chosen->newest || options.fork_lineage || directory.copied;
   if (directory.copied && options.from != From::kNamed) {
     plan.warnings.push_back("the state directory was copied, or it is not known where it was before: every byte of " +

@@ -62,7 +62,7 @@ Status commit_again(const RecoveryPlan& plan, std::vector<CommittingSink>& sinks
       if (entry.sink == sink.name) mine.push_back({entry.subtask, entry.epoch, entry.bytes});
     }
     TIDEMARK_TRY(sink.committer->commit(plan.manifest->checkpoint, plan.manifest->previous, mine));
-    TIDEMARK_TRY(sink.committer->discard_unlisted());
+    if (plan.newest) TIDEMARK_TRY(sink.committer->discard_unlisted());
   }
   return {};
 }
@@ -339,6 +339,8 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     }
     TIDEMARK_ASSIGN(const RecoveryOptions recovery, recovery_options(options, restored));
     const std::string lineage = lineage_to_ask(directory, recovery);
+    // If nothing there can be used, that is the reason to give, and not whose output the targets hold.
+    if (lineage.empty()) TIDEMARK_TRY(plan_recovery(directory, job, recovery, {}).status());
     build.lineage = lineage.empty() ? draw_lineage(*options.random) : lineage;
     build.attempt = next_attempt(directory, recovery);
     TIDEMARK_TRY(open_committers(graph.data(), build, *options.random, prepared.facts.sinks));

@@ -34,17 +34,20 @@ constexpr const char* kAllSinksCommit = "commit late ";
 // The payments job, in processes one after the other.
 class DamagedWorld {
  public:
-  // The first process dies with its fourth checkpoint.
-  explicit DamagedWorld(const std::string& death) : world_(7) {
-    world_.cut_after(4, death);
+  // The first process dies with its fourth checkpoint, or with another one.
+  explicit DamagedWorld(const std::string& death, std::size_t checkpoint = 4) : world_(7) {
+    world_.cut_after(checkpoint, death);
     EXPECT_FALSE(run().has_value());
-    const auto facts = read_state_directory(world_.disk(), directory());
-    EXPECT_TRUE(facts.ok() && facts->checkpoints.size() > 1);
-    newest_ = facts->checkpoints.back().id;
+    newest_ = newest_on_disk();
+    EXPECT_EQ(newest_, checkpoint);
     world_.let_live();
   }
 
   CheckpointId newest() const { return newest_; }
+  CheckpointId newest_on_disk() {
+    const auto facts = read_state_directory(world_.disk(), directory());
+    return facts.ok() && !facts->checkpoints.empty() ? facts->checkpoints.back().id : 0;
+  }
   CheckpointId committed_by_lines() const { return lines_.committed_epoch(); }
   CheckpointId committed_by_late() const { return late_.committed_epoch(); }
   std::string manifest() const { return manifest_path(directory(), newest_); }
@@ -70,8 +73,9 @@ class DamagedWorld {
   }
 
   // The next process. Nothing: it died.
-  std::optional<JobResult> run() {
+  std::optional<JobResult> run(const RestoreFrom& from = {}) {
     RuntimeOptions options = world_.options();
+    options.from = from;
     options.parallelism = 2;
     options.checkpoint_every = 2ms;
     options.max_batch = 10;
@@ -81,6 +85,13 @@ class DamagedWorld {
                                   options);
     if (!runtime.ok()) return JobResult{JobState::kFailed, runtime.error()};
     return world_.run(**runtime);
+  }
+  // It goes on from the one before the newest, and dies before it has a checkpoint of its own.
+  void go_back_and_die() {
+    world_.cut_after(10, " worker ");
+    EXPECT_FALSE(run({.kind = RestoreFrom::Kind::kCheckpoint, .checkpoint = newest_ - 1}).has_value());
+    EXPECT_EQ(newest_on_disk(), newest_);
+    world_.let_live();
   }
   void expect_the_end_with_the_output_of_the_model() {
     const auto result = run();
@@ -158,6 +169,23 @@ TEST(DamagedNewestCheckpoint, F16IsRefusedIfAllSinksHaveCommittedIt) {
     ASSERT_EQ(job.committed_by_late(), job.newest());
     job.expect_refusal(job.manifest(), damage(job.contents(job.manifest())));
   }
+}
+
+// The damage is the reason, not that a lineage that nobody can read has written what the sinks hold.
+TEST(DamagedNewestCheckpoint, F19IsNamedIfItIsTheOnlyOne) {
+  for (const auto& [what, damage] : damages()) {
+    SCOPED_TRACE(what);
+    DamagedWorld job(kAllSinksCommit, 1);
+    ASSERT_EQ(job.committed_by_lines(), 1U);
+    job.expect_refusal(job.manifest(), damage(job.contents(job.manifest())));
+  }
+}
+
+// What the newest one has prepared is not for a start from an older one to discard: it may be wanted yet (promise 3, R3).
+TEST(OlderCheckpoint, CanBeLeftForTheNewestOneAgain) {
+  DamagedWorld job(kPublished);
+  job.go_back_and_die();
+  job.expect_the_end_with_the_output_of_the_model();
 }
 
 // A row file is not parsed before it is needed, but its size and its footer are looked at.

@@ -107,6 +107,9 @@ struct RecoveryPlan {
   std::vector<std::string> warnings;          // sentences for the log
   // Not the newest one of its own directory, or of a fork, or of a directory that was copied: verify every byte first.
   bool verify_all = false;
+  // There is no newer one in the directory. Otherwise the sinks keep what they have prepared: until this history has a checkpoint of its
+  // own, a start may still go on from the newer one, which lists some of it.
+  bool newest = true;
 };
 
 // The lineage in whose name the sinks are asked for their positions: of the checkpoint that will be restored or, if that is damaged, of the

@@ -78,7 +78,8 @@ class SinkCommitter {
   // without committables is committed too. If another owner has committed to the target since this committer first looked at it, that is
   // an error (kSinkEpochMismatch) and nothing is committed: of two processes that go on in one lineage only one can (fault F08).
   virtual Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) = 0;
-  // After recovery has committed what the manifest lists: removes prepared output of this lineage that no manifest lists.
+  // After recovery has committed what the newest manifest lists: removes prepared output of this lineage that no manifest lists. Not called
+  // at a start from an older one, whose newer ones list some of it.
   virtual Status discard_unlisted() { return {}; }
 };
 
