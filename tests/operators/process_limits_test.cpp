@@ -226,6 +226,26 @@ TEST(LimitOfTimers, LeavesNoTraceOfAKeyWhoseTimersHaveRun) {   // K4
   EXPECT_EQ(play.rows_left, 0u);
 }
 
+TEST(LimitOfTimers, OfAJobThatHadNoneCountsTheTimersThatAreSetFromThenOn) {
+  int processes = 0;
+  OperatorHarness<Item> made(
+      [&] {
+        const ProcessOptions options{.max_timers = processes++ == 0 ? std::nullopt : std::optional{2u}};
+        return operators_internal::process_node<std::uint32_t, Item, std::string>("scripted", &Item::key, Scripted{}, arrival_order(),
+                                                                                  options)
+            .make();
+      },
+      &Item::key);
+  const auto sets = [](std::vector<TimerAction> timers) { return Item{.key = 1, .name = "r", .set = std::move(timers)}; };
+  Script<Item> script;
+  script.record(sets({{10}, {20}, {30}}), at(1)).record(sets({{40}, {50}}), at(2)).watermark(at(30)).record(sets({{60}}), at(31)).end();
+  EXPECT_EQ(failure(made, script, {.interruption = Interruption::kRestore}), "");
+  processes = 0;
+  Script<Item> beyond;
+  beyond.record(sets({{10}, {20}, {30}}), at(1)).record(sets({{40}, {50}, {60}}), at(2));
+  EXPECT_THAT(failure(made, beyond, {.interruption = Interruption::kRestore}), HasSubstr("it has 2 timers set"));
+}
+
 TEST(LimitOfTimers, OfNoneIsRefused) {
   EXPECT_TRUE(operators_internal::check_options("scripted", {.max_timers = 1}).ok());
   EXPECT_EQ(operators_internal::check_options("scripted", {.max_timers = 0}).error().code, ErrorCode::kBadConfiguration);
