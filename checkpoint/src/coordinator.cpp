@@ -203,7 +203,7 @@ CoordinatorActions Coordinator::on_stop_requested(bool drain, const std::string&
 
 CoordinatorActions Coordinator::on_cancelled() {
   CoordinatorActions actions;
-  if (phase_ == Phase::kOver) return actions;
+  if (phase_ == Phase::kOver || (phase_ == Phase::kCommitting && kind_ != CheckpointKind::kPeriodic)) return actions;
   ending_ = Ending::kCancel;
   if (phase_ == Phase::kCollecting) {
     abort(Error{.code = ErrorCode::kCheckpointFailed, .message = "the job was cancelled", .facts = {}, .why = "", .fix = ""}, actions);

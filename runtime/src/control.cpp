@@ -303,7 +303,6 @@ CheckpointAnswer Control::request_stop(StopOptions options) {
 void Control::request_cancel() {
   post([this] {
     if (ended_) return;
-    cancelled_ = true;
     carry_out(coordinator_.on_cancelled());
   });
 }
@@ -322,7 +321,7 @@ void Control::carry_out(CoordinatorActions actions) {
       case Kind::kDrain: drain(); break;
       case Kind::kFailAttempt: end({JobState::kFailed, std::move(action.error)}); break;
       case Kind::kFinished: end({JobState::kFinished, std::nullopt}); break;
-      case Kind::kStopped: end({cancelled_ ? JobState::kCancelled : JobState::kStopped, std::nullopt}); break;
+      case Kind::kStopped: end({coordinator_.cancelled() ? JobState::kCancelled : JobState::kStopped, std::nullopt}); break;
     }
   }
 }

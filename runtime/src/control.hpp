@@ -137,7 +137,6 @@ class Control final : private core_internal::Loop {
   std::vector<SnapshotReports> reports_;             // by task
   std::vector<CommittableEntry> prepared_;                   // not known to be committed, oldest first
   std::vector<Request> requests_;                            // not answered yet
-  bool cancelled_ = false;
   std::size_t open_commits_ = 0;                             // sinks that have not committed the pending checkpoint
   Watchdog watchdog_;                                        // of all tasks, then of all sinks
   std::uint64_t hangs_shown_ = 0;

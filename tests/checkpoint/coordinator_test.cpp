@@ -386,11 +386,30 @@ TEST(Coordinator, F06IsCancelledInEveryPhaseWithoutTakingBackWhatIsDurable) {
   EXPECT_EQ(text(not_published.on_abort_settled(5, kStart)), "stopped 4");
 
   Coordinator committing = coordinator();
-  (void)committing.on_stop_requested(false, "", kStart);
+  (void)committing.on_time(kStart + 10s);
   acknowledge_all(committing, 5);
   (void)committing.on_published(5);
   EXPECT_EQ(text(committing.on_cancelled()), "stopped 4");
-  EXPECT_EQ(text(committing.on_committed(5, kStart)), "");
+  EXPECT_TRUE(committing.cancelled());
+  EXPECT_EQ(text(committing.on_committed(5, kStart + 10s)), "");
+}
+
+// The end has to wait for that commit in any case, and a job that has reached it was not cut off.
+TEST(Coordinator, F06IsNotCancelledAnyMoreWhileTheSinksCommitItsLastCheckpoint) {
+  Coordinator stopping = coordinator();
+  (void)stopping.on_stop_requested(false, "", kStart);
+  acknowledge_all(stopping, 5);
+  (void)stopping.on_published(5);
+  EXPECT_EQ(text(stopping.on_cancelled()), "");
+  EXPECT_FALSE(stopping.cancelled());
+  EXPECT_EQ(text(stopping.on_committed(5, kStart)), "collect garbage 5, stopped 5");
+
+  Coordinator finishing = coordinator();
+  for (const std::size_t task : {0, 1, 2}) (void)finishing.on_task_ended(task, kStart);
+  acknowledge_all(finishing, 5);
+  (void)finishing.on_published(5);
+  EXPECT_EQ(text(finishing.on_cancelled()), "");
+  EXPECT_EQ(text(finishing.on_committed(5, kStart)), "collect garbage 5, finished 5");
 }
 
 TEST(Coordinator, TakesNoCheckpointOfItsOwnAccordWhenTheIntervalIsZero) {

@@ -105,13 +105,15 @@ class Coordinator {
   // decides whether the job drains.
   CoordinatorActions on_stop_requested(bool drain, const std::string& label, SteadyTime now);
   // The host will not wait: no new checkpoint. What is being published is awaited, since it cannot be taken back; its commit is left to
-  // recovery.
+  // recovery, and so is one under way. While the sinks commit the last checkpoint of a job there is nothing left to cancel: it ends as it
+  // would have.
   CoordinatorActions on_cancelled();
 
   Phase phase() const { return phase_; }
   // The pending checkpoint; 0: none.
   CheckpointId pending() const { return pending_; }
   CheckpointId last_completed() const { return completed_; }
+  bool cancelled() const { return ending_ == Ending::kCancel; }
   std::uint32_t failures_in_a_row() const { return failures_; }
   // Tasks whose acknowledgement is still missing; for messages and `why`.
   std::vector<std::string> missing() const;

@@ -181,7 +181,7 @@ class Runtime {
   // Take a final checkpoint, commit, and stop (C9). Any thread; does not wait. No window fires for it unless it drains. If the label is
   // refused the job goes on; the errors are those of request_savepoint().
   CheckpointAnswer request_stop(StopOptions options = {});
-  // Stop now, with no further checkpoint. Any thread; does not wait.
+  // Stop now, with no further checkpoint. Any thread; does not wait. A job whose sinks already commit its last one ends as it would have.
   void request_cancel();
   // request_stop(), then waits. At the deadline the job is cancelled, and the error kStopTimeout names the operators and sinks that had not
   // returned for a while.
