@@ -189,7 +189,7 @@ int main(int argc, char** argv) {
   double dirty = 0.01;
   std::size_t rounds = 90;
   std::size_t every_ms = 1000;
-  std::string directory = ".";
+  std::string directory = "build";
   CLI::App app{"What checkpoints cost when little of a large state changes"};
   app.add_option("--keys", keys, "Keys in the state")->capture_default_str();
   app.add_option("--dirty", dirty, "Share of the keys written between two checkpoints")->capture_default_str();

@@ -187,7 +187,7 @@ void rescale(std::uint64_t keys, const std::string& directory) {
 
 int main(int argc, char** argv) {
   std::vector<std::uint64_t> keys{1'000'000, 5'000'000, 10'000'000, 20'000'000};
-  std::string directory = ".";
+  std::string directory = "build";
   bool rescaled = false;
   CLI::App app{"From a start after kill -9 to the first output"};
   app.add_option("--keys", keys, "Keys in the state; a run for each")->capture_default_str();

@@ -271,7 +271,7 @@ int main(int argc, char** argv) {
   std::uint64_t uniform_n = 200'000;
   double theta = 0.99;
   std::string only;
-  std::string directory = ".";
+  std::string directory = "build";
   CLI::App app{"Keyed totals over a state larger than memory, against a RocksDB get and put per record, and counts of windows against the "
                "same job in memory"};
   app.add_option("--keys", keys, "Keys; a key and its total take 34 bytes in the store")->capture_default_str();

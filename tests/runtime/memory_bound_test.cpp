@@ -92,8 +92,8 @@ TEST(MemoryBound, HoldsForTheWholeProcess) { EXPECT_EQ(run_totals(kMemory), 0); 
 
 TEST(MemoryBound, WouldBeBrokenByTheStateWithoutIt) { EXPECT_NE(run_totals(0), 0); }
 
-// One record among small ones has a hundred megabytes. It crosses an exchange, becomes its key's state, is part of checkpoints, is read back
-// after a restore, and is a line of a result file.
+// One record among small ones has a hundred megabytes. It crosses an exchange, becomes its key's state, is part of checkpoints, is read
+// back after a restore, and is a line of a result file.
 constexpr std::size_t kGiant = 100'000'000;
 constexpr std::uint64_t kNotes = 4000;
 
