@@ -400,7 +400,7 @@ class Firing {
   }
   void count(std::size_t outputs) {
     seen_ += outputs;
-    if (seen_ != outputs_) return;
+    if (seen_ < outputs_ || over_) return;   // the last record is alone in a window of its own, which fires at the end
     seconds_ = ms_since(begin_) / 1000;
     over_ = true;
   }
