@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include <tidemark/checkpoint/layout.hpp>
+#include <tidemark/core/file_system.hpp>
 #include <tidemark/core/random.hpp>
 
 #include "world.hpp"
@@ -27,6 +29,44 @@ bool depends_on_seed(Variant variant) {
 std::uint64_t identity_of(const CrashState& state) {
   return hash_of_what_counts(state.tree) + 31 * hash_of(state.seen.results) + 1'000'003 * state.seen.committed;
 }
+
+// Those with a manifest, in their order.
+std::vector<CheckpointId> complete_checkpoints(const Tree& tree) {
+  const std::string directory = checkpoints_path("state");
+  std::vector<CheckpointId> complete;
+  for (auto at = tree.lower_bound(directory + "/"); at != tree.end() && at->first.starts_with(directory + "/"); ++at) {
+    const auto id = parse_numbered_name(file_name(parent_path(at->first)));
+    if (id && file_name(at->first) == "manifest") complete.push_back(*id);
+  }
+  return complete;
+}
+
+// How a start is led to the checkpoint before the newest one, and whether it may go on from there.
+struct WayBack {
+  WayBack(Twist twist, const Tree& before) : tree(before) {
+    const std::vector<CheckpointId> complete = complete_checkpoints(before);
+    there_is_one = complete.size() >= (twist == Twist::kOlder ? 2 : 1);
+    if (!there_is_one) return;
+    older = complete.size() < 2 ? 0 : complete[complete.size() - 2];
+    allowed = older > 0 && seen_in(before).begun <= older;
+    manifest = manifest_path("state", complete.back());
+    if (twist == Twist::kOlder) {
+      start.from = {.kind = RestoreFrom::Kind::kCheckpoint, .checkpoint = older};
+    } else {
+      SeededRandom random(hash_of(before));
+      Bytes bytes = *before.at(manifest);
+      bytes[random.next() % bytes.size()] ^= static_cast<char>(1 << random.next() % 8);
+      tree[manifest] = std::make_shared<const Bytes>(std::move(bytes));
+    }
+  }
+
+  Tree tree;
+  Start start{};
+  std::string manifest{};   // of the newest one
+  CheckpointId older = 0;   // 0: the newest one is the only one
+  bool there_is_one = false;
+  bool allowed = false;
+};
 
 }  // namespace
 
@@ -126,6 +166,73 @@ std::vector<CrashState> Explorer::states_of(const CrashState& before, const Log&
 }
 
 Verdict Explorer::verdict_on(const CrashState& state) {
+  if (state.crashes.size() > 1) return verdict_on_plain_start(state);
+  const bool leads_back = is_backward(scenario_.twist) && WayBack(scenario_.twist, state.tree).there_is_one;
+  if (leads_back) return verdict_on_going_back(state);
+  const bool copied = scenario_.twist == Twist::kCopied && state.tree.contains("state");
+  return copied ? verdict_on_copies(state) : verdict_on_plain_start(state);
+}
+
+// Either results of the newest checkpoint are visible, and the start is refused and changes nothing; or the job goes on from the one before
+// (C6, R3). What was visible for a moment and then lost with the power is not on the disk, and nobody can miss it in a history without it.
+Verdict Explorer::verdict_on_going_back(const CrashState& state) {
+  const WayBack back(scenario_.twist, state.tree);
+  World world(back.tree);
+  const World::Run run = world.recover(scenario_, state.crashes.size(), nullptr, back.start);
+  const bool is_older = scenario_.twist == Twist::kOlder;
+  Tree after = world.tree();
+  if (!run.refused) {
+    sometimes_.reach(is_older ? Sometimes::kOlderRestored : Sometimes::kFallback);
+    Verdict verdict = judge(expected_, seen_in(state.tree), run.restored, after);
+    if (!run.problem.empty()) verdict.problem = run.problem;
+    if (!back.allowed) verdict.problem = "checkpoint " + std::to_string(run.restored) + " was gone on from, and a later epoch is visible";
+    if (verdict.ok() && run.at_rest && is_older) verdict.problem = leftover(after);   // what is damaged stays
+    return verdict;
+  }
+  if (back.allowed) return {.problem = run.problem};
+  const bool as_expected = is_older ? run.refused == ErrorCode::kSinkEpochMismatch
+                                    : run.refused == ErrorCode::kCheckpointCorrupt || run.refused == ErrorCode::kRestoreRefused;
+  if (!as_expected) return {.problem = "refused for another reason: " + run.problem};
+  if (back.older > 0) sometimes_.reach(is_older ? Sometimes::kOlderRefused : Sometimes::kFallbackRefused);
+  CrashState mended = state;
+  mended.tree = std::move(after);
+  mended.tree[back.manifest] = state.tree.at(back.manifest);
+  return verdict_on_plain_start(mended);
+}
+
+// One after the other: a fork of a copy with a target of its own, then the original and a copy in the same lineage, in either order. The
+// second of these finds all results there, and must not add to them (R8, faults F08, F10).
+Verdict Explorer::verdict_on_copies(const CrashState& state) {
+  World world(state.tree);
+  world.copy_directory("state", "copy");
+  world.copy_directory("state", "fork");
+  const std::size_t crashes = state.crashes.size();
+  const bool any = !complete_checkpoints(state.tree).empty();
+  const World::Run forked =
+      world.recover(scenario_, crashes, nullptr, {.fork_lineage = true, .state = "fork", .out = "fork-out"});
+  if (any ? !forked.problem.empty() : forked.refused != ErrorCode::kRestoreRefused) return {.problem = "the fork: " + forked.problem};
+
+  const bool original_first = hash_of(state.tree) % 2 == 0;
+  const World::Run first = world.recover(scenario_, crashes, nullptr, {.state = original_first ? "state" : "copy"});
+  if (!first.problem.empty()) return {.problem = first.problem};
+  const Seen by_first = seen_in(world.tree());
+  const World::Run second = world.recover(scenario_, crashes, nullptr, {.state = original_first ? "copy" : "state"});
+  const Tree after = world.tree();
+  Verdict verdict = judge(expected_, state.seen, first.restored, after);
+  if (any) {
+    sometimes_.reach(Sometimes::kForked);
+    const Verdict of_fork = judge(expected_, {}, 0, with_fork(after, forked.restored, "fork-out"));
+    if (verdict.ok() && !of_fork.ok()) return of_fork;
+  }
+  if (second.refused) sometimes_.reach(Sometimes::kCopyRefused);
+  if (second.refused ? second.refused != ErrorCode::kSinkEpochMismatch : !second.problem.empty()) {
+    verdict.problem = "the second one: " + second.problem;
+  }
+  if (hash_of(seen_in(after).results) != hash_of(by_first.results)) verdict.problem = "the second one has changed the results";
+  return verdict;
+}
+
+Verdict Explorer::verdict_on_plain_start(const CrashState& state) {
   World world(state.tree);
   if (scenario_.savepoint) {
     if (std::string problem = world.try_savepoints(scenario_); !problem.empty()) return {.problem = std::move(problem)};
@@ -143,7 +250,7 @@ Verdict Explorer::verdict_on(const CrashState& state) {
   if (!run.problem.empty()) return {.problem = run.problem};
   const Tree after = world.tree();
   Verdict verdict = judge(expected_, state.seen, run.restored, after);
-  if (verdict.ok() && run.at_rest) verdict.problem = leftover(after);
+  if (verdict.ok() && run.at_rest && scenario_.twist != Twist::kDamaged) verdict.problem = leftover(after);
   return verdict;
 }
 
@@ -181,10 +288,19 @@ void Explorer::try_all(const std::vector<CrashState>& states, bool until_failure
   for (std::thread& thread : threads) thread.join();
 }
 
-Log Explorer::record_recovery(const CrashState& state, CheckpointId& restored) {
+Log Explorer::record_recovery(CrashState& state) {
+  Start start;
+  if (state.crashes.size() == 1 && is_backward(scenario_.twist)) {
+    WayBack back(scenario_.twist, state.tree);
+    if (back.allowed) {
+      state.tree = std::move(back.tree);
+      state.seen = seen_in(state.tree);
+      start = back.start;
+    }
+  }
   World world(state.tree);
   Log log;
-  restored = world.recover(scenario_, state.crashes.size(), &log).restored;
+  state.restored = world.recover(scenario_, state.crashes.size(), &log, start).restored;
   return log;
 }
 

@@ -57,8 +57,8 @@ class Explorer {
   std::vector<CrashState> states_of(const CrashState& before, const Log& log, std::size_t most = SIZE_MAX);
   // Recovers from each; counts and reports. Stops at the first failure if asked to.
   void try_all(const std::vector<CrashState>& states, bool until_failure = false);
-  // The recovery from a state, recorded.
-  Log record_recovery(const CrashState& state, CheckpointId& restored);
+  // The recovery from a state, recorded; the state then has what it began with and went on from.
+  Log record_recovery(CrashState& state);
   void try_one(const CrashState& state);
 
   std::uint64_t tried() const { return tried_; }
@@ -67,6 +67,9 @@ class Explorer {
 
  private:
   Verdict verdict_on(const CrashState& state);
+  Verdict verdict_on_plain_start(const CrashState& state);
+  Verdict verdict_on_going_back(const CrashState& state);
+  Verdict verdict_on_copies(const CrashState& state);
 
   const Scenario& scenario_;
   const Settings settings_;

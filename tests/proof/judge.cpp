@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/file_system.hpp>
 
 namespace tidemark::proof {
@@ -25,6 +26,13 @@ CheckpointId epoch_in(const Bytes& marker) {
   return epoch;
 }
 
+// Of a result, which is out/SINK/SINK-EPOCH-SUBTASK.
+CheckpointId epoch_of_result(const std::string& path) {
+  const std::size_t sink = file_name(parent_path(path)).size();
+  const std::string name = file_name(path);
+  return name.size() < sink + 11 ? 0 : parse_numbered_name(name.substr(sink + 1, 10)).value_or(0);
+}
+
 std::vector<std::string> without(const std::vector<std::string>& from, const std::vector<std::string>& these) {
   std::vector<std::string> left;
   std::set_difference(from.begin(), from.end(), these.begin(), these.end(), std::back_inserter(left));
@@ -36,6 +44,7 @@ std::vector<std::string> without(const std::vector<std::string>& from, const std
 void Seen::add(const Seen& more) {
   results.insert(more.results.begin(), more.results.end());
   committed = std::max(committed, more.committed);
+  begun = std::max(begun, more.begun);
 }
 
 Seen seen_in(const Tree& tree) {
@@ -43,9 +52,13 @@ Seen seen_in(const Tree& tree) {
   for (auto at = tree.lower_bound("out/"); at != tree.end() && at->first.starts_with("out/"); ++at) {
     const auto& [path, contents] = *at;
     if (contents == nullptr) continue;
-    if (is_result(path)) seen.results.emplace(path, contents);
+    if (is_result(path)) {
+      seen.results.emplace(path, contents);
+      seen.begun = std::max(seen.begun, epoch_of_result(path));
+    }
     if (is_marker(path)) seen.committed = std::max(seen.committed, epoch_in(*contents));
   }
+  seen.begun = std::max(seen.begun, seen.committed);
   return seen;
 }
 
@@ -64,6 +77,19 @@ Output output_of(const Tree& tree) {
   }
   for (auto& [sink, lines] : output) std::sort(lines.begin(), lines.end());
   return output;
+}
+
+Tree with_fork(const Tree& tree, CheckpointId forked, const std::string& fork_out) {
+  Tree whole;
+  for (const auto& [path, contents] : tree) {
+    if (contents == nullptr || file_name(path).front() == '.') continue;
+    if (path.starts_with(fork_out + "/")) {
+      whole["out/" + file_name(parent_path(path)) + "/fork-" + file_name(path)] = contents;
+    } else if (is_result(path) && epoch_of_result(path) <= forked) {
+      whole[path] = contents;
+    }
+  }
+  return whole;
 }
 
 std::string Verdict::describe() const {

@@ -17,11 +17,14 @@ namespace tidemark::proof {
 struct Seen {
   std::map<std::string, std::shared_ptr<const Bytes>> results;   // by path: files of sinks that are not hidden
   CheckpointId committed = 0;                                    // by the markers of the sinks
+  CheckpointId begun = 0;                                        // the newest epoch of which there is a result, or a marker
 
   void add(const Seen& more);
 };
 Seen seen_in(const Tree& tree);
 Output output_of(const Tree& tree);
+// As the output of one job: the results up to a checkpoint, and what a fork that began with it has written to a directory of its own.
+Tree with_fork(const Tree& tree, CheckpointId forked, const std::string& fork_out);
 
 struct Verdict {
   std::uint64_t lost = 0;           // lines that are missing

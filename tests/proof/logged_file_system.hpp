@@ -16,24 +16,28 @@
 
 namespace tidemark::proof {
 
-// Locks have one identity in all worlds, as on a disk that was not copied but lost power.
+// Locks have one identity in all worlds, as on a disk that was not copied but lost power; that of a copy has another one.
 class SameLocksFileSystem : public test_support::ForwardingFileSystem {
  public:
-  using ForwardingFileSystem::ForwardingFileSystem;
+  explicit SameLocksFileSystem(FileSystem& under, std::string directory = "state")
+      : ForwardingFileSystem(under), identity_("LOCK of the proof in " + std::move(directory)) {}
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override {
     TIDEMARK_ASSIGN(auto held, under_.lock(path));
-    return std::unique_ptr<DirectoryLock>{std::make_unique<Lock>(std::move(held))};
+    return std::unique_ptr<DirectoryLock>{std::make_unique<Lock>(std::move(held), identity_)};
   }
 
  private:
   class Lock final : public DirectoryLock {
    public:
-    explicit Lock(std::unique_ptr<DirectoryLock> held) : held_(std::move(held)) {}
-    std::string identity() const override { return "LOCK of the proof"; }
+    Lock(std::unique_ptr<DirectoryLock> held, std::string identity) : held_(std::move(held)), identity_(std::move(identity)) {}
+    std::string identity() const override { return identity_; }
 
    private:
     std::unique_ptr<DirectoryLock> held_;
+    const std::string identity_;
   };
+
+  const std::string identity_;
 };
 
 // Notes whether a file that was there before, of an attempt that a crash ended, is opened: the tree's identity counts on that it is not.

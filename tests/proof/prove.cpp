@@ -6,6 +6,7 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 
 #include "explorer.hpp"
 #include "planted.hpp"
+#include "proof_scenarios.hpp"
 #include "world.hpp"
 
 namespace {
@@ -49,7 +51,8 @@ constexpr Effort kUsual{.parents = SIZE_MAX, .second = 20, .third_parents = 200,
 constexpr Effort kExhaustive{.parents = SIZE_MAX, .second = SIZE_MAX, .third_parents = 1000, .third = 20};
 // They stand for stateless and for stateful jobs.
 bool goes_deep(const Scenario& scenario) {
-  return scenario.every_second || std::string{scenario.name} == "map" || std::string{scenario.name} == "tumbling";
+  static const std::set<std::string> kDeep{"map", "tumbling"};
+  return scenario.every_second || is_backward(scenario.twist) || kDeep.contains(scenario.name);
 }
 
 std::optional<Arguments> parse(int argc, char** argv) {
@@ -98,8 +101,10 @@ class Proof {
  public:
   explicit Proof(Arguments arguments)
       : arguments_(std::move(arguments)), effort_(arguments_.quick ? kQuick : arguments_.exhaustive ? kExhaustive : kUsual) {
-    for (const Scenario& scenario : scenarios()) {
-      if (arguments_.scenario.empty() || arguments_.scenario == scenario.name) chosen_.push_back(&scenario);
+    for (const auto* table : {&scenarios(), &proof_scenarios()}) {
+      for (const Scenario& scenario : *table) {
+        if (arguments_.scenario.empty() || arguments_.scenario == scenario.name) chosen_.push_back(&scenario);
+      }
     }
   }
 
@@ -172,7 +177,7 @@ class Proof {
   }
 
   static std::vector<CrashState> crashed_recoveries(Explorer& explorer, CrashState parent, std::size_t most = SIZE_MAX) {
-    const Log log = explorer.record_recovery(parent, parent.restored);
+    const Log log = explorer.record_recovery(parent);
     return explorer.states_of(parent, log, most);
   }
 

@@ -16,6 +16,17 @@ namespace tidemark::proof {
 // By sink, the sorted lines. A sink whose name begins with "late" has the records that came too late.
 using Output = std::map<std::string, std::vector<std::string>>;
 
+// The first start after a crash is not always the plain one. Where it is refused, as it must be if results of the newest checkpoint are
+// visible, the plain one follows.
+enum class Twist : std::uint8_t {
+  kNone,
+  kOlder,     // it asks for the checkpoint before the newest one
+  kDamaged,   // a bit of the newest manifest has changed
+  kCopied,    // the state directory was copied: the copy is forked, and two go on where one may
+};
+
+inline bool is_backward(Twist twist) { return twist == Twist::kOlder || twist == Twist::kDamaged; }
+
 struct Scenario {
   const char* name = "";
   // Sinks write to out/SINK. `pace`: records of each split in a second; 0 for as fast as it goes.
@@ -30,6 +41,7 @@ struct Scenario {
   std::size_t per_split = 160;
   std::uint64_t checkpoints = 3;            // that the unbroken run completes at the least
   bool every_second = false;                // small: all second crashes are tried, also by --quick
+  Twist twist = Twist::kNone;
   bool one_fails = false;                   // the second manifest cannot be made: that checkpoint is given up, and the job goes on
 };
 

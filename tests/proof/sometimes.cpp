@@ -11,7 +11,10 @@ namespace {
 constexpr const char* kNames[] = {"manifest not synced", "commit not marked",  "commit repeated",
                                   "epoch without output", "half deleted",      "savepoint not synced",
                                   "other parallelism",    "orphan deleted",    "recovery repeated",
-                                  "checkpoint given up",  "two epochs",        "two lineages"};
+                                  "checkpoint given up",  "two epochs",        "two lineages",
+                                  "older restored",       "older refused",     "fallback",
+                                  "fallback refused",     "forked",            "copy refused",
+                                  "restore cut off"};
 static_assert(std::size(kNames) == static_cast<std::size_t>(Sometimes::kCount));
 
 // Whether no checkpoint as new as the one that this path lies in has a manifest.
@@ -64,6 +67,7 @@ void SometimesTable::look_at(const Operation& last, const Tree& kept, bool in_re
     }
   }
   if (last.kind == Kind::kCreate && is_staged(last.path) && has_other_epoch(last.path, kept)) reach(Sometimes::kTwoEpochs);
+  if (in_recovery && last.kind == Kind::kLink && last.to.starts_with("state/live/")) reach(Sometimes::kRestoreCutOff);
   if (in_recovery && removes && last.path.starts_with("state/live/")) reach(Sometimes::kOrphanDeleted);
 }
 

@@ -23,6 +23,13 @@ enum class Sometimes : std::size_t {
   kCheckpointGivenUp,      // crash while what a failed checkpoint had left, after its rows were in the store, was being removed
   kTwoEpochs,              // crash with one epoch sealed and not committed, and the next one begun
   kTwoLineages,            // a fresh start met what another lineage had staged
+  kOlderRestored,          // the checkpoint before the newest one was asked for, and gone on from
+  kOlderRefused,           // the same, and a sink had something of the newest one
+  kFallback,               // the newest checkpoint was damaged, and the one before it gone on from
+  kFallbackRefused,        // the same, and a sink had something of the newest one
+  kForked,                 // a copy of the state directory became a lineage of its own
+  kCopyRefused,            // of a state directory and its copy one had written to the end, and the other one met its results
+  kRestoreCutOff,          // a recovery crashed while it laid out its store, and the next one laid it out anew
   kCount,
 };
 

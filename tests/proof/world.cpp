@@ -8,8 +8,8 @@
 
 #include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/file_system.hpp>
+#include <tidemark/core/hash.hpp>
 #include <tidemark/core/random.hpp>
-#include <tidemark/runtime/runtime.hpp>
 
 #include "../support/faulty_file_system.hpp"
 #include "logged_file_system.hpp"
@@ -50,9 +50,9 @@ RuntimeOptions options_of(const Scenario& scenario, const std::string& root, Fil
   return options;
 }
 
-std::vector<std::string> earlier_attempts(const std::string& root) {
+std::vector<std::string> earlier_attempts(const std::string& state) {
   std::vector<std::string> directories;
-  const std::string live = all_live_path(root + "/state");
+  const std::string live = all_live_path(state);
   if (!std::filesystem::is_directory(live)) return directories;
   for (const auto& entry : std::filesystem::directory_iterator(live)) directories.push_back(entry.path().string());
   return directories;
@@ -107,20 +107,24 @@ World::Run World::record(const Scenario& scenario, Log& log) {
   return run;
 }
 
-World::Run World::recover(const Scenario& scenario, std::size_t crashes, Log* log) {
-  WatchedFileSystem watched(posix_file_system(), earlier_attempts(root_));
+World::Run World::recover(const Scenario& scenario, std::size_t crashes, Log* log, const Start& start) {
+  const std::string state = join_path(root_, start.state);
+  WatchedFileSystem watched(posix_file_system(), earlier_attempts(state));
   LoggedFileSystem logged(watched, root_);
-  SameLocksFileSystem plain(watched);
+  SameLocksFileSystem plain(watched, start.state);
   FileSystem& files = log != nullptr ? static_cast<FileSystem&>(logged) : plain;
   RuntimeOptions options = options_of(scenario, root_, files);
-  SeededRandom random(crashes);
+  options.state_directory = state;
+  options.from = start.from;
+  options.fork_lineage = start.fork_lineage;
+  SeededRandom random(hash_bytes(start.state, crashes));
   options.random = &random;
   options.checkpoint_every = 0ms;
   options.parallelism = scenario.parallelism_after;
   Run run;
   {
-    auto runtime = Runtime::start(scenario.graph(input_of(scenario), 0, root_ + "/out"), options);
-    if (!runtime.ok()) return {.problem = runtime.error().describe()};
+    auto runtime = Runtime::start(scenario.graph(input_of(scenario), 0, join_path(root_, start.out)), options);
+    if (!runtime.ok()) return {.problem = runtime.error().describe(), .refused = runtime.error().code};
     run.restored = (*runtime)->start_report().restored_checkpoint;
     const std::optional<JobResult> result = (*runtime)->wait_for(kLongest);
     run.problem = problem_of(result);
@@ -130,6 +134,10 @@ World::Run World::recover(const Scenario& scenario, std::size_t crashes, Log* lo
   if (watched.looked_back() && run.problem.empty()) run.problem = "a file of an earlier attempt was read";
   if (log != nullptr) *log = logged.take_log();
   return run;
+}
+
+void World::copy_directory(const std::string& from, const std::string& to) {
+  std::filesystem::copy(join_path(root_, from), join_path(root_, to), std::filesystem::copy_options::recursive);
 }
 
 std::string World::try_savepoints(const Scenario& scenario) {

@@ -6,12 +6,21 @@
 #include <string>
 
 #include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/runtime/runtime.hpp>
 
 #include "operation.hpp"
 #include "scenarios.hpp"
 #include "tree.hpp"
 
 namespace tidemark::proof {
+
+// What a start is told.
+struct Start {
+  RestoreFrom from{};
+  bool fork_lineage = false;
+  std::string state = "state";   // below the root; any other than this one is a copy, and says so by its lock
+  std::string out = "out";
+};
 
 class World {
  public:
@@ -23,6 +32,7 @@ class World {
 
   struct Run {
     std::string problem{};           // empty: the job ended as it should
+    std::optional<ErrorCode> refused{};   // it did not start
     CheckpointId restored = 0;
     std::uint64_t checkpoints = 0;   // completed by this run
     std::uint64_t failed = 0;        // given up by this run
@@ -32,7 +42,9 @@ class World {
   Run record(const Scenario& scenario, Log& log);
   // The start after so many crashes, to the end of the input; recorded if there is a log. What it draws at random and the time of day
   // depend on that number alone, so that fewer of the trees that it writes differ.
-  Run recover(const Scenario& scenario, std::size_t crashes, Log* log);
+  Run recover(const Scenario& scenario, std::size_t crashes, Log* log, const Start& start = {});
+  // As `cp -r` does.
+  void copy_directory(const std::string& from, const std::string& to);
   // Whether each savepoint that is here can be started from: empty, or what refuses it.
   std::string try_savepoints(const Scenario& scenario);
 

@@ -241,17 +241,7 @@ class Trial {
       const auto result = world_.run(**runtime);
       if (!result || result->state != JobState::kFinished) return complain(savepoint + ": the job does not reach its end");
     }
-    Tree whole;
-    for (const auto& [path, contents] : world_.disk().tree()) {
-      const std::string sink = file_name(parent_path(path));
-      if (contents == nullptr || file_name(path).front() == '.') continue;
-      if (path.starts_with("fork-out/")) {
-        whole["out/" + sink + "/fork-" + file_name(path)] = contents;
-      } else if (path.starts_with("out/")) {
-        const auto epoch = parse_numbered_name(file_name(path).substr(sink.size() + 1, 10));
-        if (epoch && *epoch <= manifest->checkpoint) whole[path] = contents;
-      }
-    }
+    const Tree whole = proof::with_fork(world_.disk().tree(), manifest->checkpoint, "fork-out");
     const proof::Verdict verdict = proof::judge(expected_, {}, 0, whole);
     if (!verdict.ok()) complain("the output from " + savepoint + " on is wrong:" + verdict.describe());
   }
