@@ -17,6 +17,7 @@
 
 #include <tidemark/memory/memory_sink.hpp>
 #include <tidemark/memory/memory_source.hpp>
+#include <tidemark/memory/push_source.hpp>
 #include <tidemark/operators/stream.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
@@ -38,10 +39,13 @@ Numbers all_numbers() {
   return numbers;
 }
 
-// A job of some hundred milliseconds, with a checkpoint every one.
-std::unique_ptr<Runtime> start(const std::string& directory, const Sink<std::int64_t>& sink, std::chrono::milliseconds pause = 2ms) {
+// They take some hundred milliseconds.
+Source<std::int64_t> numbers_at_a_pace() { return memory_source(all_numbers(), {.pause_every = 10, .pause = 2ms}); }
+
+// With a checkpoint every millisecond.
+std::unique_ptr<Runtime> start(const std::string& directory, const Source<std::int64_t>& source, const Sink<std::int64_t>& sink) {
   Graph graph;
-  graph.from("numbers", memory_source(all_numbers(), {.pause_every = 10, .pause = pause})).to("sink", sink);
+  graph.from("numbers", source).to("sink", sink);
   RuntimeOptions options;
   options.state_directory = directory;
   options.checkpoint_every = 1ms;
@@ -80,7 +84,7 @@ TEST(EmbeddingHost, F50KeepsItsHandlersOfSignalsAndItsMask) {
   const TemporaryDirectory directory;
   const MemorySink<std::int64_t> sink;
   {
-    const auto runtime = start(directory / "state", sink.sink());
+    const auto runtime = start(directory / "state", numbers_at_a_pace(), sink.sink());
     EXPECT_EQ(signals_now(), before) << "while it runs";
     EXPECT_EQ(runtime->wait().state, JobState::kFinished);
   }
@@ -98,8 +102,8 @@ TEST(EmbeddingHost, F50RunsTwoJobsSideBySideWhileSignalsInterruptThem) {
   const TemporaryDirectory directory;
   const MemorySink<std::int64_t> first_sink;
   const MemorySink<std::int64_t> second_sink;
-  const auto first = start(directory / "first", first_sink.sink());
-  const auto second = start(directory / "second", second_sink.sink());
+  const auto first = start(directory / "first", numbers_at_a_pace(), first_sink.sink());
+  const auto second = start(directory / "second", numbers_at_a_pace(), second_sink.sink());
   {
     // Blocked here, so that the threads of the jobs get them.
     sigset_t one;
@@ -124,11 +128,12 @@ TEST(EmbeddingHost, F50RunsTwoJobsSideBySideWhileSignalsInterruptThem) {
 // started job; an object that was there before, and is given the job later, would outlive them.
 TEST(EmbeddingHost, F50MayHoldARunningJobInAStaticObject) {
   const TemporaryDirectory directory;
+  const PushSource<std::int64_t> never_ending;
   const MemorySink<std::int64_t> sink;
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(30);   // a hang is a failure too
-    static const std::unique_ptr<Runtime> runtime = start(directory / "state", sink.sink(), 1h);
+    static const std::unique_ptr<Runtime> runtime = start(directory / "state", never_ending.source(), sink.sink());
     while (runtime->snapshot().checkpoints == 0) std::this_thread::yield();
     std::exit(runtime->snapshot().state == JobState::kRunning ? 0 : 1);
   }
