@@ -5,12 +5,16 @@
 
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/detail/planted.hpp>
+#include <tidemark/core/detail/situations.hpp>
 
 namespace tidemark {
 inline namespace v0 {
 namespace runtime_internal {
 
 namespace {
+
+using core_internal::Situation;
+using core_internal::sometimes;
 
 // A sink's part of a snapshot, on an I/O thread.
 void finish_seal(SnapshotWork& work, EpochSeal& seal, CommittableEntry entry) {
@@ -342,6 +346,7 @@ void Task::handle(std::size_t input, Element element) {
     case Element::Kind::kBarrier:
       if (planted(core_internal::Bug::kP08) && element.checkpoint == inputs[input].barrier) return;   // forwarded already
       TIDEMARK_CHECK(element.checkpoint > inputs[input].barrier, "barriers ascend");
+      sometimes(Situation::kInputEndedBeforeBarrier, merger_.input(input).finished && !merger_.all_finished());
       inputs[input].barrier = element.checkpoint;
       inputs[input].waits = true;
       if (planted(core_internal::Bug::kP08)) {   // the first input's barrier counts for all

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <tidemark/core/detail/planted.hpp>
+#include <tidemark/core/detail/situations.hpp>
 
 namespace tidemark {
 namespace {
@@ -14,6 +15,7 @@ using core_internal::Bug;
 #ifndef TIDEMARK_PLANTED_BUGS
 // Decided when it is compiled: no branch is left of `if (planted(...))`.
 static_assert(!planted(Bug::kP01) && !planted(Bug::kP14) && !planted(Bug::kP25));
+static_assert(!core_internal::kLooksForSituations);
 #endif
 
 TEST(PlantedBugs, AreAbsentUnlessTheBuildAndTheEnvironmentAskForOne) {

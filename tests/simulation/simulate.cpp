@@ -7,14 +7,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <tidemark/core/detail/situations.hpp>
 
 #include "trial.hpp"
 
@@ -22,9 +26,10 @@ namespace {
 
 using namespace tidemark;
 using namespace tidemark::simulation;
+using core_internal::kSituations;
 
 constexpr const char* kUsage =
-    "usage: simulate [--seeds N] [--from SEED] [--job NAME] [--jobs-in-parallel K] [--until-failure]\n"
+    "usage: simulate [--seeds N] [--from SEED] [--job NAME] [--jobs-in-parallel K] [--until-failure] [--situations]\n"
     "       simulate --seed SEED [--job NAME] [--records N] [--processes N] [--without N,N...] [--trace]     what a failure prints\n";
 constexpr std::uint64_t kRunTwice = 100;     // one seed of so many
 constexpr unsigned kLongestSeconds = 120;    // for one seed, shrinking included; a world that takes longer hangs
@@ -37,6 +42,7 @@ struct Arguments {
   bool one = false;
   bool trace = false;
   bool until_failure = false;   // and that one as it is
+  bool situations = false;      // all of detail/situations.hpp must be met
   Changes changes{};
 };
 
@@ -58,6 +64,11 @@ std::optional<Arguments> parse(int argc, char** argv) {
     }
     if (name == "--until-failure") {
       arguments.until_failure = true;
+      continue;
+    }
+    if (name == "--situations") {
+      if (!core_internal::kLooksForSituations) return std::nullopt;   // the preset `planted` does
+      arguments.situations = true;
       continue;
     }
     if (++i == words.size()) return std::nullopt;
@@ -110,6 +121,7 @@ struct Progress {
   std::uint64_t next = 0;   // seed
   std::uint64_t tried = 0;
   std::uint64_t failed = 0;
+  std::uint32_t situations = 0;   // met
 };
 
 // Whether this seed's world is as it must be; otherwise it is reported.
@@ -133,6 +145,7 @@ void try_seeds(const Arguments& arguments, Progress& progress) {
     alarm(kLongestSeconds);
     const bool passed = try_seed(progress.next, arguments.changes, !arguments.until_failure && progress.failed < kMostShrunk);
     progress.failed += passed ? 0 : 1;
+    progress.situations |= core_internal::met_situations();
     ++progress.tried;
   }
 }
@@ -175,8 +188,11 @@ class Workers {
       ++progress.tried;
       children_[i] = spawn(i);
     }
-    std::printf("seeds %llu · failed %llu\n", static_cast<unsigned long long>(sum().tried), static_cast<unsigned long long>(sum().failed));
-    return sum().failed == 0 ? 0 : 1;
+    const bool all_met = !arguments_.situations || report_missing();
+    std::printf("seeds %llu · failed %llu", static_cast<unsigned long long>(sum().tried), static_cast<unsigned long long>(sum().failed));
+    if (arguments_.situations) std::printf(" · sometimes %d of %zu reached", std::popcount(sum().situations), std::size(kSituations));
+    std::printf("\n");
+    return sum().failed == 0 && all_met ? 0 : 1;
   }
 
  private:
@@ -194,8 +210,19 @@ class Workers {
     for (std::uint64_t i = 0; i < arguments_.in_parallel; ++i) {
       sum.tried += progress_[i].tried;
       sum.failed += progress_[i].failed;
+      sum.situations |= progress_[i].situations;
     }
     return sum;
+  }
+  // Whether nothing is missing.
+  bool report_missing() const {
+    bool all = true;
+    for (std::size_t i = 0; i < std::size(kSituations); ++i) {
+      if ((sum().situations >> i & 1U) != 0) continue;
+      std::printf("never reached: %s\n", kSituations[i]);
+      all = false;
+    }
+    return all;
   }
   void say_how_far(std::chrono::steady_clock::time_point began) {
     const Progress now = sum();

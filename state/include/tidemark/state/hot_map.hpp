@@ -20,6 +20,7 @@
 
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/detail/planted.hpp>
+#include <tidemark/core/detail/situations.hpp>
 #include <tidemark/core/hash.hpp>
 #include <tidemark/state/detail/block_pool.hpp>
 #include <tidemark/state/detail/heap_sample.hpp>
@@ -431,8 +432,9 @@ class HotMap {
     ++size_;
   }
   void encode_if_frozen(SubTable& table, std::uint32_t slot) {
-    if (planted(core_internal::Bug::kP17)) return;   // overwritten before it is encoded
-    if (table.may_have(frozen()) && table.test(frozen(), slot)) encode(table, slot);
+    if (planted(core_internal::Bug::kP17) || !table.may_have(frozen()) || !table.test(frozen(), slot)) return;
+    core_internal::sometimes(core_internal::Situation::kFrozenEntryWritten);
+    encode(table, slot);
   }
   // Hands out the row of a frozen entry, which is then in flight.
   void encode(SubTable& table, std::uint32_t slot) {
@@ -539,8 +541,7 @@ class HotMap {
     }
     rehash(table);
   }
-  // Takes clean entries out until `most` entries and markers are left, or no more may go. The hand of a clock goes round: who was not
-  // touched since it came by the last time leaves.
+  // Takes clean entries out until `most` entries and markers are left, or none may go. The hand of a clock takes who was not touched since.
   void evict(SubTable& table, std::uint32_t most) {
     using namespace state_internal;
     const std::uint32_t words = table.words();
@@ -548,6 +549,7 @@ class HotMap {
       if (table.hand >= words) table.hand = 0;
       const std::uint32_t first = table.hand++ * 64;
       const std::uint64_t clean = table.clean_slots(first);
+      core_internal::sometimes(core_internal::Situation::kDirtyEntryWantedOut, (table.word_of(kStored, first) & ~clean) != 0);
       std::uint64_t leaving = clean & table.word_of(kCold, first);
       table.word_of(kCold, first) = clean & ~leaving;
       for (; leaving != 0; leaving &= leaving - 1) drop(table, first + static_cast<std::uint32_t>(std::countr_zero(leaving)));
