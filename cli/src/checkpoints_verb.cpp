@@ -55,7 +55,7 @@ void print_manifest(const Manifest& manifest) {
   fmt::print("\nSTATE\n");
   for (const OperatorEntry& entry : manifest.operators) {
     for (const StateEntry& state : entry.states) {
-      fmt::print("  {:<24} {:<12} {:<8} {} -> {}{}\n", entry.name, state.name, state.kind, state.key,
+      fmt::print("  {:<24} {:<12} {:<8} {} -> {}{}\n", entry.name, state.name, state.kind, state.key.empty() ? "no key" : state.key,
                  state.value.empty() ? "nothing" : state.value,
                  state.live_buckets.empty() ? std::string{} : fmt::format(", {} live buckets", state.live_buckets.size()));
     }

@@ -16,6 +16,7 @@
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/core/hash.hpp>
 #include <tidemark/core/names.hpp>
+#include <tidemark/state/component.hpp>
 #include <tidemark/state/store.hpp>
 
 #include "src/checkpoint_choice.hpp"
@@ -76,6 +77,33 @@ Result<const StateEntry*> state_asked_for(const Manifest& manifest, const StateQ
   if (const StateEntry* state = find_state(*entry, query.state)) return state;
   for (const StateEntry& each : entry->states) known.push_back(each.name);
   return no_such("state of operator " + query.operator_name, query.state, known);
+}
+
+// Visits the items of a list without a key, which are in the manifest, task by task. Returns how many lists are malformed.
+std::uint64_t each_item(const Manifest& manifest, const std::string& operator_name,
+                        const std::function<void(std::uint32_t subtask, std::uint64_t index, ByteView item)>& visit) {
+  std::uint64_t malformed = 0;
+  for (const TaskEntry& task : manifest.tasks) {
+    for (const OperatorMeta& meta : task.operators) {
+      if (meta.operator_name != operator_name) continue;
+      ByteView list = meta.state;
+      ByteView item;
+      for (std::uint64_t index = 0; !list.empty(); ++index) {
+        if (!take_sized(list, item)) {
+          ++malformed;
+          break;
+        }
+        visit(task.subtask, index, item);
+      }
+    }
+  }
+  return malformed;
+}
+
+Error no_keys(const StateQuery& query) {
+  return Error{.code = ErrorCode::kUsage,
+               .message = "the list " + query.operator_name + "/" + query.state + " has no keys",
+               .fix = "see `state scan`"};
 }
 
 // The end of every verb: what was shown is complete, and all of it made sense.
@@ -160,10 +188,11 @@ Status print_lists(const Manifest& manifest, const std::vector<StateLine>& lines
   for (const StateLine& line : lines) {
     const StateEntry& state = line.reader.state();
     const bool has_times = line.totals.times > 0;
+    std::string schema = state.key + (state.entry.empty() ? "" : ", " + state.entry);
+    if (!state.value.empty()) schema += (schema.empty() ? "" : " -> ") + state.value;
     states.add({line.entry->name, state.name, state.kind, std::to_string(line.totals.rows), std::to_string(line.totals.bytes),
                 state.timed ? std::to_string(line.totals.times) : "-", has_times ? to_string(line.totals.first) : "-",
-                has_times ? to_string(line.totals.last) : "-",
-                state.key + (state.entry.empty() ? "" : ", " + state.entry) + (state.value.empty() ? "" : " -> " + state.value)});
+                has_times ? to_string(line.totals.last) : "-", std::move(schema)});
   }
   TIDEMARK_TRY(states.print());
   TIDEMARK_TRY(write_line(""));
@@ -258,6 +287,25 @@ int show_rows(const OpenedCheckpoint& opened, RowReader& reader, ByteView prefix
   return end_with(std::move(status), reader.malformed());
 }
 
+// Shows the first `limit` items of a list without a key.
+int show_items(const Manifest& manifest, RowReader& reader, const StateQuery& query) {
+  Table table({{"SUBTASK", Align::kRight}, {"INDEX", Align::kRight}, {"VALUE"}});
+  Status status;
+  std::uint64_t shown = 0;
+  const std::uint64_t malformed = each_item(manifest, query.operator_name, [&](std::uint32_t subtask, std::uint64_t index, ByteView item) {
+    if (shown == query.limit || !status.ok()) return;
+    ++shown;
+    const std::string value = reader.value_json(item);
+    if (query.json) {
+      status = write_line(fmt::format(R"({{"subtask":{},"index":{},"value":{}}})", subtask, index, value));
+    } else {
+      table.add({std::to_string(subtask), std::to_string(index), value});
+    }
+  });
+  if (status.ok() && !query.json && shown > 0) status = table.print();
+  return end_with(std::move(status), reader.malformed() + malformed);
+}
+
 constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
 
 // --- top-keys
@@ -305,6 +353,14 @@ int list_state(const StateQuery& query) {
       lines.push_back({.entry = &entry, .reader = RowReader(state), .totals = {}});
     }
   }
+  std::uint64_t malformed = 0;
+  for (StateLine& line : lines) {
+    if (line.reader.state().kind != kOperatorList) continue;
+    malformed += each_item(opened->manifest, line.entry->name, [&](std::uint32_t, std::uint64_t, ByteView item) {
+      ++line.totals.rows;
+      line.totals.bytes += item.size();
+    });
+  }
   std::uint64_t unknown = 0;
   Status status = opened->scan({}, [&](ByteView key, ByteView value) -> Status {
     StateId id = 0;
@@ -319,7 +375,7 @@ int list_state(const StateQuery& query) {
   });
   if (unknown > 0) talk("{} rows belong to no state that the manifest lists\n", unknown);
   if (status.ok()) status = query.json ? print_lists_json(opened->manifest, lines) : print_lists(opened->manifest, lines);
-  return end_with(std::move(status), 0);
+  return end_with(std::move(status), malformed);
 }
 
 int get_state(const StateQuery& query) {
@@ -327,6 +383,7 @@ int get_state(const StateQuery& query) {
   if (!opened.ok()) return report(opened.error());
   const auto state = state_asked_for(opened->manifest, query);
   if (!state.ok()) return report(state.error());
+  if ((*state)->kind == kOperatorList) return report(no_keys(query));
   RowReader reader(**state);
   const auto key = reader.key_schema().from_text(query.key);
   if (!key.ok()) return report(key.error());
@@ -352,6 +409,7 @@ int scan_state(const StateQuery& query) {
   const auto state = state_asked_for(opened->manifest, query);
   if (!state.ok()) return report(state.error());
   RowReader reader(**state);
+  if (reader.state().kind == kOperatorList) return show_items(opened->manifest, reader, query);
   std::uint64_t shown = 0;
   return show_rows(*opened, reader, reader.prefix(), query.json, query.limit, [](ByteView) { return true; }, shown);
 }
@@ -368,6 +426,7 @@ int show_top_keys(const StateQuery& query) {
   if (!opened.ok()) return report(opened.error());
   const auto state = state_asked_for(opened->manifest, query);
   if (!state.ok()) return report(state.error());
+  if ((*state)->kind == kOperatorList) return report(no_keys(query));
   RowReader reader(**state);
   Largest largest(query.limit);
   std::unordered_map<Bytes, KeyTotals> by_key;   // of states whose keys have several rows

@@ -2,15 +2,18 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
 import time
 import unittest
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from fraud_job import FRAUD, TOOL, JobTest, call, transactions, tree
 
+PROJECT = Path(os.environ["TIDEMARK_PROJECT"])
 HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -246,6 +249,40 @@ class State(InspectTest):
             words = [TOOL, "state", "export", "rules", "records", "--state", str(self.state)]
             done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
         self.assert_error(done, "TM0301", 1, "standard output")
+
+
+class ListWithoutAKey(JobTest):
+    """Its items are in the manifest; everything else about it is as for states with rows."""
+
+    def setUp(self):
+        super().setUp()
+        self.state = self.folder / "state"
+        shutil.copytree(PROJECT / "tests/golden/v5/state", self.state)
+
+    def look(self, *words):
+        done = call(TOOL, "state", *words, "--state", self.state)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), words)
+        return done.stdout
+
+    def test_is_listed_with_its_items_as_rows(self):
+        (listed,) = [each for each in map(json.loads, self.look("ls", "--json").splitlines()) if each.get("operator") == "last"]
+        self.assertEqual({name: listed[name] for name in ("state", "kind", "key", "value", "rows", "bytes")},
+                         {"state": "items", "kind": "operator_list", "key": "", "value": "struct{string,i64,i64}", "rows": 3, "bytes": 69})
+        (line,) = [line.split() for line in self.look("ls").splitlines() if line.startswith("last ")]
+        self.assertEqual(line, ["last", "items", "operator_list", "3", "69", "-", "-", "-", "struct{string,i64,i64}"])
+
+    def test_is_shown_item_by_item(self):
+        items = [{"subtask": 0, "index": index, "value": value}
+                 for index, value in enumerate([["user-3", 757, 1145], ["user-5", 253, 1137], ["user-2", 856, 1138]])]
+        self.assertEqual([json.loads(line) for line in self.look("export", "last", "items").splitlines()], items)
+        self.assertEqual([json.loads(line) for line in self.look("scan", "last", "items", "--limit", 2, "--json").splitlines()], items[:2])
+        lines = [line.split() for line in self.look("scan", "last", "items", "--limit", 1).splitlines()]
+        self.assertEqual(lines, [["SUBTASK", "INDEX", "VALUE"], ["0", "0", '["user-3",757,1145]']])
+
+    def test_has_no_keys(self):
+        for words in (["get", "last", "items", "user-3"], ["top-keys", "last", "items"]):
+            done = call(TOOL, "state", *words, "--state", self.state)
+            self.assert_error(done, "TM0101", 2, "last/items has no keys", "state scan")
 
 
 class Checkpoints(InspectTest):

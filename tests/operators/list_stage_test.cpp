@@ -187,9 +187,9 @@ TEST(ListStage, RefusesDamagedBytes) {
     EXPECT_THAT(status.error().describe(), HasSubstr("operator_list of struct{string,u32}"));
   }
   EXPECT_FALSE(load(whole + '\0').ok()) << "an item of no bytes";
-  Bytes longer = whole;
+  Bytes longer = whole.substr(0, 9) + '\0';
   ++longer[0];
-  EXPECT_FALSE(load(longer).ok()) << "an item and the length of the next";
+  EXPECT_FALSE(load(longer).ok()) << "an item and a byte more";
   EXPECT_FALSE(load(Bytes(10, '\xFF')).ok()) << "a length above all";
 }
 

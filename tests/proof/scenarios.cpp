@@ -196,6 +196,23 @@ Graph visits_job(const Splits& splits, double pace, const std::string& out) {
   return graph;
 }
 
+// A list without a key: the last few payments of the one split.
+struct Recent {
+  void operator()(const Payment& payment, std::vector<std::int64_t>& last, Collector<std::string>& out) {
+    std::string line = to_string(payment.id) + " after";
+    for (const std::int64_t id : last) line += " " + to_string(id);
+    if (last.size() == kMost) last.erase(last.begin());
+    last.push_back(payment.id);
+    out(std::move(line));
+  }
+  static constexpr std::size_t kMost = 4;
+};
+Graph recent_job(const Splits& splits, double pace, const std::string& out) {
+  Graph graph;
+  timed(graph, "payments", splits, pace).flat_map<std::string, std::int64_t>("recent", Recent{}).to("lines", sink(out, "lines"));
+  return graph;
+}
+
 // Two ways from one source to sessions, which stay open across checkpoints and merge.
 Graph diamond_job(const Splits& splits, double pace, const std::string& out) {
   Graph graph;
@@ -357,6 +374,17 @@ Output visits_model(const Splits& splits) {
   }
   return sorted(output);
 }
+Output recent_model(const Splits& splits) {
+  Output output{{"lines", {}}};
+  std::vector<std::int64_t> ids;
+  each(splits, [&](const Payment& payment, std::int64_t) {
+    std::string line = to_string(payment.id) + " after";
+    for (std::size_t i = ids.size() - std::min(ids.size(), Recent::kMost); i < ids.size(); ++i) line += " " + to_string(ids[i]);
+    ids.push_back(payment.id);
+    output["lines"].push_back(line);
+  });
+  return sorted(output);
+}
 Output diamond_model(const Splits& splits) { return {{"lines", session_model(splits)["lines"]}}; }
 Output several_model(const Splits& splits) {
   Output output = ordered_model(splits);
@@ -385,6 +413,7 @@ const std::vector<Scenario>& scenarios() {
       {"savepoint", tumbling_job, tumbling_model, 2, 60, 1, 1, 0, true},
       {"diamond", diamond_job, diamond_model, 2, kDisorder},
       {"visits", visits_job, visits_model},
+      {"recent", recent_job, recent_model, 1},
       {.name = "failed", .graph = keeper_job, .model = keeper_model, .one_fails = true},
       {.name = "few", .graph = map_job, .model = map_model, .splits = 1, .per_split = 50, .checkpoints = 2, .every_second = true},
       {.name = "window", .graph = tumbling_job, .model = tumbling_model, .splits = 1, .per_split = 50, .checkpoints = 2,

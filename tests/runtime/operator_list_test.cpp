@@ -13,6 +13,20 @@
 #include "releases.hpp"
 
 namespace tidemark {
+
+// An item of the user's own codec, whose second release also reads what the first one wrote.
+template <int kRelease>
+struct Amount {
+  std::int64_t cents = 0;
+};
+template <int kRelease>
+struct Codec<Amount<kRelease>> {
+  static void encode(const Amount<kRelease>& value, Bytes& out) { append_i64(out, value.cents); }
+  [[nodiscard]] static bool decode(ByteView& in, Amount<kRelease>& value) { return take_i64(in, value.cents); }
+  static std::string schema() { return "amount-" + std::to_string(kRelease); }
+  static bool reads(std::string_view stored) { return kRelease == 2 && stored == "amount-1"; }
+};
+
 namespace {
 
 using namespace releases;
@@ -163,6 +177,25 @@ TEST_F(ListReleases, AreRefusedWithAListOfAnotherTypeUntilItIsGivenUp) {   // K9
   EXPECT_THAT(report.added, ElementsAre("seen/items"));
   EXPECT_THAT(report.dropped, ElementsAre("seen/items"));
   EXPECT_EQ(target.committed().back(), "4");
+}
+
+template <int kRelease>
+Graph remember_amounts(const Source<Deposit>& source, const Sink<std::string>& lines) {
+  Graph graph;
+  const auto keep = [](const Deposit& deposit, std::vector<Amount<kRelease>>& seen, Collector<std::string>& out) {
+    seen.push_back({deposit.cents});
+    out(std::to_string(seen.front().cents));
+  };
+  timed_deposits(graph, source).flat_map<std::string, Amount<kRelease>>("seen", keep).to("lines", lines);
+  return graph;
+}
+
+TEST_F(ListReleases, GoOnWithAListOfAnotherSchemaThatTheCodecReads) {   // K9
+  expect_runs(&remember_amounts<1>, 3);
+  expect_runs(&remember_amounts<2>, 4);
+  EXPECT_THAT(report.restored, ElementsAre("seen/items", "source deposits"));
+  EXPECT_EQ(target.committed().back(), "5");
+  EXPECT_THAT(refused(&remember_amounts<1>).describe(), HasSubstr("operator_list of amount-2"));
 }
 
 TEST_F(ListReleases, StartAListAnewThatIsGivenUpThoughItsTypeIsTheSame) {   // K10

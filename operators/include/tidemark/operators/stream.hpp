@@ -79,8 +79,8 @@ class BasicStream {
   // behind from(). May be called once for each former name.
   BasicStream formerly(std::string name) const {
     static_assert(kTiming == Timing::kSource,
-                  "Tidemark: formerly() stands right behind from(), process(), aggregate(), reduce(), to() or flat_map() with a list: other "
-                  "stages have no name that a checkpoint knows");
+                  "Tidemark: formerly() stands right behind from(), process(), aggregate(), reduce(), to() or flat_map() with a list: "
+                  "other stages have no name that a checkpoint knows");
     operators_internal::add_former_name(place_, std::move(name));
     return *this;
   }
