@@ -265,8 +265,8 @@ void compare_windows(std::uint64_t keys, std::size_t memory, const std::string& 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t keys = 3'000'000;
-  std::size_t memory_mib = 10;
+  std::uint64_t keys = 2'200'000;
+  std::size_t memory_mib = 7;
   std::uint64_t zipf_n = 1'000'000;
   std::uint64_t uniform_n = 200'000;
   double theta = 0.99;
