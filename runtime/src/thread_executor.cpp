@@ -23,6 +23,9 @@ void relax() {
 #endif
 }
 
+// Not the number of the thread, which a thread of the host may be given when ours has ended.
+thread_local const LoopRunner* runner_of_this_thread = nullptr;
+
 class ThreadRunner final : public LoopRunner {
  public:
   explicit ThreadRunner(Loop& loop) : loop_(loop) {}
@@ -34,7 +37,7 @@ class ThreadRunner final : public LoopRunner {
   void join() override {
     if (thread_.joinable()) thread_.join();
   }
-  bool is_current() const override { return thread_id_.load() == std::this_thread::get_id(); }
+  bool is_current() const override { return runner_of_this_thread == this; }
   void wake_if_asleep() override {
     // Pairs with the fence in sleep(): either we see the loop asleep, or it sees what we have just made. (The thread sanitizer does not
     // know fences; it need not, since these order nothing but the two flags.)
@@ -50,7 +53,7 @@ class ThreadRunner final : public LoopRunner {
 
  private:
   void run() {
-    thread_id_.store(std::this_thread::get_id());
+    runner_of_this_thread = this;
     while (!loop_.ended()) {
       if (!loop_.step()) sleep();
     }
@@ -77,7 +80,6 @@ class ThreadRunner final : public LoopRunner {
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{io_.get_executor()};
   std::thread thread_;
-  std::atomic<std::thread::id> thread_id_{};
   std::atomic<bool> asleep_{false};
 };
 

@@ -124,6 +124,22 @@ TEST(EmbeddingHost, F50RunsTwoJobsSideBySideWhileSignalsInterruptThem) {
   EXPECT_EQ(second_sink.committed(), all_numbers());
 }
 
+// The system gives numbers of threads that have ended to new ones.
+TEST(EmbeddingHost, F50MayWaitOnAThreadThatBeganWhenThoseOfTheJobHadEnded) {
+  const TemporaryDirectory directory;
+  const MemorySink<std::int64_t> sink;
+  std::unique_ptr<Runtime> runtime = start(directory / "state", numbers_at_a_pace(), sink.sink());
+  ASSERT_EQ(runtime->wait().state, JobState::kFinished);
+  for (int i = 0; i < 20; ++i) {
+    std::vector<std::thread> threads;
+    for (int k = 0; k < 10; ++k) {
+      threads.emplace_back([&] { EXPECT_EQ(runtime->wait().state, JobState::kFinished); });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  std::thread([&] { runtime.reset(); }).join();
+}
+
 // In a child that ends while its job runs. Statics of RocksDB that the start makes are destroyed after an object that is made of the
 // started job; an object that was there before, and is given the job later, would outlive them.
 TEST(EmbeddingHost, F50MayHoldARunningJobInAStaticObject) {

@@ -26,17 +26,20 @@ const Expected kExpected = model(kSplits);
 
 using Change = std::function<Bytes(Bytes)>;
 
-// What a process does last: it dies with this line of its trace, and what the line says is done.
-constexpr const char* kPublished = "rename /state/checkpoints/";
-constexpr const char* kOneSinkCommits = "commit lines ";
-constexpr const char* kAllSinksCommit = "commit late ";
+// What a process does last. Its two sinks commit in either order, and no epoch before both have committed the one before.
+enum class Death { kPublished, kOneSinkCommits, kAllSinksCommit };
 
 // The payments job, in processes one after the other.
 class DamagedWorld {
  public:
   // The first process dies with its fourth checkpoint, or with another one.
-  explicit DamagedWorld(const std::string& death, std::size_t checkpoint = 4) : world_(7) {
-    world_.cut_after(checkpoint, death);
+  explicit DamagedWorld(Death death, std::size_t checkpoint = 4) : world_(7) {
+    // It dies with a line of its trace, and what the line says is done.
+    switch (death) {
+      case Death::kPublished: world_.cut_after(checkpoint, "rename /state/checkpoints/"); break;
+      case Death::kOneSinkCommits: world_.cut_after(2 * checkpoint - 1, "commit "); break;
+      case Death::kAllSinksCommit: world_.cut_after(2 * checkpoint, "commit "); break;
+    }
     EXPECT_FALSE(run().has_value());
     newest_ = newest_on_disk();
     EXPECT_EQ(newest_, checkpoint);
@@ -48,8 +51,8 @@ class DamagedWorld {
     const auto facts = read_state_directory(world_.disk(), directory());
     return facts.ok() && !facts->checkpoints.empty() ? facts->checkpoints.back().id : 0;
   }
-  CheckpointId committed_by_lines() const { return lines_.committed_epoch(); }
-  CheckpointId committed_by_late() const { return late_.committed_epoch(); }
+  CheckpointId committed_by_one() const { return std::max(lines_.committed_epoch(), late_.committed_epoch()); }
+  CheckpointId committed_by_both() const { return std::min(lines_.committed_epoch(), late_.committed_epoch()); }
   std::string manifest() const { return manifest_path(directory(), newest_); }
   std::string a_row_file() {
     const auto manifest = load_manifest(world_.disk(), directory(), newest_);
@@ -141,9 +144,9 @@ std::vector<std::pair<const char*, Change>> damages() {
 TEST(DamagedNewestCheckpoint, F18IsLeftForTheOneBeforeIfNoSinkHasCommittedIt) {
   for (const auto& [what, damage] : damages()) {
     SCOPED_TRACE(what);
-    DamagedWorld job(kPublished);
-    ASSERT_EQ(job.committed_by_lines(), job.newest() - 1);
-    ASSERT_EQ(job.committed_by_late(), job.newest() - 1);
+    DamagedWorld job(Death::kPublished);
+    ASSERT_EQ(job.committed_by_one(), job.newest() - 1);
+    ASSERT_EQ(job.committed_by_both(), job.newest() - 1);
     job.replace(job.manifest(), damage(job.contents(job.manifest())));
     job.expect_the_end_with_the_output_of_the_model();
     EXPECT_THAT(job.said, Contains(HasSubstr("no sink has committed it, so checkpoint " + std::to_string(job.newest() - 1) + " is used")));
@@ -154,9 +157,9 @@ TEST(DamagedNewestCheckpoint, F18IsLeftForTheOneBeforeIfNoSinkHasCommittedIt) {
 TEST(DamagedNewestCheckpoint, F18IsRefusedIfOneSinkHasCommittedIt) {
   for (const auto& [what, damage] : damages()) {
     SCOPED_TRACE(what);
-    DamagedWorld job(kOneSinkCommits);
-    ASSERT_EQ(job.committed_by_lines(), job.newest());
-    ASSERT_EQ(job.committed_by_late(), job.newest() - 1);
+    DamagedWorld job(Death::kOneSinkCommits);
+    ASSERT_EQ(job.committed_by_one(), job.newest());
+    ASSERT_EQ(job.committed_by_both(), job.newest() - 1);
     job.expect_refusal(job.manifest(), damage(job.contents(job.manifest())));
   }
 }
@@ -164,9 +167,9 @@ TEST(DamagedNewestCheckpoint, F18IsRefusedIfOneSinkHasCommittedIt) {
 TEST(DamagedNewestCheckpoint, F16IsRefusedIfAllSinksHaveCommittedIt) {
   for (const auto& [what, damage] : damages()) {
     SCOPED_TRACE(what);
-    DamagedWorld job(kAllSinksCommit);
-    ASSERT_EQ(job.committed_by_lines(), job.newest());
-    ASSERT_EQ(job.committed_by_late(), job.newest());
+    DamagedWorld job(Death::kAllSinksCommit);
+    ASSERT_EQ(job.committed_by_one(), job.newest());
+    ASSERT_EQ(job.committed_by_both(), job.newest());
     job.expect_refusal(job.manifest(), damage(job.contents(job.manifest())));
   }
 }
@@ -175,22 +178,22 @@ TEST(DamagedNewestCheckpoint, F16IsRefusedIfAllSinksHaveCommittedIt) {
 TEST(DamagedNewestCheckpoint, F19IsNamedIfItIsTheOnlyOne) {
   for (const auto& [what, damage] : damages()) {
     SCOPED_TRACE(what);
-    DamagedWorld job(kAllSinksCommit, 1);
-    ASSERT_EQ(job.committed_by_lines(), 1U);
+    DamagedWorld job(Death::kAllSinksCommit, 1);
+    ASSERT_EQ(job.committed_by_one(), 1U);
     job.expect_refusal(job.manifest(), damage(job.contents(job.manifest())));
   }
 }
 
 // What the newest one has prepared is not for a start from an older one to discard: it may be wanted yet (promise 3, R3).
 TEST(OlderCheckpoint, CanBeLeftForTheNewestOneAgain) {
-  DamagedWorld job(kPublished);
+  DamagedWorld job(Death::kPublished);
   job.go_back_and_die();
   job.expect_the_end_with_the_output_of_the_model();
 }
 
 // A row file is not parsed before it is needed, but its size and its footer are looked at.
 TEST(DamagedNewestCheckpoint, F16IsRefusedIfOneOfItsRowFilesIsCut) {
-  for (const char* death : {kPublished, kOneSinkCommits, kAllSinksCommit}) {
+  for (const Death death : {Death::kPublished, Death::kOneSinkCommits, Death::kAllSinksCommit}) {
     DamagedWorld job(death);
     const std::string path = job.a_row_file();
     const Bytes whole = job.contents(path);
