@@ -413,7 +413,7 @@ const std::vector<Scenario>& scenarios() {
       {"savepoint", tumbling_job, tumbling_model, 2, 60, 1, 1, 0, true},
       {"diamond", diamond_job, diamond_model, 2, kDisorder},
       {"visits", visits_job, visits_model},
-      {"recent", recent_job, recent_model, 1},
+      {.name = "recent", .graph = recent_job, .model = recent_model, .splits = 1, .one_task = true},
       {.name = "failed", .graph = keeper_job, .model = keeper_model, .one_fails = true},
       {.name = "few", .graph = map_job, .model = map_model, .splits = 1, .per_split = 50, .checkpoints = 2, .every_second = true},
       {.name = "window", .graph = tumbling_job, .model = tumbling_model, .splits = 1, .per_split = 50, .checkpoints = 2,

@@ -42,6 +42,7 @@ struct Scenario {
   std::uint64_t checkpoints = 3;            // that the unbroken run completes at the least
   bool every_second = false;                // small: all second crashes are tried, also by --quick
   Twist twist = Twist::kNone;
+  bool one_task = false;                    // the output depends on the parallelism (K6), which is not varied
   bool one_fails = false;                   // the second manifest cannot be made: that checkpoint is given up, and the job goes on
 };
 

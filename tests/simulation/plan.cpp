@@ -68,7 +68,8 @@ std::optional<Plan> plan_of(std::uint64_t seed, const Changes& changes) {
   for (std::size_t i = 0; i < processes; ++i) {
     ProcessPlan process{.parallelism = static_cast<std::uint32_t>(draw.one_to(4))};
     process.workers = static_cast<std::uint32_t>(draw.one_to(process.parallelism));
-    if (evicts) process.parallelism = process.workers = 1;   // more tasks need more memory, and then all fits
+    // More tasks than one need more memory, and then all fits.
+    if (evicts || plan.job.one_task) process.parallelism = process.workers = 1;
     process.checkpoint_every = std::chrono::milliseconds{draw.one_to(4)};
     for (const Misfortune& misfortune : misfortunes(draw)) {
       process.misfortunes.push_back(plan.misfortunes.size());

@@ -210,7 +210,7 @@ class Torturer {
 
   // One process, from its start to its death. true: the input has ended.
   bool live_once() {
-    const auto parallelism = 1 + static_cast<std::uint32_t>(below(3));
+    const auto parallelism = job_.scenario->one_task ? 1 : 1 + static_cast<std::uint32_t>(below(3));
     const std::size_t memory = job_.scenario->memory > 0 ? kLeastMemory[parallelism - 1] : kMuchMemory * below(2);
     const Life life{.parallelism = parallelism, .memory = memory, .figures = figures_};
     std::fflush(nullptr);
