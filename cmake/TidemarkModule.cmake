@@ -255,8 +255,9 @@ function(tidemark_test_flags target)
   endif()
 endfunction()
 
-# Declares a GoogleTest program; each of its tests is a test of ctest. TIMEOUT is in seconds for each test (default 120). Sources may
-# include the private headers of the modules named in INTERNALS, by their path in the module: "src/hot_table.hpp".
+# Declares a GoogleTest program; each of its tests is a test of ctest. TIMEOUT is in seconds for each test (default 120); under a sanitizer
+# they get three times that. Sources may include the private headers of the modules named in INTERNALS, by their path in the module:
+# "src/hot_table.hpp".
 function(tidemark_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LINKS;LABELS;INTERNALS")
   if(arg_UNPARSED_ARGUMENTS)
@@ -264,6 +265,9 @@ function(tidemark_test)
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
+  endif()
+  if(TIDEMARK_SANITIZE)
+    math(EXPR arg_TIMEOUT "3 * ${arg_TIMEOUT}")
   endif()
   # What would not run is not built either: with instrumentation that takes memory of its own, and where all is on one thread.
   if(TIDEMARK_SANITIZE AND "release-only" IN_LIST arg_LABELS)
