@@ -7,7 +7,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
-#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -22,22 +21,16 @@
 #include <tidemark/runtime/runtime.hpp>
 
 #include "../support/temporary_directory.hpp"
+#include "numbers.hpp"
 
 namespace tidemark {
 namespace {
 
+using namespace numbers;
 using namespace std::chrono_literals;
-using Numbers = std::vector<std::int64_t>;
 using test_support::TemporaryDirectory;
 
-constexpr std::int64_t kRecords = 400;
 constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD, SIGUSR1, SIGUSR2, SIGXFSZ};
-
-Numbers all_numbers() {
-  Numbers numbers(kRecords);
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
-}
 
 // They take some hundred milliseconds.
 Source<std::int64_t> numbers_at_a_pace() { return memory_source(all_numbers(), {.pause_every = 10, .pause = 2ms}); }

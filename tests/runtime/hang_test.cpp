@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <numeric>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -21,10 +20,12 @@
 
 #include "../support/gate.hpp"
 #include "../support/temporary_directory.hpp"
+#include "numbers.hpp"
 
 namespace tidemark {
 namespace {
 
+using namespace numbers;
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -33,19 +34,8 @@ using ::testing::UnorderedElementsAreArray;
 using test_support::comes_true;
 using test_support::Gate;
 using test_support::TemporaryDirectory;
-using Numbers = std::vector<std::int64_t>;
 
-constexpr std::int64_t kRecords = 400;
 constexpr std::int64_t kHeld = 217;
-
-Numbers all_numbers() {
-  Numbers numbers(kRecords);
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
-}
-
-// Slow enough for checkpoints to be taken here and there.
-Source<std::int64_t> numbers_source() { return memory_source(all_numbers(), {.pause_every = 20, .pause = 2ms}); }
 
 // Hands every number on when `look_at` has returned.
 Graph calling(const std::function<void(std::int64_t)>& look_at, const Sink<std::int64_t>& sink,
@@ -63,15 +53,6 @@ Graph calling(const std::function<void(std::int64_t)>& look_at, const Sink<std::
 }
 Graph held_by(Gate& gate, const Sink<std::int64_t>& sink) {
   return calling([&gate](std::int64_t number) { if (number == kHeld) gate.pass(); }, sink);
-}
-
-RuntimeOptions options_in(const TemporaryDirectory& directory) {
-  RuntimeOptions options;
-  options.state_directory = directory / "state";
-  options.checkpoint_every = 1ms;
-  options.max_batch = 10;
-  options.logger = Logger::silent();
-  return options;
 }
 
 std::unique_ptr<Runtime> start(Graph graph, const RuntimeOptions& options) {

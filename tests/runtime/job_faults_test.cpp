@@ -1,7 +1,5 @@
 // What goes wrong around a job: a function that always throws, a quarantine that takes nothing (faults F07, F35, F36).
 
-#include <chrono>
-#include <numeric>
 #include <stdexcept>
 
 #include <gmock/gmock.h>
@@ -12,33 +10,13 @@
 #include <tidemark/runtime/runtime.hpp>
 
 #include "../support/temporary_directory.hpp"
+#include "numbers.hpp"
 
 namespace tidemark {
 namespace {
 
-using namespace std::chrono_literals;
+using namespace numbers;
 using ::testing::HasSubstr;
-using Numbers = std::vector<std::int64_t>;
-
-constexpr std::int64_t kRecords = 400;
-
-Numbers all_numbers() {
-  Numbers numbers(kRecords);
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
-}
-
-// Slow enough for a checkpoint every millisecond to be taken here and there.
-Source<std::int64_t> numbers_source() { return memory_source(all_numbers(), {.pause_every = 20, .pause = 2ms}); }
-
-RuntimeOptions options_in(const test_support::TemporaryDirectory& directory) {
-  RuntimeOptions options;
-  options.state_directory = directory / "state";
-  options.checkpoint_every = 1ms;
-  options.max_batch = 10;
-  options.logger = Logger::silent();
-  return options;
-}
 
 JobResult run(Graph graph, const RuntimeOptions& options) {
   auto runtime = Runtime::start(std::move(graph), options);

@@ -424,7 +424,7 @@ TEST(StorageFault, F13OutputThatCannotBeSealedEndsTheAttemptSinceGoingOnWouldLos
   EXPECT_EQ(sorted(late.committed()), kExpected.late);
 }
 
-// Compaction begins at 32 files in level 0.
+// Compaction begins at 80 files in level 0.
 TEST(StorageFault, F22CompactionThatCannotWriteFailsTheJobAndTheErrorNamesTheFile) {
   for (const Steps steps : {Steps{} | Step::kCreate, Steps{} | Step::kAppend, Steps{} | Step::kSync}) {
     World world{make_payments(23, 2, 80'000)};
