@@ -389,7 +389,7 @@ TEST_F(SavepointTest, F01AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) { 
   // of its own ends the process if that fails.
   const Splits few = make_payments(43, 2, 300);
   const Expected expected = model(few);
-  constexpr std::size_t kStride = kInstrumented ? 17 : 3;  // each world is three starts
+  constexpr std::size_t kStride = kInstrumented ? 29 : 5;  // each world is three starts
   test_support::UnsyncedFileSystem unsynced{posix_file_system()};  // a killed process, not a lost machine
   std::size_t crashes = 0;
   std::size_t savepoints = 0;
@@ -402,17 +402,13 @@ TEST_F(SavepointTest, F01AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) { 
       with.state_directory = world.path() + "/state";
       with.checkpoint_every = 0ms;
       with.tolerated_checkpoint_failures = 0;
-      const auto started = [&] {
-        // It pauses, so that there is something left to stop.
-        const auto source = memory_source(few, {.pause_every = 50, .pause = 2ms});
-        return Runtime::start(make_graph(source, targets.lines.sink(), targets.late.sink()), with);
-      };
       bool fired = false;
       {
         test_support::RecordingFileSystem files{unsynced};
         files.fail_at(step, test_support::Failure::kCrash);
         with.files = &files;
-        auto broken = started();
+        // So slow that there is something left to stop.
+        auto broken = start(targets, with, paced(memory_source(few), Pace::records_per_second(500)));
         if (broken.ok()) {
           (void)(*broken)->request_savepoint("one").get();
           (void)(*broken)->request_stop({.drain = drain, .label = "two"}).get();
@@ -435,7 +431,7 @@ TEST_F(SavepointTest, F01AndADrainSurviveACrashAtEveryStepThatTouchesTheDisk) { 
         ASSERT_TRUE(runtime.ok()) << label << " " << runtime.error().describe();
       }
       with.allow_drained = true;
-      auto runtime = started();
+      auto runtime = start(targets, with, memory_source(few));
       ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
       const JobResult result = (*runtime)->wait();
       ASSERT_TRUE(result.state == JobState::kFinished || result.state == JobState::kAlreadyFinished)
