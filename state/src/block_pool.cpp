@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
+#include <cstdint>
 #include <iterator>
 #include <new>
 
@@ -14,18 +14,33 @@ namespace state_internal {
 namespace {
 
 constexpr std::size_t kCacheLine = 64;
+constexpr std::size_t kPage = 4096;
 constexpr std::size_t kFirstChunk = std::size_t{64} << 10;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kLarge = kHugePage / 2;   // blocks of this size are not carved from chunks
 
-std::byte* allocate(std::size_t bytes) {
-  void* block = nullptr;
+std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+// Straight from the system, and back to it: malloc kept most of what was given back, in pieces that the next large block did not fit into,
+// so that a process held twice what its budget allows.
+std::byte* map(std::size_t bytes) {
   const bool huge = bytes >= kHugePage;
-  if (::posix_memalign(&block, huge ? kHugePage : kCacheLine, bytes) != 0) throw std::bad_alloc{};
+  const std::size_t size = whole_pages(bytes);
+  const std::size_t mapped = huge ? size + kHugePage - kPage : size;
+  void* const begin = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) throw std::bad_alloc{};
+  auto* block = static_cast<std::byte*>(begin);
+  if (!huge) return block;
+  const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(block) % kHugePage) % kHugePage;
+  const std::size_t behind = mapped - before - size;
+  if (before > 0) ::munmap(block, before);
+  block += before;
+  if (behind > 0) ::munmap(block + size, behind);
   // A refusal changes nothing but speed.
-  if (huge) static_cast<void>(::madvise(block, bytes, MADV_HUGEPAGE));
-  return static_cast<std::byte*>(block);
+  static_cast<void>(::madvise(block, size, MADV_HUGEPAGE));
+  return block;
 }
+void unmap(std::byte* block, std::size_t bytes) { ::munmap(block, whole_pages(bytes)); }
 
 template <class Note>
 bool noted(Note note) {
@@ -42,8 +57,8 @@ std::size_t whole_lines(std::size_t bytes) { return (bytes + kCacheLine - 1) / k
 }  // namespace
 
 BlockPool::~BlockPool() {
-  for (const auto& [size, block] : kept_) std::free(block);
-  for (const auto& [chunk, facts] : chunks_) std::free(chunk);
+  for (const auto& [size, block] : kept_) unmap(block, size);
+  for (const auto& [chunk, facts] : chunks_) unmap(chunk, facts.size);
 }
 
 bool BlockPool::may_take(std::size_t bytes) const {
@@ -72,7 +87,7 @@ void* BlockPool::take(std::size_t bytes) {
     return block;
   }
   free_kept();   // they are of other sizes: they were kept in vain
-  void* block = allocate(bytes);
+  void* block = map(bytes);
   set_bytes(bytes_ + bytes);
   return block;
 }
@@ -80,7 +95,7 @@ void* BlockPool::take(std::size_t bytes) {
 void BlockPool::free_kept() {
   std::size_t freed = 0;
   for (const auto& [size, block] : kept_) {
-    std::free(block);
+    unmap(block, size);
     freed += size;
   }
   kept_.clear();
@@ -108,7 +123,7 @@ void BlockPool::give(void* block, std::size_t bytes, bool keep) {
   auto* place = static_cast<std::byte*>(block);
   if (bytes >= kLarge) {
     if (keep && noted([&] { kept_.emplace_back(bytes, place); })) return;
-    std::free(block);
+    unmap(place, bytes);
     return set_bytes(bytes_ - bytes);
   }
   (void)noted([&] { free_blocks(bytes).push_back(place); });
@@ -142,7 +157,7 @@ std::byte* BlockPool::carve(std::size_t bytes) {
 
 void BlockPool::add_chunk(std::size_t least) {
   last_chunk_ = next_chunk_size(least);
-  std::byte* chunk = allocate(last_chunk_);
+  std::byte* chunk = map(last_chunk_);
   const auto before = carving_ == nullptr ? chunks_.end() : chunks_.find(carving_);
   chunks_[chunk] = {last_chunk_, 0};
   carving_ = chunk;
@@ -158,7 +173,7 @@ void BlockPool::release(std::map<std::byte*, Chunk>::iterator chunk) {
     std::erase_if(blocks, [&](const std::byte* block) { return block >= begin && block < end; });
   }
   set_bytes(bytes_ - chunk->second.size);
-  std::free(begin);
+  unmap(begin, chunk->second.size);
   chunks_.erase(chunk);
 }
 
