@@ -176,9 +176,9 @@ CoordinatorActions Coordinator::on_abort_settled(CheckpointId id, SteadyTime now
 
 CoordinatorActions Coordinator::on_checkpoint_wanted(SteadyTime now) {
   CoordinatorActions actions;
-  if (phase_ != Phase::kIdle || failures_ > 0) return actions;   // one that fails is not tried again any sooner
-  due_ = std::min(due_, now);
-  begin_if_due(now, actions);
+  if (phase_ != Phase::kIdle || ending_ != Ending::kNone || all_ended()) return actions;
+  if (failures_ > 0 && now < due_) return actions;   // one that fails is not tried again any sooner
+  begin(CheckpointKind::kPeriodic, now, actions);
   return actions;
 }
 
@@ -233,7 +233,8 @@ std::optional<SteadyTime> Coordinator::next_wakeup() const {
 
 void Coordinator::begin_if_due(SteadyTime now, CoordinatorActions& actions) {
   if (phase_ != Phase::kIdle || ending_ == Ending::kCancel) return;
-  const bool may_repeat = failures_ == 0 || now >= due_;
+  // The last one is tried at once, whatever became of the one before it, and then at the pace of the others.
+  const bool may_repeat = failures_ == 0 || kind_ == CheckpointKind::kPeriodic || now >= due_;
   if (all_ended()) {
     if (may_repeat) begin(CheckpointKind::kFinal, now, actions);
   } else if (ending_ == Ending::kStop) {

@@ -38,6 +38,7 @@ class SourceHead final : public Operator {
   Found read();
   // From now on read() polls no split: what was read before is told to its end, then +infinity and the end are sent.
   void drain() { draining_ = true; }
+  bool draining() const { return draining_; }
   // With kNothingNow: how long until a poll may find something.
   std::chrono::milliseconds poll_again_after() const;
   // Where each split stands.

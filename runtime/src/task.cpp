@@ -234,7 +234,7 @@ Stepped::Step Task::step() {
     if (!progress) {
       if (source == nullptr) {
         progress = take_input();
-      } else if (!paused_ && !memory_is_short()) {
+      } else if (!paused_ && (!memory_is_short() || source->draining())) {
         const SourceHead::Found found = source->read();
         progress = found == SourceHead::Found::kSomething;
         source_waits_ = found == SourceHead::Found::kNothingNow;

@@ -66,8 +66,24 @@ TEST(Coordinator, DoesNotRepeatAFailedCheckpointSoonerBecauseMemoryRunsOut) {
   EXPECT_EQ(c.next_wakeup(), kStart + 20s);
 }
 
-TEST(Coordinator, TakesNoCheckpointForMemoryWhereOnlyTheFinalOneIsWanted) {
+TEST(Coordinator, TakesACheckpointForMemoryAlsoWhereOnlyTheFinalOneIsWanted) {
   Coordinator c = coordinator({.interval = 0s});
+  EXPECT_EQ(text(c.on_checkpoint_wanted(kStart + 2s)), "begin 5");
+  (void)c.on_declined(0, 5, failure("disk full"));
+  (void)c.on_abort_settled(5, kStart + 3s);
+  EXPECT_EQ(text(c.on_checkpoint_wanted(kStart + 4s)), "begin 6") << "there is no pace that it could wait for";
+  complete(c, 6, kStart + 5s);
+  EXPECT_EQ(c.next_wakeup(), std::nullopt);
+}
+
+TEST(Coordinator, TakesNoCheckpointForMemoryOnceTheLastOneIsWantedOrTheJobIsOver) {
+  for (const bool drain : {false, true}) {
+    Coordinator c = coordinator();
+    (void)c.on_stop_requested(drain, "", kStart + 1s);
+    EXPECT_EQ(text(c.on_checkpoint_wanted(kStart + 2s)), "");
+  }
+  Coordinator c = coordinator();
+  (void)c.on_cancelled();
   EXPECT_EQ(text(c.on_checkpoint_wanted(kStart + 2s)), "");
 }
 
@@ -239,6 +255,17 @@ TEST(Coordinator, TriesTheFinalCheckpointAgainAndThenFails) {
 }
 
 // C9.
+TEST(Coordinator, BeginsTheLastCheckpointOfAStopAtOnceAlthoughThePeriodicOneBeforeItFailed) {
+  Coordinator c = coordinator();
+  (void)c.on_time(kStart + 10s);
+  (void)c.on_declined(0, 5, failure("disk full"));
+  (void)c.on_abort_settled(5, kStart + 11s);
+  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 12s)), "begin 6 (stop)");
+  (void)c.on_declined(0, 6, failure("disk full"));
+  EXPECT_EQ(text(c.on_abort_settled(6, kStart + 13s)), "") << "again, but at the pace of the others";
+  EXPECT_EQ(c.next_wakeup(), kStart + 22s);
+}
+
 TEST(Coordinator, StopsAfterACheckpointThatBeginsAtOnce) {
   Coordinator c = coordinator();
   EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 1s)), "begin 5 (stop)");

@@ -17,6 +17,8 @@
 #include <tidemark/operators/stream.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
+#include "../support/faulty_file_system.hpp"
+#include "../support/gate.hpp"
 #include "../support/temporary_directory.hpp"
 
 namespace tidemark {
@@ -475,6 +477,53 @@ TEST(Memory, HoldsNothingOfWhatWaitsAfterARestart) {
   EXPECT_LT(memory_after_a_restart(reminders), std::size_t{1} << 20);
   EXPECT_LT(memory_after_a_restart(in_order), std::size_t{1} << 20);
   EXPECT_LT(memory_after_a_restart(sessions), std::size_t{1} << 20);
+}
+
+// Every key is dirty, and no checkpoint completes; so no record may come in any more.
+TEST(Memory, ThatIsSpentDoesNotKeepAJobFromBeingDrained) {
+  const std::uint64_t records = 300'000;
+  test_support::TemporaryDirectory directory;
+  test_support::FaultyFileSystem files{posix_file_system()};
+  files.inject({.steps = static_cast<test_support::Steps>(test_support::Step::kCreate), .times = UINT64_MAX, .on_path_with = "/rows/"});
+  MemorySink<Milestones::Out> sink;
+  RuntimeOptions options;
+  options.state_directory = directory.path() + "/state";
+  options.memory = kMemory;
+  options.queue_bytes = 16 << 10;
+  options.checkpoint_every = 1h;
+  options.logger = Logger::silent();
+  options.files = &files;
+  auto runtime = Runtime::start(milestones<Milestones>(records, sink), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  const auto failed = [&] { return (*runtime)->snapshot().failed_checkpoints > 0; };
+  ASSERT_TRUE(test_support::comes_true(failed)) << "no checkpoint for memory";
+  std::uint64_t before = 0;
+  const auto stands = [&] { return before == std::exchange(before, (*runtime)->snapshot().records_in); };
+  ASSERT_TRUE(test_support::comes_true(stands));
+  ASSERT_LT(before, records);
+  files.heal();
+  auto answer = (*runtime)->request_stop({.drain = true});
+  ASSERT_EQ(answer.wait_for(60s), std::future_status::ready) << "the job neither reads nor ends";
+  ASSERT_TRUE(answer.get().ok());
+  EXPECT_EQ((*runtime)->wait().state, JobState::kStopped);
+  EXPECT_EQ(sorted(sink.committed()), expected((*runtime)->snapshot().records_in, false));
+}
+
+TEST(Memory, TakesTheCheckpointsThatItNeedsWhereOnlyTheFinalOneIsWanted) {
+  const std::uint64_t records = 300'000;
+  test_support::TemporaryDirectory directory;
+  MemorySink<Milestones::Out> sink;
+  RuntimeOptions options;
+  options.state_directory = directory.path() + "/state";
+  options.memory = kMemory;
+  options.queue_bytes = 16 << 10;
+  options.checkpoint_every = 0ms;
+  auto runtime = Runtime::start(milestones<Milestones>(records, sink), options);
+  ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+  ASSERT_TRUE((*runtime)->wait_for(60s)) << "it neither reads nor ends";
+  ASSERT_EQ((*runtime)->wait().state, JobState::kFinished);
+  EXPECT_GT((*runtime)->snapshot().checkpoints, 1U);
+  EXPECT_EQ(sorted(sink.committed()), expected(records, false));
 }
 
 TEST(Memory, ThatIsTooLittleForTheQueuesIsRefusedWithTheNumbers) {

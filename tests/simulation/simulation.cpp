@@ -25,11 +25,14 @@ class Simulation::Runner final : public core_internal::LoopRunner {
   }
 
   void start() override { started_ = true; }
-  // Only for a loop that was told to end and needs nobody else for it.
+  // Of a loop that was told to end. It may wait for others first: for a commit under way.
   void join() override {
     while (started_ && !loop_.ended()) {
-      step();
-      TIDEMARK_CHECK(awake_ || loop_.ended(), name_ + " is waited for, and waits for others");
+      if (awake_) {
+        step();
+      } else {
+        TIDEMARK_CHECK(world_.go_on(), name_ + " is waited for, and nothing goes on");
+      }
     }
   }
   bool is_current() const override { return in_step_; }

@@ -75,7 +75,8 @@ class Trial {
       verdict.problem.clear();
     }
     if (!verdict.ok()) complain("the output is wrong:" + verdict.describe());
-    if (result && result->state == JobState::kFinished && !world_.failed()) {   // what could not be removed is left to the next start
+    // What could not be removed, or whose removal a loss of power has undone, is left to the next start.
+    if (result && result->state == JobState::kFinished && !world_.failed() && !world_.cut()) {
       if (const std::string left = proof::leftover(tree, restored_); !left.empty()) complain(left);
     }
     ended_ = ended_ || done;
@@ -148,6 +149,7 @@ class Trial {
     options.workers = process.workers;
     options.memory = plan_.job.memory;
     options.checkpoint_every = process.checkpoint_every;
+    options.files_to_merge = process.files_to_merge;
     options.checkpoint_timeout = 5ms;   // the disk is sometimes slower than that
     options.tolerated_checkpoint_failures = 100;
     options.max_batch = 10;

@@ -95,7 +95,8 @@ class Coordinator {
   // All that belonged to the aborted `id` has ended.
   CoordinatorActions on_abort_settled(CheckpointId id, SteadyTime now);
 
-  // Memory runs out, and what is dirty can be given up only after a checkpoint: the next periodic one begins now, unless one is under way.
+  // Memory runs out, and what is dirty can be given up only after a checkpoint: one begins now, also where none is periodic, unless one is
+  // under way or the last one is wanted already.
   CoordinatorActions on_checkpoint_wanted(SteadyTime now);
   // A wish for a checkpoint at once, after which the job goes on, kept under `label` (C10). A pending periodic one began before the wish,
   // so the next one is meant. If it is aborted, the wish goes with it.
