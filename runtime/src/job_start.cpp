@@ -130,6 +130,15 @@ Result<MemoryPlan> plan_memory(const RuntimeOptions& options, std::size_t tasks,
   return plan;
 }
 
+StoreOptions store_options_of(const RuntimeOptions& options, const MemoryPlan& memory, bool restores) {
+  StoreOptions made{.block_cache_bytes = memory.blocks, .logger = options.logger, .executor = options.executor};
+  if ((options.memory != 0 || restores) && options.executor == nullptr) made.reading_threads = 1;
+  // Where all state stays in memory, nothing is read but what a restore has left in the store: fewer merges are worth more files.
+  if (options.memory == 0) made.files_to_merge = 112;
+  if (options.files_to_merge != 0) made.files_to_merge = static_cast<int>(options.files_to_merge);
+  return made;
+}
+
 // Lets the states hold as much memory together as the plan gives, and read the store.
 void attach_states(PreparedJob& prepared, const MemoryPlan& plan) {
   std::size_t accounts = 0;
@@ -390,11 +399,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   if (prepared.checkpoints) {
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);
-    const bool reads_much = options.memory != 0 || manifest != nullptr;
-    const StoreOptions store_options{.block_cache_bytes = memory.blocks,
-                                     .logger = options.logger,
-                                     .reading_threads = reads_much && options.executor == nullptr ? 1 : 0,
-                                     .executor = options.executor};
+    const StoreOptions store_options = store_options_of(options, memory, manifest != nullptr);
     if (manifest != nullptr) {
       TIDEMARK_ASSIGN(prepared.facts.store,
                       restore_store(*options.files, store_in(restored), manifest->files, live, store_options));

@@ -416,6 +416,7 @@ const std::vector<Scenario>& scenarios() {
       {.name = "recent", .graph = recent_job, .model = recent_model, .splits = 1, .one_task = true},
       {.name = "failed", .graph = keeper_job, .model = keeper_model, .one_fails = true},
       {.name = "few", .graph = map_job, .model = map_model, .splits = 1, .per_split = 50, .checkpoints = 2, .every_second = true},
+      {.name = "compacted", .graph = keeper_job, .model = keeper_model, .files_to_merge = 2},
       {.name = "window", .graph = tumbling_job, .model = tumbling_model, .splits = 1, .per_split = 50, .checkpoints = 2,
        .every_second = true},
   };

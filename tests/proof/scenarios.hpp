@@ -43,6 +43,7 @@ struct Scenario {
   bool every_second = false;                // small: all second crashes are tried, also by --quick
   Twist twist = Twist::kNone;
   bool one_task = false;                    // the output depends on the parallelism (K6), which is not varied
+  std::uint32_t files_to_merge = 0;         // compaction begins after so few; 0: as ever
   bool one_fails = false;                   // the second manifest cannot be made: that checkpoint is given up, and the job goes on
 };
 

@@ -14,7 +14,7 @@ constexpr const char* kNames[] = {"manifest not synced", "commit not marked",  "
                                   "checkpoint given up",  "two epochs",        "two lineages",
                                   "older restored",       "older refused",     "fallback",
                                   "fallback refused",     "forked",            "copy refused",
-                                  "restore cut off"};
+                                  "restore cut off",   "compaction cut off"};
 static_assert(std::size(kNames) == static_cast<std::size_t>(Sometimes::kCount));
 
 // Whether no checkpoint as new as the one that this path lies in has a manifest.
@@ -67,6 +67,11 @@ void SometimesTable::look_at(const Operation& last, const Tree& kept, bool in_re
     }
   }
   if (last.kind == Kind::kCreate && is_staged(last.path) && has_other_epoch(last.path, kept)) reach(Sometimes::kTwoEpochs);
+  // Rows come into the store by links; what is made there is the work of compaction.
+  if (last.kind == Kind::kCreate && last.path.starts_with("state/live/") && last.path.ends_with(".sst") &&
+      last.path.find("/store/") != std::string::npos) {
+    reach(Sometimes::kCompactionCutOff);
+  }
   if (in_recovery && last.kind == Kind::kLink && last.to.starts_with("state/live/")) reach(Sometimes::kRestoreCutOff);
   if (in_recovery && removes && last.path.starts_with("state/live/")) reach(Sometimes::kOrphanDeleted);
 }

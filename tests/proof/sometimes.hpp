@@ -30,6 +30,7 @@ enum class Sometimes : std::size_t {
   kForked,                 // a copy of the state directory became a lineage of its own
   kCopyRefused,            // of a state directory and its copy one had written to the end, and the other one met its results
   kRestoreCutOff,          // a recovery crashed while it laid out its store, and the next one laid it out anew
+  kCompactionCutOff,       // crash while a file that compaction writes was not in the list of files of the store
   kCount,
 };
 

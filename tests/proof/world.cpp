@@ -43,6 +43,7 @@ RuntimeOptions options_of(const Scenario& scenario, const std::string& root, Fil
   options.workers = 1;
   options.memory = scenario.memory;
   options.max_batch = 20;
+  options.files_to_merge = scenario.files_to_merge;
   options.tolerated_checkpoint_failures = 0;
   options.logger = Logger::silent();
   options.files = &files;

@@ -424,11 +424,10 @@ TEST(StorageFault, F13OutputThatCannotBeSealedEndsTheAttemptSinceGoingOnWouldLos
   EXPECT_EQ(sorted(late.committed()), kExpected.late);
 }
 
-// Compaction begins at 80 files in level 0.
 TEST(StorageFault, F22CompactionThatCannotWriteFailsTheJobAndTheErrorNamesTheFile) {
   for (const Steps steps : {Steps{} | Step::kCreate, Steps{} | Step::kAppend, Steps{} | Step::kSync}) {
-    World world{make_payments(23, 2, 80'000)};
-    world.options.parallelism = 8;
+    World world{make_payments(23, 2, 20'000)};
+    world.options.files_to_merge = 4;
     auto runtime = world.start();
     ASSERT_TRUE(runtime.ok());
     // Row files come in by links, so whatever is written here under such a name is the work of compaction.

@@ -55,7 +55,7 @@ std::optional<Plan> plan_of(std::uint64_t seed, const Changes& changes) {
     if (found == jobs.end()) return std::nullopt;
     plan.job = *found;
   }
-  // Few, for many seeds; and sometimes so many that the store has enough files to compact.
+  // Few, for many seeds; and sometimes many.
   static constexpr std::size_t kRecords[] = {20, 30, 50, 50, 100, 100, 160, 400};
   static constexpr double kPaces[] = {4'000, 15'000, 40'000};
   static constexpr proof::Variant kOnlyKilled[] = {proof::Variant::kV1};
@@ -79,6 +79,9 @@ std::optional<Plan> plan_of(std::uint64_t seed, const Changes& changes) {
     process.crash_seed = draw.one_to(SIZE_MAX);
     plan.processes.push_back(process);
   }
+  // Of few files all jobs have enough; as many as in production only long ones have.
+  static constexpr std::uint32_t kFilesToMerge[] = {2, 3, 8, 0};
+  for (ProcessPlan& process : plan.processes) process.files_to_merge = draw.of(kFilesToMerge);
   if (changes.processes) plan.processes.resize(std::clamp<std::size_t>(*changes.processes, 1, processes));
   plan.processes.back().misfortunes.clear();
   for (ProcessPlan& process : plan.processes) {

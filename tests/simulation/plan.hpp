@@ -34,6 +34,7 @@ struct ProcessPlan {
   std::uint32_t parallelism = 1;
   std::uint32_t workers = 1;
   std::chrono::milliseconds checkpoint_every{1};
+  std::uint32_t files_to_merge = 0;   // as RuntimeOptions has it
   std::vector<std::size_t> misfortunes{};   // by number in the plan
   // What becomes of the disk if the process is cut off: all is kept (V1), or the power is lost (fault F02).
   proof::Variant variant = proof::Variant::kV1;

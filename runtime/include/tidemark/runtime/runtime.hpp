@@ -51,7 +51,8 @@ struct RuntimeOptions {
   std::uint32_t parallelism = 1;
   // Threads for the tasks; 0: as many as the parallelism, but no more than the machine has cores.
   std::uint32_t workers = 0;
-  // From the beginning of one checkpoint to the beginning of the next; results become visible that often. Zero: only the final one.
+  // From the beginning of one checkpoint to the beginning of the next; results become visible that often. Zero: only the final one, and
+  // those without which `memory` does not suffice.
   std::chrono::milliseconds checkpoint_every{1000};
   // A checkpoint whose rows are not on the disk after this time is given up and counts as failed; the job goes on meanwhile. Positive.
   std::chrono::milliseconds checkpoint_timeout{600'000};
@@ -95,6 +96,8 @@ struct RuntimeOptions {
   Random* random = &system_random();
   // For tests of this library alone, and not promised: what runs the job instead of threads (tests/simulation). Null: threads, as above.
   core_internal::Executor* executor = nullptr;
+  // The same: after how many row files compaction begins. 0: as many as was measured to be best.
+  std::uint32_t files_to_merge = 0;
 };
 
 enum class JobState : std::uint8_t {

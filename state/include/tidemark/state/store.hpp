@@ -123,6 +123,7 @@ struct StoreOptions {
   std::size_t block_cache_bytes = std::size_t{32} << 20;   // memory for blocks read back, indexes and filters
   Logger logger = Logger::silent();                        // what RocksDB warns of
   int background_threads = 1;                              // for compaction
+  int files_to_merge = 80;                                 // in level 0; why so many: store_options.cpp
   int reading_threads = 0;                                 // that help whoever looks up many rows at once
   core_internal::Executor* executor = nullptr;             // for tests: what runs compaction instead of threads; null: threads
 };
