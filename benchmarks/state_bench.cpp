@@ -1,6 +1,6 @@
 // State ten times larger than the memory that it may use. Keyed totals, against a plain RocksDB get and put per record under the same
-// bound: both sides first write every key once, then take the same records; the second part is measured. And counts of tumbling windows,
-// against the same job with everything in memory.
+// bound: both sides first write every key once, then take the same records, of keys after Zipf and then of uniform ones, and each of these
+// parts is measured. And counts of tumbling windows, against the same job with everything in memory.
 
 #include <chrono>
 #include <cmath>
@@ -37,69 +37,60 @@ struct Total {
   std::int64_t amount = 0;
 };
 
-// The records of both sides: each key once, then `keys`.
+// The records of both sides: each key once, then one part after the other.
 struct Records {
   std::uint64_t distinct = 0;
-  std::vector<std::uint32_t> ranks;   // of the keys of the measured part
+  std::uint64_t zipf = 0;
+  std::uint64_t uniform = 0;
+  std::vector<std::uint32_t> ranks;   // of the keys of both parts
 
+  Records(std::uint64_t keys, std::uint64_t zipf_records, std::uint64_t uniform_records, double theta);
   std::uint64_t size() const { return distinct + ranks.size(); }
   Key key(std::uint64_t i) const { return peer::mix(i < distinct ? i : ranks[i - distinct]); }
 };
 
-Records uniform_records(std::uint64_t distinct, std::uint64_t measured) {
-  Records records{distinct, std::vector<std::uint32_t>(measured)};
-  for (std::uint64_t i = 0; i < measured; ++i) records.ranks[i] = static_cast<std::uint32_t>(peer::mix(i ^ 0xA5A5) % distinct);
-  return records;
-}
-
-// After Gray et al., "Quickly generating billion-record synthetic databases" (1994), as YCSB draws them.
-Records zipf_records(std::uint64_t distinct, std::uint64_t measured, double theta) {
+// Zipf after Gray et al., "Quickly generating billion-record synthetic databases" (1994), as YCSB draws them.
+Records::Records(std::uint64_t keys, std::uint64_t zipf_records, std::uint64_t uniform_records, double theta)
+    : distinct(keys), zipf(zipf_records), uniform(uniform_records) {
+  ranks.reserve(zipf + uniform);
   double zeta = 0;
   for (std::uint64_t rank = 1; rank <= distinct; ++rank) zeta += 1 / std::pow(static_cast<double>(rank), theta);
   const double alpha = 1 / (1 - theta);
   const double eta = (1 - std::pow(2 / static_cast<double>(distinct), 1 - theta)) / (1 - (1 + std::pow(0.5, theta)) / zeta);
-  Records records{distinct, std::vector<std::uint32_t>(measured)};
-  for (std::uint64_t i = 0; i < measured; ++i) {
+  for (std::uint64_t i = 0; i < zipf; ++i) {
     const double u = static_cast<double>(peer::mix(i ^ 0x5A5A) >> 11) * 0x1p-53;
     const double uz = u * zeta;
-    std::uint64_t rank = uz < 1 ? 0 : uz < 1 + std::pow(0.5, theta) ? 1
-                         : static_cast<std::uint64_t>(static_cast<double>(distinct) * std::pow(eta * u - eta + 1, alpha));
-    records.ranks[i] = static_cast<std::uint32_t>(std::min(rank, distinct - 1));
+    const std::uint64_t rank = uz < 1 ? 0 : uz < 1 + std::pow(0.5, theta) ? 1
+                               : static_cast<std::uint64_t>(static_cast<double>(distinct) * std::pow(eta * u - eta + 1, alpha));
+    ranks.push_back(static_cast<std::uint32_t>(std::min(rank, distinct - 1)));
   }
-  return records;
+  for (std::uint64_t i = 0; i < uniform; ++i) ranks.push_back(static_cast<std::uint32_t>(peer::mix(i ^ 0xA5A5) % distinct));
 }
 
 std::uint64_t hash_of(Key key, const Total& total) {
   return peer::output_hash(key, static_cast<std::uint64_t>(total.count), static_cast<std::uint64_t>(total.amount), 0);
 }
 
+struct Moment {
+  double wall = 0;
+  double cpu = 0;      // of all threads: on a busy machine the steadier figure
+};
+Moment now() { return {std::chrono::duration<double>(SteadyClock::now().time_since_epoch()).count(), peer::cpu_seconds()}; }
+Moment operator-(Moment a, Moment b) { return {a.wall - b.wall, a.cpu - b.cpu}; }
+
 struct Outcome {
-  double seconds = 0;
-  double cpu_seconds = 0;      // of all threads: on a busy machine the steadier figure
+  Moment zipf;
+  Moment uniform;
   std::uint64_t hash = 0;      // sum over all outputs
   double peak_mib = 0;
   std::uint64_t checkpoints = 0;
 };
 
-// The measured part. Its ends are taken by the thread that comes to them, and looked at when that is done.
-class Marks {
- public:
-  void begin() { begin_ = now(); }
-  void end() { end_ = now(); }
-  double seconds() const { return end_.wall - begin_.wall; }
-  double cpu_seconds() const { return end_.cpu - begin_.cpu; }
-
- private:
-  struct Mark {
-    double wall = 0;
-    double cpu = 0;
-  };
-  static Mark now() {
-    return {std::chrono::duration<double>(SteadyClock::now().time_since_epoch()).count(), peer::cpu_seconds()};
-  }
-
-  Mark begin_;
-  Mark end_;
+// The seams between the parts, each taken by the thread that comes to it, and looked at when all is done.
+struct Marks {
+  Moment begin;     // of the first part
+  Moment middle;
+  Moment end;
 };
 
 struct RunningTotal {
@@ -141,7 +132,8 @@ Outcome run_tidemark(const Records& records, std::size_t memory, const std::stri
   graph
       .from("records", generator_source<Key>("records", records.size(),
                                              [&records, &marks](std::uint64_t i) {
-                                               if (i == records.distinct) marks.begin();
+                                               if (i == records.distinct) marks.begin = now();
+                                               if (i == records.distinct + records.zipf) marks.middle = now();
                                                return records.key(i);
                                              }))
       .key_by([](const Key& key) { return key; })
@@ -150,11 +142,11 @@ Outcome run_tidemark(const Records& records, std::size_t memory, const std::stri
             return [&](const Batch<RunningTotal::Out>& batch) {
               for (const auto& out : batch.values) hash += hash_of(out.key, out.total);
               outputs += batch.values.size();
-              if (outputs == records.size()) marks.end();
+              if (outputs == records.size()) marks.end = now();
             };
           }));
   const JobSnapshot last = run_to_its_end(std::move(graph), memory, directory);
-  return {marks.seconds(), marks.cpu_seconds(), hash, peer::peak_memory_mib(), last.checkpoints};
+  return {marks.middle - marks.begin, marks.end - marks.middle, hash, peer::peak_memory_mib(), last.checkpoints};
 }
 
 // A get and a put for each record, no log: the loop that people write.
@@ -182,7 +174,8 @@ Outcome run_rocksdb(const Records& records, std::size_t memory, const std::strin
   Marks marks;
   rocksdb::PinnableSlice value;
   for (std::uint64_t i = 0; i < records.size(); ++i) {
-    if (i == records.distinct) marks.begin();
+    if (i == records.distinct) marks.begin = now();
+    if (i == records.distinct + records.zipf) marks.middle = now();
     const Key key = records.key(i);
     const rocksdb::Slice key_slice{reinterpret_cast<const char*>(&key), sizeof key};
     Total total;
@@ -195,27 +188,39 @@ Outcome run_rocksdb(const Records& records, std::size_t memory, const std::strin
     if (!db->Put(write, key_slice, {reinterpret_cast<const char*>(&total), sizeof total}).ok()) fail("RocksDB cannot write");
     hash += hash_of(key, total);
   }
-  marks.end();
-  return {marks.seconds(), marks.cpu_seconds(), hash, peer::peak_memory_mib(), 0};
+  marks.end = now();
+  return {marks.middle - marks.begin, marks.end - marks.middle, hash, peer::peak_memory_mib(), 0};
 }
 
-void compare(const char* name, const Records& records, std::size_t memory, const std::string& directory) {
-  const Outcome plain = run_rocksdb(records, memory, directory + "/rocksdb-" + name);
-  std::fprintf(stderr, "%s: RocksDB alone %.1f s\n", name, plain.seconds);
-  const Outcome ours = run_tidemark(records, memory, directory + "/tidemark-" + name);
-  std::fprintf(stderr, "%s: Tidemark %.1f s\n", name, ours.seconds);
-  if (ours.hash != plain.hash) fail(std::string(name) + ": the two sides give different totals");
-  const auto n = static_cast<double>(records.ranks.size());
-  std::printf("RESULT %s_ratio_to_rocksdb=%.2f keys=%llu memory_mib=%zu records=%zu records_per_s=%.0f rocksdb_records_per_s=%.0f "
-              "cpu_seconds=%.1f rocksdb_cpu_seconds=%.1f checkpoints=%llu max_rss_mib=%.0f rocksdb_max_rss_mib=%.0f\n",
-              name, plain.seconds / ours.seconds, static_cast<unsigned long long>(records.distinct), memory >> 20, records.ranks.size(),
-              n / ours.seconds, n / plain.seconds, ours.cpu_seconds, plain.cpu_seconds, static_cast<unsigned long long>(ours.checkpoints),
-              ours.peak_mib, plain.peak_mib);
+void print_part(const char* name, Moment ours, Moment plain, std::uint64_t part_records, const Records& records, std::size_t memory) {
+  const auto n = static_cast<double>(part_records);
+  std::printf("RESULT %s_ratio_to_rocksdb=%.2f keys=%llu memory_mib=%zu records=%.0f records_per_s=%.0f rocksdb_records_per_s=%.0f "
+              "cpu_seconds=%.1f rocksdb_cpu_seconds=%.1f\n",
+              name, plain.wall / ours.wall, static_cast<unsigned long long>(records.distinct), memory >> 20, n, n / ours.wall,
+              n / plain.wall, ours.cpu, plain.cpu);
+}
+
+void compare_totals(const Records& records, std::size_t memory, const std::string& directory) {
+  const Outcome plain = run_rocksdb(records, memory, directory + "/rocksdb");
+  std::fprintf(stderr, "totals: RocksDB alone %.1f s, %.1f s\n", plain.zipf.wall, plain.uniform.wall);
+  const Outcome ours = run_tidemark(records, memory, directory + "/tidemark");
+  std::fprintf(stderr, "totals: Tidemark %.1f s, %.1f s\n", ours.zipf.wall, ours.uniform.wall);
+  if (ours.hash != plain.hash) fail("the two sides give different totals");
+  print_part("zipf", ours.zipf, plain.zipf, records.zipf, records, memory);
+  print_part("uniform", ours.uniform, plain.uniform, records.uniform, records, memory);
+  std::printf("RESULT totals_max_rss_mib=%.0f rocksdb_max_rss_mib=%.0f checkpoints=%llu\n", ours.peak_mib, plain.peak_mib,
+              static_cast<unsigned long long>(ours.checkpoints));
   std::fflush(stdout);
 }
 
+struct WindowsOutcome {
+  double seconds = 0;
+  std::uint64_t hash = 0;
+  double peak_mib = 0;
+};
+
 // Counts of a job's only kind of window, from the first record to the last result.
-Outcome run_windows(std::uint64_t keys, std::uint64_t window_records, std::size_t memory, const std::string& directory) {
+WindowsOutcome run_windows(std::uint64_t keys, std::uint64_t window_records, std::size_t memory, const std::string& directory) {
   constexpr std::uint64_t kWindows = 2;
   using Result = WindowResult<Key, std::uint64_t>;
   peer::reset_peak_memory();
@@ -226,7 +231,7 @@ Outcome run_windows(std::uint64_t keys, std::uint64_t window_records, std::size_
   graph
       .from("records", generator_source<std::uint64_t>("records", kWindows * window_records,
                                                        [&marks](std::uint64_t i) {
-                                                         if (i == 0) marks.begin();
+                                                         if (i == 0) marks.begin = now();
                                                          return i;
                                                        }))
       .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
@@ -239,19 +244,19 @@ Outcome run_windows(std::uint64_t keys, std::uint64_t window_records, std::size_
                 hash += peer::output_hash(result.key, result.value, static_cast<std::uint64_t>(micros(result.window.start)), 0);
                 counted += result.value;
               }
-              if (counted == kWindows * window_records) marks.end();
+              if (counted == kWindows * window_records) marks.end = now();
             };
           }));
-  const JobSnapshot last = run_to_its_end(std::move(graph), memory, directory);
+  run_to_its_end(std::move(graph), memory, directory);
   if (counted != kWindows * window_records) fail("windows: records are missing, or counted twice");
-  return {marks.seconds(), marks.cpu_seconds(), hash, peer::peak_memory_mib(), last.checkpoints};
+  return {(marks.end - marks.begin).wall, hash, peer::peak_memory_mib()};
 }
 
 void compare_windows(std::uint64_t keys, std::size_t memory, const std::string& directory) {
   const std::uint64_t records = 4 * keys;   // in two windows
-  const Outcome bounded = run_windows(keys, records / 2, memory, directory + "/windows-bounded");
+  const WindowsOutcome bounded = run_windows(keys, records / 2, memory, directory + "/windows-bounded");
   std::fprintf(stderr, "windows: within the memory %.1f s\n", bounded.seconds);
-  const Outcome whole = run_windows(keys, records / 2, 0, directory + "/windows-whole");
+  const WindowsOutcome whole = run_windows(keys, records / 2, 0, directory + "/windows-whole");
   std::fprintf(stderr, "windows: all in memory %.1f s\n", whole.seconds);
   if (bounded.hash != whole.hash) fail("windows: other counts where memory is short");
   const auto n = static_cast<double>(records);
@@ -265,8 +270,8 @@ void compare_windows(std::uint64_t keys, std::size_t memory, const std::string& 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t keys = 2'200'000;
-  std::size_t memory_mib = 7;
+  std::uint64_t keys = 3'000'000;
+  std::size_t memory_mib = 10;
   std::uint64_t zipf_n = 1'000'000;
   std::uint64_t uniform_n = 200'000;
   double theta = 0.99;
@@ -279,14 +284,13 @@ int main(int argc, char** argv) {
   app.add_option("--zipf-records", zipf_n, "Records of the Zipf part")->capture_default_str();
   app.add_option("--uniform-records", uniform_n, "Records of the uniform part")->capture_default_str();
   app.add_option("--theta", theta, "Skew of the Zipf distribution")->capture_default_str();
-  app.add_option("--only", only, "zipf, uniform or windows; by default all")->check(CLI::IsMember({"zipf", "uniform", "windows"}));
+  app.add_option("--only", only, "totals or windows; by default both")->check(CLI::IsMember({"totals", "windows"}));
   app.add_option("--state", directory, "A fresh folder in it holds the files, and is removed afterwards")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   directory += "/state_bench.XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) return std::perror("mkdtemp"), 1;
-  if (only.empty() || only == "zipf") compare("zipf", zipf_records(keys, zipf_n, theta), memory_mib << 20, directory);
-  if (only.empty() || only == "uniform") compare("uniform", uniform_records(keys, uniform_n), memory_mib << 20, directory);
+  if (only.empty() || only == "totals") compare_totals(Records(keys, zipf_n, uniform_n, theta), memory_mib << 20, directory);
   if (only.empty() || only == "windows") compare_windows(keys, memory_mib << 20, directory);
   std::filesystem::remove_all(directory);
   return 0;
