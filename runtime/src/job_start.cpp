@@ -48,8 +48,15 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
   return {};
 }
 
-Status commit_again(const RecoveryPlan& plan, std::vector<CommittingSink>& sinks) {
+// `restored`: the directory of the checkpoint.
+Status commit_again(const RuntimeOptions& options, const std::string& restored, const RecoveryPlan& plan,
+                    std::vector<CommittingSink>& sinks) {
   if (plan.completed == 0) return {};   // a new lineage
+  // The manifest is there, but whoever wrote it may have failed before it was to last: output must not outlive it.
+  if (restored.starts_with(options.state_directory + "/")) {
+    TIDEMARK_TRY(options.files->sync_directory(restored));
+    TIDEMARK_TRY(options.files->sync_directory(parent_path(restored)));
+  }
   for (CommittingSink& sink : sinks) {
     if (std::find(plan.manifest->sinks.begin(), plan.manifest->sinks.end(), sink.name) == plan.manifest->sinks.end()) {
       // New in the job, or back in it: what was committed meanwhile had no output of this sink.
@@ -383,7 +390,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
                              : verify_checkpoint_in(*options.files, restored, *manifest));
   }
   if (plan.answer == RecoveryPlan::Answer::kAlreadyFinished) {
-    TIDEMARK_TRY(commit_again(plan, prepared.facts.sinks));
+    TIDEMARK_TRY(commit_again(options, restored, plan, prepared.facts.sinks));
     prepared.already_finished = true;
     return prepared;
   }
@@ -427,7 +434,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     for (Task::Link& link : task->links) TIDEMARK_TRY(link.op->started());
   }
   // Only now, when nothing can be refused any more, may committed output change.
-  TIDEMARK_TRY(commit_again(plan, prepared.facts.sinks));
+  TIDEMARK_TRY(commit_again(options, restored, plan, prepared.facts.sinks));
 
   Manifest& constant = prepared.facts.manifest;
   constant.job = options.job_name;
