@@ -107,14 +107,19 @@ std::vector<Out> sorted(std::vector<Out> outputs) {
   return outputs;
 }
 
-TEST(Memory, F41IsKeptToByAStateThatIsLarger) {
-  const std::uint64_t records = 300'000;
-  test_support::TemporaryDirectory directory;
-  MemorySink<Milestones::Out> sink;
+RuntimeOptions bounded(const test_support::TemporaryDirectory& directory) {
   RuntimeOptions options;
   options.state_directory = directory.path() + "/state";
   options.memory = kMemory;
   options.queue_bytes = 16 << 10;
+  return options;
+}
+
+TEST(Memory, F41IsKeptToByAStateThatIsLarger) {
+  const std::uint64_t records = 300'000;
+  test_support::TemporaryDirectory directory;
+  MemorySink<Milestones::Out> sink;
+  RuntimeOptions options = bounded(directory);
   options.checkpoint_every = 50ms;
   auto runtime = Runtime::start(milestones<Milestones>(records, sink), options);
   ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
@@ -486,10 +491,7 @@ TEST(Memory, ThatIsSpentDoesNotKeepAJobFromBeingDrained) {
   test_support::FaultyFileSystem files{posix_file_system()};
   files.inject({.steps = static_cast<test_support::Steps>(test_support::Step::kCreate), .times = UINT64_MAX, .on_path_with = "/rows/"});
   MemorySink<Milestones::Out> sink;
-  RuntimeOptions options;
-  options.state_directory = directory.path() + "/state";
-  options.memory = kMemory;
-  options.queue_bytes = 16 << 10;
+  RuntimeOptions options = bounded(directory);
   options.checkpoint_every = 1h;
   options.logger = Logger::silent();
   options.files = &files;
@@ -513,10 +515,7 @@ TEST(Memory, TakesTheCheckpointsThatItNeedsWhereOnlyTheFinalOneIsWanted) {
   const std::uint64_t records = 300'000;
   test_support::TemporaryDirectory directory;
   MemorySink<Milestones::Out> sink;
-  RuntimeOptions options;
-  options.state_directory = directory.path() + "/state";
-  options.memory = kMemory;
-  options.queue_bytes = 16 << 10;
+  RuntimeOptions options = bounded(directory);
   options.checkpoint_every = 0ms;
   auto runtime = Runtime::start(milestones<Milestones>(records, sink), options);
   ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
