@@ -61,6 +61,7 @@ TEST(Simulation, OfManySeedsGivesManyTracesAndTheOutputOfTheModel) {
   if (kSeeds < 300) return;
   // What must have been met at least once.
   EXPECT_EQ(jobs.size(), proof::scenarios().size());
+  EXPECT_GT(all.checkpoints, 3 * kSeeds);
   EXPECT_GT(all.failed_checkpoints, 0U);
   EXPECT_GT(all.power_losses, 0U);
   EXPECT_GT(all.drains, 0U);
