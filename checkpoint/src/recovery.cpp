@@ -77,6 +77,16 @@ Error unusable(const FoundCheckpoint& found, const FoundCheckpoint* older, std::
   return error;
 }
 
+// The file may be good, and the next start may read it: what it commits may have been seen, if only until the power was lost.
+bool unreadable(const FoundCheckpoint& found) { return found.damage.error().code == ErrorCode::kStorageFailed; }
+
+Error unreadable_for_now(const FoundCheckpoint& found, const FoundCheckpoint* older) {
+  Error error = unusable(found, older, name_of(found.id) + " is complete, and its manifest may be good");
+  error.fix = "see to it that the file can be read (the medium, its permissions), and start again" +
+              (older == nullptr ? std::string{} : "; or, if its output may be repeated, use --from " + std::to_string(older->id));
+  return error;
+}
+
 bool newer_format(const FoundCheckpoint& found) { return !found.damage.ok() && found.damage.error().code == ErrorCode::kRestoreRefused; }
 
 const SinkPosition* past(const std::vector<SinkPosition>& sinks, CheckpointId id) {
@@ -117,6 +127,7 @@ Result<Choice> choose_latest(const DirectoryFacts& directory, const JobPast& job
                                      [](const FoundCheckpoint* other) { return other->manifest != nullptr; });
     const FoundCheckpoint* older = usable == complete.end() ? nullptr : *usable;
     if (newer_format(found)) return found.damage.error();
+    if (unreadable(found)) return unreadable_for_now(found, older);
     if (older == nullptr) return unusable(found, nullptr, "no other checkpoint can be used");
     for (const std::string& sink : older->manifest->sinks) {
       if (!position_known(sinks, job_past, sink)) {

@@ -1,5 +1,5 @@
-// A whole job whose newest checkpoint is damaged, with sinks that have committed it or have not (faults F16, F18; R3, C6): it goes on from
-// the one before and writes what an unbroken run writes, or it is refused and writes nothing.
+// A whole job whose newest checkpoint is damaged, with sinks that have committed it or have not (faults F14, F16, F18; R3, C6): it goes on
+// from the one before and writes what an unbroken run writes, or it is refused and writes nothing.
 
 #include <gmock/gmock.h>
 
@@ -16,7 +16,9 @@ namespace tidemark::simulation {
 namespace {
 
 using namespace payments;
+using proof::Variant;
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
@@ -96,6 +98,15 @@ class DamagedWorld {
     EXPECT_EQ(newest_on_disk(), newest_);
     world_.let_live();
   }
+  // It commits again what the one before could not, and no more: then the power fails.
+  void commit_again_and_lose_power(Variant variant) {
+    world_.cut_after(2, "commit ");
+    (void)run();
+    EXPECT_TRUE(world_.cut());
+    EXPECT_EQ(committed_by_both(), newest_);
+    world_.lose_power(variant, 1);
+    world_.let_live();
+  }
   void expect_the_end_with_the_output_of_the_model() {
     const auto result = run();
     ASSERT_TRUE(result.has_value());
@@ -117,6 +128,18 @@ class DamagedWorld {
     EXPECT_EQ(lines_.committed().size(), lines);
     replace(path, whole);
     expect_the_end_with_the_output_of_the_model();
+  }
+  // As long as the file cannot be read.
+  void expect_refusal_of_a_read(const std::string& path) {
+    world_.fail_after(1, "open " + path);
+    const auto result = run();
+    EXPECT_TRUE(world_.failed());
+    ASSERT_TRUE(result.has_value());
+    ASSERT_EQ(result->state, JobState::kFailed);
+    EXPECT_EQ(result->error->code, ErrorCode::kStorageFailed);
+    EXPECT_THAT(result->error->describe(), AllOf(HasSubstr(path), HasSubstr("start again")));
+    EXPECT_EQ(newest_on_disk(), newest_);
+    world_.let_live();
   }
 
   std::vector<std::string> said;
@@ -181,6 +204,26 @@ TEST(DamagedNewestCheckpoint, F19IsNamedIfItIsTheOnlyOne) {
     DamagedWorld job(Death::kAllSinksCommit, 1);
     ASSERT_EQ(job.committed_by_one(), 1U);
     job.expect_refusal(job.manifest(), damage(job.contents(job.manifest())));
+  }
+}
+
+// It may be read at the next start. To go on from an older one in between would write what it commits in other words.
+TEST(DamagedNewestCheckpoint, F14IsWaitedForIfItCannotBeReadForNow) {
+  DamagedWorld job(Death::kPublished);
+  job.expect_refusal_of_a_read(job.manifest());
+  job.expect_the_end_with_the_output_of_the_model();
+}
+
+// A process died, or its disk failed, between the rename of the manifest and the sync of its directory. What is committed in its name
+// lasts, so the manifest has to (R3).
+TEST(NewestCheckpoint, IsMadeToLastBeforeItIsCommittedAgain) {
+  for (const Variant variant : proof::kVariants) {
+    SCOPED_TRACE(proof::to_string(variant));
+    DamagedWorld job(Death::kPublished);
+    ASSERT_EQ(job.committed_by_both(), job.newest() - 1);
+    job.commit_again_and_lose_power(variant);
+    EXPECT_EQ(job.newest_on_disk(), job.newest());
+    job.expect_the_end_with_the_output_of_the_model();
   }
 }
 
