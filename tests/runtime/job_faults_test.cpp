@@ -1,14 +1,19 @@
-// What goes wrong around a job: a function that always throws, a quarantine that takes nothing (faults F07, F35, F36).
+// What goes wrong around a job: a function that always throws, or says something else each time; a quarantine that takes nothing (faults
+// F07, F35, F36, F38).
 
+#include <algorithm>
 #include <stdexcept>
 
 #include <gmock/gmock.h>
 
+#include <tidemark/file/pace.hpp>
 #include <tidemark/memory/memory_sink.hpp>
 #include <tidemark/memory/memory_source.hpp>
 #include <tidemark/operators/stream.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
+#include "../support/instrumented.hpp"
+#include "../support/recording_file_system.hpp"
 #include "../support/temporary_directory.hpp"
 #include "numbers.hpp"
 
@@ -121,6 +126,44 @@ TEST(JobFaults, F35FailsWhenTheQuarantineFailsAndDropsNothing) {
   EXPECT_EQ(run(graph(), options_in(directory)).state, JobState::kFinished);
   EXPECT_EQ(quarantine->taken(), 4U);
   EXPECT_EQ(target.committed().size(), kRecords - 4U);
+}
+
+// Each output tells in which start it was made: whatever is made again would be something else.
+TEST(JobFaults, F38KeepsWhatWasCommittedThoughTheFunctionSaysSomethingElseWhenItRunsAgain) {
+  const auto graph = [](std::int64_t start, const MemorySink<std::int64_t>& target) {
+    const Source<std::int64_t> source = memory_source(all_numbers());
+    Graph built;
+    built.from("numbers", start == 1 ? paced(source, Pace::records_per_second(2'000)) : source)   // time for checkpoints before the crash
+        .map([=](std::int64_t number) { return 10 * number + start; })
+        .to("target", target.sink());
+    return built;
+  };
+  constexpr std::size_t kStride = test_support::kInstrumented ? 97 : 31;
+  std::size_t of_both = 0;
+  for (std::size_t step = 0;; step += kStride) {
+    SCOPED_TRACE(testing::Message() << "crash at step " << step);
+    const test_support::TemporaryDirectory directory;
+    const MemorySink<std::int64_t> target;
+    RuntimeOptions options = options_in(directory);
+    options.tolerated_checkpoint_failures = 0;
+    test_support::RecordingFileSystem files{posix_file_system()};
+    files.fail_at(step, test_support::Failure::kCrash);
+    options.files = &files;
+    (void)run(graph(1, target), options);
+    const Numbers before = target.committed();
+
+    options.files = &posix_file_system();
+    const JobResult result = run(graph(2, target), options);
+    ASSERT_TRUE(result.state == JobState::kFinished || result.state == JobState::kAlreadyFinished);
+    Numbers after = target.committed();
+    ASSERT_GE(after.size(), before.size());
+    ASSERT_TRUE(std::equal(before.begin(), before.end(), after.begin())) << "what was committed has changed";
+    if (after.front() % 10 == 1 && after.back() % 10 == 2) ++of_both;
+    for (std::int64_t& number : after) number /= 10;
+    ASSERT_EQ(after, all_numbers());
+    if (!files.fired()) break;
+  }
+  EXPECT_GT(of_both, 0U);
 }
 
 }  // namespace
