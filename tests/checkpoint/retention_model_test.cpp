@@ -16,6 +16,7 @@
 
 #include "sample_manifest.hpp"
 #include "support/forwarding_file_system.hpp"
+#include "support/instrumented.hpp"
 #include "support/recording_file_system.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -341,11 +342,7 @@ class History {
 };
 
 TEST(RetentionModel, F05NoFileOfARetainedCheckpointIsEverMissingAndNoneStaysThatNobodyHolds) {   // D01-D07, I6
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  constexpr std::uint64_t kHistories = 25;
-#else
-  constexpr std::uint64_t kHistories = 60;
-#endif
+  constexpr std::uint64_t kHistories = test_support::kInstrumented ? 25 : 60;
   Seen seen;
   for (std::uint64_t seed = 1; seed <= kHistories; ++seed) {
     History history{seed, seen};

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "../support/instrumented.hpp"
 #include "process_support.hpp"
 
 namespace process_test {
@@ -110,7 +111,7 @@ class RandomInput {
 };
 
 TEST(ProcessInEventTimeOrder, GivesEachKeyWhatANaiveModelGivesForAnyCutAndAnyWatermarks) {
-  for (unsigned seed = 0; seed < 60; ++seed) {
+  for (unsigned seed = 0; seed < (test_support::kInstrumented ? 10 : 60); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomInput random{seed};
     const std::vector<Given> records = random.records();

@@ -66,12 +66,6 @@ OperatorHarness<Visit> shops(Order order = {}) {
   return made;
 }
 
-std::vector<std::string> texts(const Play& play) {
-  std::vector<std::string> texts;
-  for (const Text& text : play.records<std::string>()) texts.push_back(text.record);
-  return texts;
-}
-
 TEST(ProcessWithWindows, SeesTheWindowOfItsRecord) {
   const auto script = Script<Visit>{}
                           .record({.key = 1, .shop = "b"}, at(1))
@@ -282,30 +276,10 @@ struct RandomInput : RandomScript {
 };
 
 TEST(ProcessWithWindows, GivesEachKeyWhatANaiveModelGivesInEventTimeOrder) {
-  for (unsigned seed = 0; seed < 40; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    RandomInput random{seed};
-    const std::vector<Given> records = random.records();
-    std::map<std::uint32_t, std::vector<Given>> by_key;
-    for (const Given& given : records) by_key[given.visit.key].push_back(given);
-    std::map<std::string, std::vector<std::string>> expected;
-    for (const auto& [key, given] : by_key) expected[std::to_string(key)] = model_of_key(given);
-
-    const OperatorHarness<Visit> made = shops(event_time_order());
-    for (int round = 0; round < 4; ++round) {
-      const Script<Visit> script = random.script(records, round != 0);
-      for (const Interruption interruption : {Interruption::kNothing, Interruption::kCheckpoint, Interruption::kRestore,
-                                              Interruption::kLateRestore, Interruption::kLittleMemory}) {
-        PlayOptions options{.interruption = interruption, .deterministic = round % 2 == 0};
-        if (round > 1) options.max_batch = options.step_budget = 2;
-        const Play play = made.play(script, options);
-        std::map<std::string, std::vector<std::string>> found;
-        for (const std::string& text : texts(play)) found[text.substr(0, text.find(':'))].push_back(text);
-        ASSERT_EQ(found, expected);
-        ASSERT_EQ(play.counters.late, 0u) << "in this order no record comes too late for its window";
-      }
-    }
-  }
+  expect_what_a_model_gives<RandomInput>(40, shops(event_time_order()),
+                                         {Interruption::kNothing, Interruption::kCheckpoint, Interruption::kRestore,
+                                          Interruption::kLateRestore, Interruption::kLittleMemory},
+                                         model_of_key);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <tidemark/runtime/runtime.hpp>
 
 #include "../support/forwarding_file_system.hpp"
+#include "../support/instrumented.hpp"
 #include "../support/recording_file_system.hpp"
 #include "../support/temporary_directory.hpp"
 #include "payments.hpp"
@@ -21,14 +22,8 @@ namespace tidemark {
 namespace {
 
 using namespace payments;
+using test_support::kInstrumented;
 using namespace std::chrono_literals;
-
-// A sanitizer makes everything slow.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kInstrumented = true;
-#else
-constexpr bool kInstrumented = false;
-#endif
 
 // The committed output of a job and of those that go on from it.
 struct Targets {

@@ -14,6 +14,7 @@
 
 #include "../support/faulty_file_system.hpp"
 #include "../support/forwarding_file_system.hpp"
+#include "../support/instrumented.hpp"
 #include "../support/job_result.hpp"
 #include "../support/temporary_directory.hpp"
 #include "payments.hpp"
@@ -25,11 +26,7 @@ using namespace payments;
 using namespace std::chrono_literals;
 using namespace test_support;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::size_t kStride = 13;   // instrumented code is slow
-#else
-constexpr std::size_t kStride = 3;
-#endif
+constexpr std::size_t kStride = kInstrumented ? 13 : 3;
 
 const Splits kSplits = make_payments(21, 2, 3000);
 const Expected kExpected = model(kSplits);

@@ -8,16 +8,13 @@
 
 #include <tidemark/core/hash.hpp>
 
+#include "../support/instrumented.hpp"
 #include "trial.hpp"
 
 namespace tidemark::simulation {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t kSeeds = 30;   // instrumented code is slow
-#else
-constexpr std::uint64_t kSeeds = 300;
-#endif
+constexpr std::uint64_t kSeeds = test_support::kInstrumented ? 30 : 300;
 
 std::uint64_t hash_of(const std::vector<std::string>& trace) {
   std::uint64_t hash = 0;
