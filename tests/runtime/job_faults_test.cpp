@@ -133,12 +133,12 @@ TEST(JobFaults, F38KeepsWhatWasCommittedThoughTheFunctionSaysSomethingElseWhenIt
   const auto graph = [](std::int64_t start, const MemorySink<std::int64_t>& target) {
     const Source<std::int64_t> source = memory_source(all_numbers());
     Graph built;
-    built.from("numbers", start == 1 ? paced(source, Pace::records_per_second(2'000)) : source)   // time for checkpoints before the crash
+    built.from("numbers", start == 1 ? paced(source, Pace::records_per_second(1'000)) : source)   // time for checkpoints before the crash
         .map([=](std::int64_t number) { return 10 * number + start; })
         .to("target", target.sink());
     return built;
   };
-  constexpr std::size_t kStride = test_support::kInstrumented ? 97 : 31;
+  constexpr std::size_t kStride = test_support::kInstrumented ? 97 : 61;
   std::size_t of_both = 0;
   for (std::size_t step = 0;; step += kStride) {
     SCOPED_TRACE(testing::Message() << "crash at step " << step);
