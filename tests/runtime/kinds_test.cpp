@@ -15,6 +15,7 @@
 #include <tidemark/operators/stream.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
+#include "../support/instrumented.hpp"
 #include "../support/temporary_directory.hpp"
 
 namespace tidemark {
@@ -154,7 +155,7 @@ TEST(StateKinds, ShowTheSameAcrossCrashesParallelismsAndShortMemory) {
     options.checkpoint_every = 20ms;
     auto runtime = Runtime::start(watcher(records, sink), options);
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
-    if (start < 10) {
+    if (start < (test_support::kInstrumented ? 4 : 10)) {
       const std::uint64_t wait_for = start % 3;
       while ((*runtime)->snapshot().checkpoints < wait_for && !(*runtime)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
       (*runtime)->request_cancel();

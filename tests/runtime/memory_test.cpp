@@ -19,6 +19,7 @@
 
 #include "../support/faulty_file_system.hpp"
 #include "../support/gate.hpp"
+#include "../support/instrumented.hpp"
 #include "../support/temporary_directory.hpp"
 
 namespace tidemark {
@@ -241,37 +242,39 @@ std::size_t most_memory_of(Graph graph, std::size_t memory, std::uint32_t parall
   return most;
 }
 
+constexpr std::uint64_t kRecords = test_support::kInstrumented ? 120'000 : 300'000;
+
 TEST(Memory, IsKeptToByExactWindowsThatAreLarger) {
   MemorySink<WindowResult<Key, Exact>> sink;
-  const std::size_t most = most_memory_of(exact_windows(kTumbling, 300'000, sink), kMemory);
+  const std::size_t most = most_memory_of(exact_windows(kTumbling, kRecords, sink), kMemory);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 3 * kMemory / 2);
-  EXPECT_EQ(sorted(sink.committed()), expected_exact(kWindow, 300'000));
+  EXPECT_EQ(sorted(sink.committed()), expected_exact(kWindow, kRecords));
 }
 
 TEST(Memory, IsKeptToByExactWindowsWhoseRecordsComeFromOtherTasks) {
   MemorySink<WindowResult<Key, Exact>> sink;
-  const std::size_t most = most_memory_of(exact_windows(kTumbling, 300'000, sink), 3 * kMemory / 2, 2);
+  const std::size_t most = most_memory_of(exact_windows(kTumbling, kRecords, sink), 3 * kMemory / 2, 2);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 2 * kMemory);
-  EXPECT_EQ(sorted(sink.committed()), expected_exact(kWindow, 300'000));
+  EXPECT_EQ(sorted(sink.committed()), expected_exact(kWindow, kRecords));
 }
 
 TEST(Memory, IsKeptToByFloatingPointWindowsThatAreLarger) {
   MemorySink<WindowResult<Key, double>> sink;
-  const std::size_t most = most_memory_of(floating_windows(kTumbling, 300'000, sink), kMemory);
+  const std::size_t most = most_memory_of(floating_windows(kTumbling, kRecords, sink), kMemory);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 3 * kMemory / 2);
-  EXPECT_EQ(sorted(sink.committed()), expected_floating(300'000));
+  EXPECT_EQ(sorted(sink.committed()), expected_floating(kRecords));
 }
 
 // What they derive from their slices would be several times the memory as well.
 TEST(Memory, IsKeptToByExactWindowsThatOverlap) {
   MemorySink<WindowResult<Key, Exact>> sink;
-  const std::size_t most = most_memory_of(exact_windows(kSliding, 300'000, sink), kMemory);
+  const std::size_t most = most_memory_of(exact_windows(kSliding, kRecords, sink), kMemory);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 3 * kMemory / 2);
-  EXPECT_EQ(sorted(sink.committed()), expected_exact(kSlide, 300'000));
+  EXPECT_EQ(sorted(sink.committed()), expected_exact(kSlide, kRecords));
 }
 
 // Which values are merged in which order is the operator's own affair: what it gives with everything in memory says it.
@@ -283,10 +286,10 @@ WindowOutputs<double> floating_windows_in_memory(std::uint64_t records) {
 
 TEST(Memory, IsKeptToByFloatingPointWindowsThatOverlap) {
   MemorySink<WindowResult<Key, double>> sink;
-  const std::size_t most = most_memory_of(floating_windows(kSliding, 300'000, sink), kMemory);
+  const std::size_t most = most_memory_of(floating_windows(kSliding, kRecords, sink), kMemory);
   EXPECT_GT(most, kMemory / 8);
   EXPECT_LT(most, 3 * kMemory / 2);
-  EXPECT_EQ(sorted(sink.committed()), floating_windows_in_memory(300'000));
+  EXPECT_EQ(sorted(sink.committed()), floating_windows_in_memory(kRecords));
 }
 
 // What comes of a job that is started again and again, in turn at another parallelism and with and without a bound, and is broken off the
@@ -320,23 +323,23 @@ auto committed_across_crashes(MakeGraph make_graph) {
 }
 
 TEST(Memory, WhereItIsShortChangesNoExactWindowAcrossCrashesAndParallelisms) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<WindowOf<Exact>>([](auto& sink) { return exact_windows(kTumbling, 300'000, sink); }),
-            expected_exact(kWindow, 300'000));
+  EXPECT_EQ(committed_across_crashes<WindowOf<Exact>>([](auto& sink) { return exact_windows(kTumbling, kRecords, sink); }),
+            expected_exact(kWindow, kRecords));
 }
 
 TEST(Memory, WhereItIsShortChangesNoBitOfAFloatingPointWindow) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<WindowOf<double>>([](auto& sink) { return floating_windows(kTumbling, 300'000, sink); }),
-            expected_floating(300'000));
+  EXPECT_EQ(committed_across_crashes<WindowOf<double>>([](auto& sink) { return floating_windows(kTumbling, kRecords, sink); }),
+            expected_floating(kRecords));
 }
 
 TEST(Memory, WhereItIsShortChangesNoExactWindowThatOverlaps) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<WindowOf<Exact>>([](auto& sink) { return exact_windows(kSliding, 300'000, sink); }),
-            expected_exact(kSlide, 300'000));
+  EXPECT_EQ(committed_across_crashes<WindowOf<Exact>>([](auto& sink) { return exact_windows(kSliding, kRecords, sink); }),
+            expected_exact(kSlide, kRecords));
 }
 
 TEST(Memory, WhereItIsShortChangesNoBitOfAFloatingPointWindowThatOverlaps) {   // D1, D5, K5, promise 1
-  EXPECT_EQ(committed_across_crashes<WindowOf<double>>([](auto& sink) { return floating_windows(kSliding, 300'000, sink); }),
-            floating_windows_in_memory(300'000));
+  EXPECT_EQ(committed_across_crashes<WindowOf<double>>([](auto& sink) { return floating_windows(kSliding, kRecords, sink); }),
+            floating_windows_in_memory(kRecords));
 }
 
 // What waits for the watermark: always some 150,000 timers, waiting records or open sessions, each of which needs about a hundred bytes.

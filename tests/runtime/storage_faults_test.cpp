@@ -423,7 +423,8 @@ TEST(StorageFault, F13OutputThatCannotBeSealedEndsTheAttemptSinceGoingOnWouldLos
 
 TEST(StorageFault, F22CompactionThatCannotWriteFailsTheJobAndTheErrorNamesTheFile) {
   for (const Steps steps : {Steps{} | Step::kCreate, Steps{} | Step::kAppend, Steps{} | Step::kSync}) {
-    World world{make_payments(23, 2, 100'000)};   // more than the job comes to before it fails, however busy the machine
+    // More than the job comes to before it fails, however busy the machine.
+    World world{make_payments(23, 2, kInstrumented ? 30'000 : 100'000)};
     world.options.files_to_merge = 4;
     auto runtime = world.start();
     ASSERT_TRUE(runtime.ok());

@@ -10,6 +10,7 @@
 
 #include <tidemark/state/due_table.hpp>
 
+#include "../support/instrumented.hpp"
 #include "row_collector.hpp"
 
 namespace tidemark::state_test {
@@ -208,7 +209,7 @@ TEST(DueTable, ForgetsNoKeyWhateverLeavesMemoryFailsOrIsRestored) {   // D5
       return taken;
     }
   };
-  for (unsigned seed = 0; seed < 300; ++seed) {
+  for (unsigned seed = 0; seed < (test_support::kInstrumented ? 60 : 300); ++seed) {
     std::mt19937_64 random(seed);
     const auto below = [&random](std::uint64_t n) { return random() % n; };
     const std::uint64_t keys = 1 + below(seed % 2 == 0 ? 20 : 400);

@@ -3,6 +3,7 @@
 // The same with a cold tier: entries leave memory and come back, restores are lazy, and failed checkpoints may have left their rows in the
 // running store.
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -11,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "../support/instrumented.hpp"
 #include "row_collector.hpp"
 
 namespace tidemark::state_test {
@@ -343,6 +345,7 @@ class Run {
 template <class Key, class Value>
 void run_seeds(std::uint64_t first, std::uint64_t end, bool cold) {
   const Plan plans[] = {{3, 2, 1}, {60, 30, 7}, {60, 60, 1'000'003}, {3000, 1500, 40'000}};
+  if (test_support::kInstrumented) end = first + std::max<std::uint64_t>(std::size(plans), (end - first) / 4);
   int completed = 0;
   for (std::uint64_t seed = first; seed < end && !testing::Test::HasFatalFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
