@@ -280,10 +280,9 @@ Status CheckpointStore::remove(CheckpointId id) {
   TIDEMARK_ASSIGN(const FileKind kind, files_.kind(path));
   if (kind == FileKind::kAbsent) return {};
   TIDEMARK_ASSIGN(const FileKind manifest, files_.kind(manifest_path(directory_, id)));
-  if (manifest != FileKind::kAbsent) {
-    TIDEMARK_TRY(files_.remove_file(manifest_path(directory_, id)));
-    TIDEMARK_TRY(files_.sync_directory(path));
-  }
+  if (manifest != FileKind::kAbsent) TIDEMARK_TRY(files_.remove_file(manifest_path(directory_, id)));
+  // Also where it is gone already: whoever removed it may have failed here.
+  TIDEMARK_TRY(files_.sync_directory(path));
   return remove_tree(files_, path);
 }
 

@@ -186,6 +186,34 @@ TEST_F(CheckpointStoreTest, MakesTheDirectoryOfACheckpointDurableBeforeItsManife
                                  "sync_directory " + checkpoint_path(state, 1), "sync_directory " + checkpoints_path(state)));
 }
 
+// A power loss may bring the manifest back until then (seed 14303 of the simulation): the first removal fails at each step.
+TEST_F(CheckpointStoreTest, F13RemovesNoFileOfACheckpointBeforeItsManifestIsGoneForGood) {
+  std::size_t removals = 0;
+  for (std::size_t i = 0;; ++i) {
+    const std::string fresh = directory / ("state" + std::to_string(i));
+    RecordingFileSystem failing{files};
+    const auto store = opened(failing, fresh);
+    ASSERT_OK(store->make_live(1));
+    ASSERT_EQ(take(failing, *store, 1).published, Published::kYes);
+    const std::size_t before = failing.steps().size();
+    failing.fail_at(before + i, Failure::kNotDone);
+    const bool removed = store->remove(1).ok();
+    const bool failed = failing.fired();
+    ASSERT_EQ(removed, !failed);
+    if (failed) ASSERT_OK(store->remove(1));
+    bool manifest_may_come_back = true;
+    const std::vector<std::string> steps = failing.steps();
+    for (std::size_t step = before; step < steps.size(); ++step) {
+      if (steps[step] == "sync_directory " + checkpoint_path(fresh, 1) && step != before + i) manifest_may_come_back = false;
+      if (steps[step] == "remove_file " + manifest_path(fresh, 1) || !steps[step].starts_with("remove_file ")) continue;
+      ASSERT_FALSE(manifest_may_come_back) << "failed at " << steps[before + i] << ", then " << steps[step];
+      ++removals;
+    }
+    if (!failed) break;
+  }
+  EXPECT_GT(removals, 0U);
+}
+
 // Promise 8, fault F09.
 TEST_F(CheckpointStoreTest, F09HasOneOwnerAndTheSecondChangesNothing) {
   auto store = opened(files, state);
