@@ -119,8 +119,8 @@ std::string lineage_to_ask(const DirectoryFacts& directory, const RecoveryOption
 // The number of this start: above all that left a trace.
 AttemptId next_attempt(const DirectoryFacts& directory, const RecoveryOptions& options);
 
-// An error is a refusal with reason and remedy. `sinks`: the positions that are known. Without a sink's position nothing is refused that
-// would not be refused with a good one, but a damaged newest checkpoint: then an older one is used only if every sink's position is known.
+// An error is a refusal with reason and remedy. `sinks`: the known positions. Without a sink's position no more is refused than with a good
+// one, but a damaged newest checkpoint: an older one needs every sink's position. A newest one that cannot be read now is refused (F14).
 Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFacts& job, const RecoveryOptions& options,
                                    const std::vector<SinkPosition>& sinks);
 
