@@ -186,7 +186,7 @@ Verdict Explorer::verdict_on_going_back(const CrashState& state) {
     Verdict verdict = judge(expected_, seen_in(state.tree), run.restored, after);
     if (!run.problem.empty()) verdict.problem = run.problem;
     if (!back.allowed) verdict.problem = "checkpoint " + std::to_string(run.restored) + " was gone on from, and a later epoch is visible";
-    if (verdict.ok() && run.at_rest && is_older) verdict.problem = leftover(after);   // what is damaged stays
+    if (verdict.ok() && run.at_rest && is_older) verdict.problem = leftover(after, run.restored);   // what is damaged stays
     return verdict;
   }
   if (back.allowed) return {.problem = run.problem};
@@ -250,7 +250,7 @@ Verdict Explorer::verdict_on_plain_start(const CrashState& state) {
   if (!run.problem.empty()) return {.problem = run.problem};
   const Tree after = world.tree();
   Verdict verdict = judge(expected_, state.seen, run.restored, after);
-  if (verdict.ok() && run.at_rest && scenario_.twist != Twist::kDamaged) verdict.problem = leftover(after);
+  if (verdict.ok() && run.at_rest && scenario_.twist != Twist::kDamaged) verdict.problem = leftover(after, run.restored);
   return verdict;
 }
 

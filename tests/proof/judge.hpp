@@ -38,6 +38,6 @@ struct Verdict {
 Verdict judge(const Output& expected, const Seen& seen, CheckpointId restored, const Tree& after);
 // I6: what is left of checkpoints, attempts and half-written files when all is at rest; empty if it is as it should be. `restored` may be
 // there beside the two newest: it is kept until every byte of it was looked at (R3).
-std::string leftover(const Tree& after, CheckpointId restored = 0);
+std::string leftover(const Tree& after, CheckpointId restored);
 
 }  // namespace tidemark::proof

@@ -119,6 +119,16 @@ double bytes_in(const std::string& directory) {
   }
   return bytes;
 }
+// The checkpoint that the next start goes on from. 0: there is none.
+CheckpointId newest_checkpoint(const std::string& state_directory) {
+  CheckpointId newest = 0;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(state_directory + "/checkpoints", error)) {
+    if (!fs::exists(entry.path() / "manifest", error)) continue;
+    newest = std::max<CheckpointId>(newest, std::strtoull(entry.path().filename().c_str(), nullptr, 10));
+  }
+  return newest;
+}
 std::vector<double> numbers_in(const std::string& path) {
   std::ifstream file(path);
   return {std::istream_iterator<double>(file), {}};
@@ -213,6 +223,7 @@ class Torturer {
     const auto parallelism = job_.scenario->one_task ? 1 : 1 + static_cast<std::uint32_t>(below(3));
     const std::size_t memory = job_.scenario->memory > 0 ? kLeastMemory[parallelism - 1] : kMuchMemory * below(2);
     const Life life{.parallelism = parallelism, .memory = memory, .figures = figures_};
+    restored_ = newest_checkpoint(job_.directory + "/state");
     std::fflush(nullptr);
     const pid_t process = ::fork();
     if (process < 0) return complain("no process: " + std::string(std::strerror(errno)));
@@ -307,7 +318,7 @@ class Torturer {
     counts_.doubled += verdict.doubled;
     counts_.late_changed += verdict.late_changed;
     if (!verdict.ok()) complain("at the end:" + verdict.describe());
-    if (const std::string left = proof::leftover(*tree); at_rest_ && !left.empty()) complain("at the end " + left);
+    if (const std::string left = proof::leftover(*tree, restored_); at_rest_ && !left.empty()) complain("at the end " + left);
   }
 
   bool complain(const std::string& what) {
@@ -328,7 +339,8 @@ class Torturer {
   SmallDisk* disk_ = nullptr;
   proof::Output expected_;
   proof::Seen seen_;
-  bool at_rest_ = false;    // its last process has tidied up
+  CheckpointId restored_ = 0;   // by its last process
+  bool at_rest_ = false;        // that one has tidied up
   std::map<std::string, Means> figures_of_job_;
 };
 
