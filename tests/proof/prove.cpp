@@ -156,7 +156,12 @@ class Proof {
     std::string line = std::to_string(log.size()) + " operations · crash states " + std::to_string(states.size());
     if (goes_deep(scenario) && arguments_.depth >= 2) {
       std::vector<CrashState> second;
+      std::size_t recoveries = 0;
       for (const CrashState& parent : some(states, scenario.every_second ? SIZE_MAX : effort_.parents, seed)) {
+        if (++recoveries % 200 == 0) {
+          std::fprintf(stderr, "%s: %zu recoveries of %zu were crashed, %llu crash states\n", scenario.name, recoveries, states.size(),
+                       static_cast<unsigned long long>(explorer.tried()));
+        }
         const std::vector<CrashState> below = crashed_recoveries(explorer, parent, scenario.every_second ? SIZE_MAX : effort_.second);
         explorer.try_all(below);
         for (CrashState& state : some(below, 1, seed + explorer.tried())) second.push_back(std::move(state));

@@ -224,10 +224,8 @@ class Torturer {
     const std::size_t memory = job_.scenario->memory > 0 ? kLeastMemory[parallelism - 1] : kMuchMemory * below(2);
     const Life life{.parallelism = parallelism, .memory = memory, .figures = figures_};
     restored_ = newest_checkpoint(job_.directory + "/state");
-    std::fflush(nullptr);
-    const pid_t process = ::fork();
+    const pid_t process = begin(life);
     if (process < 0) return complain("no process: " + std::string(std::strerror(errno)));
-    if (process == 0) ::_exit(live(job_, life));
 
     bool disk_was_full = false;
     std::optional<int> status;
@@ -289,6 +287,23 @@ class Torturer {
     return at_rest_ || WEXITSTATUS(*status) == kHadEnded;
   }
 
+  // A program of its own and no fork alone, which would have the memory of this one too.
+  pid_t begin(const Life& life) const {
+    std::vector<std::string> words{"torture", "live", "--scenario", job_.scenario->name, "--job-seed", std::to_string(job_.seed),
+                                   "--job-directory", job_.directory, "--parallelism", std::to_string(life.parallelism), "--memory",
+                                   std::to_string(life.memory), "--figures", life.figures};
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    std::fflush(nullptr);
+    const pid_t process = ::fork();
+    if (process == 0) {
+      ::execv("/proc/self/exe", arguments.data());
+      ::_exit(kFailed);
+    }
+    return process;
+  }
+
   // What is visible is part of what there will be, and none of it goes away.
   void look_at_output() {
     proof::Tree tree;
@@ -348,13 +363,34 @@ class Torturer {
 }  // namespace tidemark::torture
 
 int main(int argc, char** argv) {
-  tidemark::torture::Settings settings;
+  using namespace tidemark::torture;
+  Settings settings;
   CLI::App app{"Random jobs as real processes, killed, frozen, stopped and starved of disk at random moments"};
   app.add_option("--minutes", settings.minutes, "How long; growth is judged from ten on")->capture_default_str();
   app.add_option("--seed", settings.seed, "Of the choices; their moments are the machine's")->capture_default_str();
   app.add_option("--first", settings.first, "Number of the first job")->capture_default_str();
   app.add_option("--directory", settings.directory, "On the disk to be used")->capture_default_str();
   app.add_option("--at-least", settings.at_least, "Kills, or the exit status is 1")->capture_default_str();
+
+  CLI::App& victim = *app.add_subcommand("live", "One process of a job, as this program starts them")->group("");
+  Job job;
+  Life life;
+  std::string scenario;
+  victim.add_option("--scenario", scenario)->required();
+  victim.add_option("--job-seed", job.seed)->required();
+  victim.add_option("--job-directory", job.directory)->required();
+  victim.add_option("--parallelism", life.parallelism)->required();
+  victim.add_option("--memory", life.memory)->required();
+  victim.add_option("--figures", life.figures)->required();
   CLI11_PARSE(app, argc, argv);
-  return tidemark::torture::Torturer{settings}.run();
+
+  if (!victim.parsed()) return Torturer{settings}.run();
+  for (const auto& known : tidemark::proof::scenarios()) {
+    if (known.name == scenario) job.scenario = &known;
+  }
+  if (job.scenario == nullptr) {
+    std::fprintf(stderr, "there is no scenario \"%s\"\n", scenario.c_str());
+    return kFailed;
+  }
+  return live(job, life);
 }
