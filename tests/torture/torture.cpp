@@ -296,11 +296,18 @@ class Torturer {
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     std::fflush(nullptr);
+    // Inherited, so that a SIGTERM that comes before live() waits for it.
+    sigset_t terminate;
+    sigset_t before;
+    sigemptyset(&terminate);
+    sigaddset(&terminate, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &terminate, &before);
     const pid_t process = ::fork();
     if (process == 0) {
       ::execv("/proc/self/exe", arguments.data());
       ::_exit(kFailed);
     }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return process;
   }
 
