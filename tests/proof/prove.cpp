@@ -156,10 +156,11 @@ class Proof {
     std::string line = std::to_string(log.size()) + " operations · crash states " + std::to_string(states.size());
     if (goes_deep(scenario) && arguments_.depth >= 2) {
       std::vector<CrashState> second;
+      const std::vector<CrashState> parents = some(states, scenario.every_second ? SIZE_MAX : effort_.parents, seed);
       std::size_t recoveries = 0;
-      for (const CrashState& parent : some(states, scenario.every_second ? SIZE_MAX : effort_.parents, seed)) {
-        if (++recoveries % 200 == 0) {
-          std::fprintf(stderr, "%s: %zu recoveries of %zu were crashed, %llu crash states\n", scenario.name, recoveries, states.size(),
+      for (const CrashState& parent : parents) {
+        if (recoveries++ % 200 == 199) {
+          std::fprintf(stderr, "%s: recovery %zu of %zu is crashed, after %llu crash states\n", scenario.name, recoveries, parents.size(),
                        static_cast<unsigned long long>(explorer.tried()));
         }
         const std::vector<CrashState> below = crashed_recoveries(explorer, parent, scenario.every_second ? SIZE_MAX : effort_.second);

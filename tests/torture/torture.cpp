@@ -25,6 +25,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <tidemark/checkpoint/checkpoint_store.hpp>
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/core/random.hpp>
 
@@ -122,11 +123,9 @@ double bytes_in(const std::string& directory) {
 // The checkpoint that the next start goes on from. 0: there is none.
 CheckpointId newest_checkpoint(const std::string& state_directory) {
   CheckpointId newest = 0;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(state_directory + "/checkpoints", error)) {
-    if (!fs::exists(entry.path() / "manifest", error)) continue;
-    newest = std::max<CheckpointId>(newest, std::strtoull(entry.path().filename().c_str(), nullptr, 10));
-  }
+  const auto facts = read_state_directory(posix_file_system(), state_directory);
+  if (!facts.ok()) return newest;
+  for (const FoundCheckpoint& found : facts->checkpoints) newest = found.manifest == nullptr ? newest : found.id;
   return newest;
 }
 std::vector<double> numbers_in(const std::string& path) {
