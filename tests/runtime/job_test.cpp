@@ -231,10 +231,11 @@ std::string difference(const std::vector<Line>& got, const std::vector<Line>& ex
   return text;
 }
 
+using MakePaced = std::function<Graph(RecordPace, const MemorySink<Line>&, const MemorySink<Line>&)>;
 // Starts the job again and again, each time at another parallelism, and ends each start by a stop or by cutting it off.
 // Adds up in `restores` how many checkpoints it went on from.
 void expect_the_same_at_changing_parallelism(std::uint64_t seed, const Splits& splits, std::size_t& restores,
-                                             const std::function<Graph(const MemorySink<Line>&, const MemorySink<Line>&)>& graph) {
+                                             const MakePaced& graph) {
   const Expected expected = model(splits);
   SeededRandom random(seed);
   test_support::TemporaryDirectory directory;
@@ -249,11 +250,13 @@ void expect_the_same_at_changing_parallelism(std::uint64_t seed, const Splits& s
     RuntimeOptions options = options_for({kParallelisms[random.next() % kParallelisms.size()], 2, 50});
     options.state_directory = directory.path() + "/state";
     options.checkpoint_every = 1ms;
-    auto runtime = Runtime::start(graph(lines, late), options);
+    const bool is_ended = start < 14;
+    const RecordPace pace = Pace::records_per_second(is_ended ? 30'000 : 0);   // not read before it is ended
+    auto runtime = Runtime::start(graph(pace, lines, late), options);
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
     restored.insert((*runtime)->start_report().restored_checkpoint);
     history += " " + std::to_string(options.parallelism);
-    if (start < 14) {
+    if (is_ended) {
       const std::uint64_t checkpoints = random.next() % 2;
       while ((*runtime)->snapshot().checkpoints < checkpoints && !(*runtime)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
       if (random.next() % 2 == 0) {
@@ -276,9 +279,10 @@ TEST(Job, F49WritesTheSameWhenItsParallelismChangesFromStartToStart) {   // K5, 
   for (std::uint64_t seed = 1; seed <= (test_support::kInstrumented ? 2 : 6); ++seed) {
     Splits splits = make_payments(14 + seed, 3, 60000);
     splits[seed % 3].resize(seed * 1000);   // a split that ends long before the others
-    expect_the_same_at_changing_parallelism(seed, splits, restores, [&](const MemorySink<Line>& lines, const MemorySink<Line>& late) {
-      return make_graph(memory_source(splits), lines.sink(), late.sink());
-    });
+    const auto graph = [&](RecordPace pace, const MemorySink<Line>& lines, const MemorySink<Line>& late) {
+      return make_graph(paced(memory_source(splits), pace), lines.sink(), late.sink());
+    };
+    expect_the_same_at_changing_parallelism(seed, splits, restores, graph);
   }
   EXPECT_GT(restores, test_support::kInstrumented ? 2U : 10U);
 }
@@ -290,9 +294,10 @@ TEST(Job, WritesTheSameWhenTheParallelismOfAUnionChanges) {   // K5, P1
     splits[seed % 4].resize(2000);
     const Splits first{splits[0], splits[1], splits[2]};
     const Splits second{splits[3]};
-    expect_the_same_at_changing_parallelism(seed, splits, restores, [&](const MemorySink<Line>& lines, const MemorySink<Line>& late) {
-      return make_graph_of_two(memory_source(first), memory_source(second), lines.sink(), late.sink());
-    });
+    const auto graph = [&](RecordPace pace, const MemorySink<Line>& lines, const MemorySink<Line>& late) {
+      return make_graph_of_two(paced(memory_source(first), pace), paced(memory_source(second), pace), lines.sink(), late.sink());
+    };
+    expect_the_same_at_changing_parallelism(seed, splits, restores, graph);
   }
   EXPECT_GT(restores, test_support::kInstrumented ? 0U : 5U);
 }

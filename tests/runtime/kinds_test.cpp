@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include <tidemark/file/pace.hpp>
 #include <tidemark/memory/generator.hpp>
 #include <tidemark/memory/memory_sink.hpp>
 #include <tidemark/operators/stream.hpp>
@@ -129,12 +130,12 @@ std::vector<Sight> expected(std::uint64_t records) {
   return sights;
 }
 
-Graph watcher(std::uint64_t records, const MemorySink<Sight>& sink) {
+Graph watcher(std::uint64_t records, RecordPace pace, const MemorySink<Sight>& sink) {
   Graph graph;
-  auto keyed =
-      graph.from("records", generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = 4}))
-          .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
-          .key_by([](const std::uint64_t& i) { return key_of(i); });
+  const auto source = generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = 4});
+  auto keyed = graph.from("records", paced(source, pace))
+                   .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
+                   .key_by([](const std::uint64_t& i) { return key_of(i); });
   keyed.process<Sight>("watcher", Watcher{}, event_time_order()).to("out", sink.sink());
   return graph;
 }
@@ -153,9 +154,11 @@ TEST(StateKinds, ShowTheSameAcrossCrashesParallelismsAndShortMemory) {
     options.memory = start % 3 == 2 ? 0 : std::size_t{8} << 20;   // the state needs twice as much, or as much
     options.queue_bytes = 8 << 10;
     options.checkpoint_every = 20ms;
-    auto runtime = Runtime::start(watcher(records, sink), options);
+    const bool is_cut_off = start < (test_support::kInstrumented ? 4 : 10);
+    const RecordPace pace = Pace::records_per_second(is_cut_off ? 20'000 : 0);   // not read before it is cut off
+    auto runtime = Runtime::start(watcher(records, pace, sink), options);
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
-    if (start < (test_support::kInstrumented ? 4 : 10)) {
+    if (is_cut_off) {
       const std::uint64_t wait_for = start % 3;
       while ((*runtime)->snapshot().checkpoints < wait_for && !(*runtime)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
       (*runtime)->request_cancel();

@@ -148,9 +148,11 @@ TEST(Memory, WhereItIsShortChangesNothingThatIsWrittenAcrossCrashesAndParallelis
     options.memory = start % 3 == 2 ? 0 : 3 * kMemory;
     options.queue_bytes = 16 << 10;
     options.checkpoint_every = 20ms;
+    const bool is_cut_off = start < 8;
+    slow_from = is_cut_off ? records / 2 : UINT64_MAX;   // not read before it is cut off
     auto runtime = Runtime::start(milestones(records, sink, 4), options);
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
-    if (start < 8) {
+    if (is_cut_off) {
       const std::uint64_t wait_for = start % 3;
       while ((*runtime)->snapshot().checkpoints < wait_for && !(*runtime)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
       (*runtime)->request_cancel();

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
+#include <tidemark/file/pace.hpp>
 #include <tidemark/memory/generator.hpp>
 #include <tidemark/memory/memory_source.hpp>
 
@@ -258,8 +259,11 @@ TEST(OperatorList, LosesNoItemAndDoublesNoneAcrossCrashesAndParallelisms) {
   std::size_t cut_off = 0;
   for (std::uint32_t start = 0; state != JobState::kFinished; ++start) {
     ASSERT_LT(start, 100U);
+    const bool is_cut_off = start < 10;
+    const RecordPace pace = Pace::records_per_second(is_cut_off ? 50'000 : 0);   // not read before it is cut off
+    const auto source = generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = 4});
     Graph graph;
-    graph.from("records", generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = 4}))
+    graph.from("records", paced(source, pace))
         .flat_map<std::uint64_t, std::uint64_t>("delayed", Delay{})
         .to("out", sink.sink());
     RuntimeOptions options;
@@ -270,7 +274,7 @@ TEST(OperatorList, LosesNoItemAndDoublesNoneAcrossCrashesAndParallelisms) {
     options.logger = Logger::silent();
     auto runtime = Runtime::start(std::move(graph), options);
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
-    if (start < 10) {
+    if (is_cut_off) {
       while ((*runtime)->snapshot().checkpoints < start % 3 && !(*runtime)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
       (*runtime)->request_cancel();
     }

@@ -54,9 +54,10 @@ class SavepointTest : public ::testing::Test {
   static Result<std::unique_ptr<Runtime>> start(const Targets& targets, RuntimeOptions with, const Source<Payment>& source) {
     return Runtime::start(make_graph(source, targets.lines.sink(), targets.late.sink()), std::move(with));
   }
-  // Starts, lets it read something, and hands it over.
+  // Starts, lets it read something, and hands it over. Its input lasts two seconds or more.
   std::unique_ptr<Runtime> running(const Targets& targets, RuntimeOptions with) {
-    return running(targets, std::move(with), memory_source(splits));
+    const double records = static_cast<double>(splits[0].size());
+    return running(targets, std::move(with), paced(memory_source(splits), Pace::records_per_second(records / 2)));
   }
   // The same, and its input lasts longer than a slow machine takes to stop it.
   std::unique_ptr<Runtime> strolling(const Targets& targets, RuntimeOptions with) {
