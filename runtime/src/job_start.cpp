@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <set>
+#include <span>
 
 #include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/check.hpp>
@@ -188,7 +189,13 @@ void announce_checkpoint(BuiltJob& job, CheckpointId restored, const std::vector
 }
 
 // States that read their rows when they need them are told so; of the others every row goes to the task that owns its key group.
-Status restore_states(StateStore& store, BuiltJob& job, const KeySpace& space, std::uint32_t parallelism) {
+// `operators`: the job's, as RecoveryPlan has them.
+Status restore_states(StateStore& store, BuiltJob& job, const std::vector<OperatorEntry>& operators, const KeySpace& space,
+                      std::uint32_t parallelism) {
+  std::map<StateId, std::span<const EventTime>> live_buckets;
+  for (const OperatorEntry& entry : operators) {
+    for (const StateEntry& state : entry.states) live_buckets[state.id] = state.live_buckets;
+  }
   struct Owner {
     bool timed = false;
     std::vector<StateComponent*> components;   // by subtask
@@ -198,7 +205,7 @@ Status restore_states(StateStore& store, BuiltJob& job, const KeySpace& space, s
     for (Task::Link& link : task->links) {
       if (!link.backend) continue;
       for (const auto& component : link.backend->components()) {
-        if (component->restores_lazily()) continue;
+        if (component->restores_lazily(live_buckets[component->id()])) continue;
         Owner& owner = owners[component->id()];
         owner.timed = component->schema().timed;
         owner.components.resize(parallelism);
@@ -428,7 +435,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   if (manifest != nullptr) {
     announce_checkpoint(prepared.job, manifest->checkpoint, plan.added);
     TIDEMARK_TRY(restore_tasks(prepared.job, *manifest));
-    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, build.key_space, options.parallelism));
+    TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, plan.operators, build.key_space, options.parallelism));
   }
   for (auto& task : prepared.job.tasks) {
     for (Task::Link& link : task->links) TIDEMARK_TRY(link.op->started());

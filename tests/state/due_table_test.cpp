@@ -91,10 +91,10 @@ class Job {
 
   void begin_checkpoint() {
     backend_->freeze(rows_);
-    dropped_through_ = dropped_through_of(*backend_);
+    buckets_ = buckets_of(*backend_);
     frozen_at_ = now_;
   }
-  EventTime dropped_through() const { return dropped_through_[kDueRows]; }
+  EventTime dropped_through() const { return buckets_[kDueRows].dropped_through; }
   void encode_some() { (void)backend_->encode_some(3); }
   void complete() {
     while (!backend_->encode_some(1000)) {
@@ -102,7 +102,7 @@ class Job {
     store_.ingest(rows_);
     backend_->settle(true);
     saved_ = store_;
-    saved_dropped_through_ = dropped_through_;
+    saved_buckets_ = buckets_;
     saved_at_ = frozen_at_;
   }
   // Though its rows are in the store.
@@ -119,7 +119,7 @@ class Job {
     if (of_before) store_.remove_if([](ByteView key, ByteView) { return static_cast<StateId>(key[1]) == kDueRows; });
     start();
     if (of_before) backend_->components()[kDueRows]->begin_new();
-    store_.restore_lazily(*backend_, of_before ? std::vector<EventTime>(2, kMinusInfinity) : saved_dropped_through_);
+    store_.restore_lazily(*backend_, of_before ? std::vector<Buckets>(2) : saved_buckets_);
     table_->start(now_);
   }
 
@@ -137,9 +137,9 @@ class Job {
   Table* table_ = nullptr;
   EventTime now_ = kMinusInfinity;
   EventTime frozen_at_ = kMinusInfinity;
-  std::vector<EventTime> dropped_through_;
+  std::vector<Buckets> buckets_;
   PlayedStore saved_;   // the last complete checkpoint
-  std::vector<EventTime> saved_dropped_through_ = std::vector<EventTime>(2, kMinusInfinity);
+  std::vector<Buckets> saved_buckets_ = std::vector<Buckets>(2);
   EventTime saved_at_ = kMinusInfinity;
 };
 

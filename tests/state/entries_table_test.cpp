@@ -214,7 +214,7 @@ TEST(EntriesTable, RefusesRowsThatItDoesNotWrite) {
   RowCollector collector;
   collector.put(row_key("1234567"), "\x05");
   cold.store.take(collector);
-  ASSERT_TRUE(cold.table.restores_lazily());
+  ASSERT_TRUE(cold.table.restores_lazily({}));
   EXPECT_THROW((void)cold.at(kKey).size(), JobFailure);
 }
 

@@ -97,7 +97,7 @@ class Subject {
   }
   std::string in_the_end(Place place) {
     Subject restored(place, Trouble::kNone);
-    store_.restore(restored.backend_, dropped_through_of(backend_));
+    store_.restore(restored.backend_, buckets_of(backend_));
     return value() + " " + restored.value();
   }
 

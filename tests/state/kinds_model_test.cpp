@@ -218,7 +218,7 @@ class Run {
     }
     subject_->backend.freeze(collector_);
     as_of_freeze_ = model_;
-    dropped_through_ = dropped_through_of(subject_->backend);
+    buckets_ = buckets_of(subject_->backend);
     frozen_ = true;
   }
   void end_checkpoint() {
@@ -235,7 +235,7 @@ class Run {
     store_.ingest(collector_);
     subject_->backend.settle(true);
     durable_ = as_of_freeze_;
-    durable_dropped_through_ = dropped_through_;
+    durable_buckets_ = buckets_;
     compact(live_);
     compact(store_);
     ++completed_;
@@ -249,16 +249,16 @@ class Run {
       StateId id = 0;
       EventTime written{};
       EXPECT_TRUE(take_u16_big_endian(key, id) && take_time(value, written));
-      return written <= durable_dropped_through_[id] && below(2) == 0;
+      return written <= durable_buckets_[id].dropped_through && below(2) == 0;
     });
   }
   std::unique_ptr<Subject> restore(PlayedStore& store) {
     auto restored = std::make_unique<Subject>(plan_.expiry);
     if (!plan_.cold) {
-      store.restore(restored->backend, durable_dropped_through_);
+      store.restore(restored->backend, durable_buckets_);
     } else {
       restored->backend.attach(&store, nullptr);
-      store.restore_lazily(restored->backend, durable_dropped_through_);
+      store.restore_lazily(restored->backend, durable_buckets_);
     }
     restored->move_watermark(durable_.watermark);
     return restored;
@@ -319,8 +319,8 @@ class Run {
   Model model_;
   Model as_of_freeze_;
   Model durable_;
-  std::vector<EventTime> dropped_through_;
-  std::vector<EventTime> durable_dropped_through_;
+  std::vector<Buckets> buckets_;
+  std::vector<Buckets> durable_buckets_;
   RowCollector collector_;
   PlayedStore store_;   // the last completed checkpoint
   bool frozen_ = false;

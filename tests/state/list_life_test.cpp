@@ -66,7 +66,7 @@ class Subject {
   }
   std::string in_the_end() {
     Subject restored(false);
-    store_.restore(restored.backend_, dropped_through_of(backend_));
+    store_.restore(restored.backend_, buckets_of(backend_));
     if (!evicting_) {
       EXPECT_EQ(restored.backend_.components()[0]->entries(), restored.items().empty() ? 0u : 1u) << "K4";
       EXPECT_EQ(backend_.components()[0]->entries(), items().empty() ? 0u : 1u) << "K4";

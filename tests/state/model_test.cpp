@@ -197,7 +197,7 @@ class Run {
       subject_->backend.note_checkpoint(++checkpoint_);
       subject_->backend.freeze(collector_);
       as_of_freeze_ = model_;
-      dropped_through_ = dropped_through_of(subject_->backend);
+      buckets_ = buckets_of(subject_->backend);
       frozen_ = true;
     } else {
       const std::size_t before = collector_.rows.size();
@@ -221,7 +221,7 @@ class Run {
     subject_->backend.settle(true);
     durable_ = as_of_freeze_;
     durable_checkpoint_ = checkpoint_;
-    durable_dropped_through_ = dropped_through_;
+    durable_buckets_ = buckets_;
     ++completed_;
     auto restored = restore(store_);
     expect_equal(*restored, durable_);
@@ -230,10 +230,10 @@ class Run {
     auto restored = std::make_unique<Subject<Key, Value>>();
     restored->backend.note_checkpoint(durable_checkpoint_);
     if (!cold_) {
-      store.restore(restored->backend, durable_dropped_through_);
+      store.restore(restored->backend, durable_buckets_);
     } else {
       restored->backend.attach(&store, nullptr);
-      store.restore_lazily(restored->backend, durable_dropped_through_);
+      store.restore_lazily(restored->backend, durable_buckets_);
     }
     return restored;
   }
@@ -332,8 +332,8 @@ class Run {
   State model_;
   State as_of_freeze_;
   State durable_;
-  std::vector<EventTime> dropped_through_;
-  std::vector<EventTime> durable_dropped_through_;
+  std::vector<Buckets> buckets_;
+  std::vector<Buckets> durable_buckets_;
   RowCollector collector_;
   PlayedStore store_;   // the last completed checkpoint
   std::uint64_t checkpoint_ = 0;   // the last one that was begun

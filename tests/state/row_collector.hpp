@@ -27,6 +27,12 @@ class RowCollector final : public RowSink {
   std::vector<Row> rows;   // since the last freeze
 };
 
+// What a manifest says of a state.
+struct Buckets {
+  EventTime dropped_through = kMinusInfinity;
+  std::vector<EventTime> live{};
+};
+
 class PlayedStore final : public ColdRows {
  public:
   void take(const RowCollector& collector) {
@@ -42,9 +48,9 @@ class PlayedStore final : public ColdRows {
     take(collector);
     collector.rows.clear();
   }
-  // Gives every row to the backend, after the values of dropped_through.
-  void restore(StateBackend& backend, const std::vector<EventTime>& dropped_through) const {
-    for (std::size_t i = 0; i < dropped_through.size(); ++i) backend.components()[i]->set_dropped_through(dropped_through[i]);
+  // Gives every row to the backend, after the values of dropped_through. `buckets`: of each state.
+  void restore(StateBackend& backend, const std::vector<Buckets>& buckets) const {
+    for (std::size_t i = 0; i < buckets.size(); ++i) backend.components()[i]->set_dropped_through(buckets[i].dropped_through);
     for (const auto& [key, value] : rows_) {
       ByteView rest = key;
       StateId id = 0;
@@ -54,11 +60,11 @@ class PlayedStore final : public ColdRows {
     }
   }
   // As the runtime does it: `backend` is attached to `cold`, and rows of states that read them when they need them are left where they are.
-  void restore_lazily(StateBackend& backend, const std::vector<EventTime>& dropped_through) const {
+  void restore_lazily(StateBackend& backend, const std::vector<Buckets>& buckets) const {
     std::vector<bool> lazy;
-    for (std::size_t i = 0; i < dropped_through.size(); ++i) {
-      backend.components()[i]->set_dropped_through(dropped_through[i]);
-      lazy.push_back(backend.components()[i]->restores_lazily());
+    for (std::size_t i = 0; i < buckets.size(); ++i) {
+      backend.components()[i]->set_dropped_through(buckets[i].dropped_through);
+      lazy.push_back(backend.components()[i]->restores_lazily(buckets[i].live));
     }
     for (const auto& [key, value] : rows_) {
       ByteView rest = key;
@@ -95,21 +101,22 @@ class PlayedStore final : public ColdRows {
     return {};
   }
   Status read_range(ByteView first, ByteView end, const std::function<bool(ByteView key, ByteView value)>& visit) override {
+    ++ranges_read;
     for (auto row = rows_.lower_bound(Bytes{first}); row != rows_.end() && row->first < end && visit(row->first, row->second);) ++row;
     return {};
   }
 
   std::size_t looked_up = 0;     // keys
-  std::size_t ranges_read = 0;
+  std::size_t ranges_read = 0;   // a range, or one prefix
 
  private:
   std::map<Bytes, Bytes> rows_;
 };
 
-inline std::vector<EventTime> dropped_through_of(const StateBackend& backend) {
-  std::vector<EventTime> times;
-  for (const auto& component : backend.components()) times.push_back(component->dropped_through());
-  return times;
+inline std::vector<Buckets> buckets_of(const StateBackend& backend) {
+  std::vector<Buckets> buckets;
+  for (const auto& component : backend.components()) buckets.push_back({component->dropped_through(), component->live_buckets()});
+  return buckets;
 }
 
 inline std::uint64_t hash_of(std::uint64_t key) {

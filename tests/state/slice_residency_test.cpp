@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,10 +80,19 @@ class Job {
   void settle(bool completed) {
     for (auto& backend : backends_) backend->settle(completed);
   }
-  void restore(PlayedStore& store, std::uint64_t checkpoint, EventTime dropped_through) {
+  // Over all tasks.
+  Buckets buckets() const {
+    std::set<EventTime> live;
+    for (const Table* table : tables_) {
+      const std::vector<EventTime> ends = table->live_buckets();
+      live.insert(ends.begin(), ends.end());
+    }
+    return {tables_.front()->dropped_through(), {live.begin(), live.end()}};
+  }
+  void restore(PlayedStore& store, std::uint64_t checkpoint, const Buckets& buckets) {
     for (auto& backend : backends_) {
       backend->note_checkpoint(checkpoint);
-      store.restore_lazily(*backend, {dropped_through});
+      store.restore_lazily(*backend, {buckets});
     }
   }
   std::size_t entries() const {
@@ -194,12 +204,14 @@ TEST_P(SliceResidencies, PutTheRowsOfAFailedCheckpointOnce) {   // C7
   EXPECT_EQ(job_.fire(), (Content{{1, "abc"}}));
 }
 
-TEST_P(SliceResidencies, ReadNothingAtARestoreButTheirTimes) {
+TEST_P(SliceResidencies, ReadNothingAtARestore) {
   for (Key key = 0; key < 100; ++key) job_.add(key, "a");
   complete(job_, 7, store_);
   Job restored(GetParam(), 1, store_);
-  restored.restore(store_, 7, kMinusInfinity);
+  store_.looked_up = store_.ranges_read = 0;
+  restored.restore(store_, 7, job_.buckets());
   EXPECT_EQ(restored.entries(), 0u);
+  EXPECT_EQ(store_.looked_up + store_.ranges_read, 0u);
   EXPECT_EQ(restored.table(0).ends(), std::vector{kEnd});
   restored.add(5, "b");
   EXPECT_EQ(restored.entries(), 1u);
@@ -213,7 +225,7 @@ TEST_P(SliceResidencies, BeginAFreshSliceWithAllOfItInMemory) {
   job_.add(1, "a");
   complete(job_, 1, store_);
   Job restored(GetParam(), 1, store_);
-  restored.restore(store_, 1, kMinusInfinity);
+  restored.restore(store_, 1, job_.buckets());
   EXPECT_EQ(restored.fire(), (Content{{1, "a"}}));
   store_.looked_up = 0;
   restored.add(event_time(20), 1, "b", hash_of(1));   // in the memory of the slice before
@@ -352,7 +364,7 @@ TEST(SliceParts, AreNeverReadToBeChanged) {
 TEST(SliceParts, NeedToKnowTheirCheckpoints) {
   PlayedStore store;
   Job job(SliceResidency::kParts, 1, store);
-  EXPECT_THROW(store.restore_lazily(*job.backends()[0], {kMinusInfinity}), BrokenInvariant);
+  EXPECT_THROW(store.restore_lazily(*job.backends()[0], {Buckets{}}), BrokenInvariant);
   job.backends()[0]->note_checkpoint(5);
   EXPECT_THROW(job.backends()[0]->note_checkpoint(5), BrokenInvariant) << "numbers ascend";
 }
@@ -366,7 +378,7 @@ TEST(SliceParts, AreRefusedByASliceThatLooksItsValuesUp) {
     job.shrink();
   }
   Job other(SliceResidency::kWhatIsTouched, 1, store);
-  other.restore(store, 2, kMinusInfinity);
+  other.restore(store, 2, job.buckets());
   try {
     other.fire();
     ADD_FAILURE() << "it fired";
@@ -420,6 +432,7 @@ class RandomRun {
     job_->freeze(++checkpoint_, rows_);
     as_of_freeze_ = model_;
     watermark_of_freeze_ = watermark_;
+    buckets_of_freeze_ = job_->buckets();
     frozen_ = true;
   }
   void end_checkpoint() {
@@ -437,6 +450,7 @@ class RandomRun {
     job_->settle(true);
     durable_ = as_of_freeze_;
     durable_watermark_ = watermark_of_freeze_;
+    durable_buckets_ = buckets_of_freeze_;
     durable_checkpoint_ = checkpoint_;
     ++completed_;
     expect_restored();
@@ -444,7 +458,7 @@ class RandomRun {
   void expect_restored() {
     PlayedStore store = durable_rows_;
     Job restored(residency_, 1 + static_cast<std::uint32_t>(below(3)), store);
-    restored.restore(store, durable_checkpoint_, durable_watermark_);
+    restored.restore(store, durable_checkpoint_, durable_buckets_);
     EXPECT_EQ(restored.fire(event_time(1'000'000), 1 + below(50)), durable_);
   }
   // A crash: the job goes on from the last completed checkpoint, maybe with another number of tasks.
@@ -452,7 +466,7 @@ class RandomRun {
     if (durable_checkpoint_ == 0) return;
     live_ = durable_rows_;
     job_ = std::make_unique<Job>(residency_, 1 + static_cast<std::uint32_t>(below(3)), live_);
-    job_->restore(live_, durable_checkpoint_, durable_watermark_);
+    job_->restore(live_, durable_checkpoint_, durable_buckets_);
     model_ = durable_;
     watermark_ = durable_watermark_;
     rows_.rows.clear();
@@ -477,9 +491,11 @@ class RandomRun {
   RowCollector rows_;
   std::map<EventTime, Content> as_of_freeze_;
   EventTime watermark_of_freeze_ = event_time(0);
+  Buckets buckets_of_freeze_;
   PlayedStore durable_rows_;
   std::map<EventTime, Content> durable_;
   EventTime durable_watermark_ = event_time(0);
+  Buckets durable_buckets_;
   std::uint64_t durable_checkpoint_ = 0;
   int completed_ = 0;
 };

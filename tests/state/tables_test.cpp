@@ -237,7 +237,7 @@ TEST(SliceTable, KeepsASliceThatIsDroppedWhileFrozenUntilItIsEncoded) {
   for (Key key = 0; key < 100; ++key) table.slice(event_time(20)).upsert(hash_of(key), key) = "twenty";
   RowCollector collector;
   backend.freeze(collector);
-  const std::vector<EventTime> dropped_through = dropped_through_of(backend);
+  const std::vector<Buckets> buckets = buckets_of(backend);
   EXPECT_FALSE(backend.encode_some(5));
   table.drop_through(event_time(25));
   EXPECT_TRUE(table.empty());
@@ -251,7 +251,7 @@ TEST(SliceTable, KeepsASliceThatIsDroppedWhileFrozenUntilItIsEncoded) {
   EXPECT_EQ(store.rows().size(), 200u);
   StateBackend restored({}, 0, 128);
   auto& same = restored.slice_table<Key, std::string>("windows");
-  store.restore(restored, dropped_through);
+  store.restore(restored, buckets);
   EXPECT_EQ(same.ends(), (std::vector{event_time(10), event_time(20)}));
   EXPECT_EQ(*same.slice(event_time(20)).find(hash_of(3), 3), "twenty");
 }
@@ -281,7 +281,7 @@ TEST(SliceTable, SkipsDeadRowsWhenItRestores) {
   EXPECT_EQ(store.rows().size(), 3u) << "dropping a slice writes no tombstones";
   StateBackend restored({}, 0, 128);
   auto& same = restored.slice_table<Key, int>("windows");
-  store.restore(restored, dropped_through_of(backend));
+  store.restore(restored, buckets_of(backend));
   EXPECT_EQ(same.ends(), std::vector{event_time(10)});
 }
 

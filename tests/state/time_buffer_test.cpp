@@ -103,8 +103,8 @@ TEST(TimeBuffer, WritesRowsAsTheLifeOfARecordSays) {
     auto& buffer = backend.time_buffer<Key, Reading>("records", ByRank{});
     RowCollector collector;
     PlayedStore store;
-    std::vector<EventTime> dropped_through;
-    std::vector<EventTime> durable;
+    std::vector<Buckets> buckets;
+    std::vector<Buckets> durable;
     std::string trace;
     const auto trace_rows = [&] {
       std::string puts;
@@ -124,7 +124,7 @@ TEST(TimeBuffer, WritesRowsAsTheLifeOfARecordSays) {
         case 'b': release(buffer, event_time(-3)); break;
         case 'f':
           backend.freeze(collector);
-          dropped_through = dropped_through_of(backend);
+          buckets = buckets_of(backend);
           break;
         case 'x':
           while (!backend.encode_some(1)) {
@@ -134,7 +134,7 @@ TEST(TimeBuffer, WritesRowsAsTheLifeOfARecordSays) {
           trace_rows();
           store.ingest(collector);
           backend.settle(true);
-          durable = dropped_through;
+          durable = buckets;
           trace += "; ";
           break;
         case '!':
@@ -186,14 +186,14 @@ class Checkpointed {
   void begin() {
     backend_->note_checkpoint(++checkpoint_);
     backend_->freeze(collector_);
-    dropped_through_ = dropped_through_of(*backend_);
+    buckets_ = buckets_of(*backend_);
     while (!backend_->encode_some(1'000'000)) {
     }
   }
   void complete() {
     live_.take(collector_);
     durable_.ingest(collector_);
-    durable_dropped_through_ = dropped_through_;
+    durable_buckets_ = buckets_;
     durable_checkpoint_ = checkpoint_;
     backend_->settle(true);
   }
@@ -211,7 +211,7 @@ class Checkpointed {
     live_ = durable_;
     start();
     backend_->note_checkpoint(durable_checkpoint_);
-    live_.restore_lazily(*backend_, durable_dropped_through_);
+    live_.restore_lazily(*backend_, durable_buckets_);
   }
 
  private:
@@ -227,8 +227,8 @@ class Checkpointed {
   std::unique_ptr<StateBackend> backend_;
   Buffer* buffer_ = nullptr;
   RowCollector collector_;
-  std::vector<EventTime> dropped_through_;
-  std::vector<EventTime> durable_dropped_through_;
+  std::vector<Buckets> buckets_;
+  std::vector<Buckets> durable_buckets_;
   std::uint64_t checkpoint_ = 0;
   std::uint64_t durable_checkpoint_ = 0;
 };

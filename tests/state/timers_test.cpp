@@ -245,7 +245,7 @@ TEST(TimerTable, ReadsOnlyWhatIsDueAfterARestore) {
   StateBackend restored({}, 0, 128);
   auto& same = restored.timers<Key>();
   restored.attach(&store, nullptr);
-  store.restore_lazily(restored, {kMinusInfinity});
+  store.restore_lazily(restored, {Buckets{}});
   EXPECT_EQ(same.next(event_time(4)), nullptr);
   EXPECT_LE(same.size(), 4096u);
   for (int i = 0; i < 25'000; ++i) ASSERT_EQ(same.take_next().time, event_time(5));

@@ -184,7 +184,7 @@ TEST(WindowEntries, OfABatchAreLookedUpBeforeItsFirstCall) {
 
   Subject restored;
   restored.backend.attach(&store, nullptr);
-  store.restore_lazily(restored.backend, dropped_through_of(subject.backend));
+  store.restore_lazily(restored.backend, buckets_of(subject.backend));
   std::vector<std::uint64_t> hashes;
   for (const auto& [key, time] : uses) hashes.push_back(hash_of(key));
   restored.lists.fetch(
@@ -310,7 +310,7 @@ class Run {
     }
     subject_->backend.freeze(collector_);
     as_of_freeze_ = model_;
-    dropped_through_ = dropped_through_of(subject_->backend);
+    buckets_ = buckets_of(subject_->backend);
     frozen_ = true;
   }
   void end_checkpoint() {
@@ -327,7 +327,7 @@ class Run {
     store_.ingest(collector_);
     subject_->backend.settle(true);
     durable_ = as_of_freeze_;
-    durable_dropped_through_ = dropped_through_;
+    durable_buckets_ = buckets_;
     compact(live_);
     compact(store_);
     ++completed_;
@@ -340,7 +340,7 @@ class Run {
       StateId id = 0;
       EventTime end{};
       EXPECT_TRUE(take_u16_big_endian(key, id) && take_time_big_endian(key, end));
-      return end <= durable_dropped_through_[id] && below(2) == 0;
+      return end <= durable_buckets_[id].dropped_through && below(2) == 0;
     });
   }
   std::unique_ptr<Subject> restore(PlayedStore& store) {
@@ -348,10 +348,10 @@ class Run {
     restored->move_watermark(durable_.watermark);
     if (cold_) {
       restored->backend.attach(&store, nullptr);
-      store.restore_lazily(restored->backend, durable_dropped_through_);
+      store.restore_lazily(restored->backend, durable_buckets_);
       for (const auto& component : restored->backend.components()) EXPECT_EQ(component->entries(), 0u) << "nothing was brought in";
     } else {
-      store.restore(restored->backend, durable_dropped_through_);
+      store.restore(restored->backend, durable_buckets_);
     }
     return restored;
   }
@@ -392,8 +392,8 @@ class Run {
   Model model_;
   Model as_of_freeze_;
   Model durable_;
-  std::vector<EventTime> dropped_through_;
-  std::vector<EventTime> durable_dropped_through_;
+  std::vector<Buckets> buckets_;
+  std::vector<Buckets> durable_buckets_;
   RowCollector collector_;
   PlayedStore store_;   // the last completed checkpoint
   bool frozen_ = false;

@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,7 +96,11 @@ class StateComponent {
   // At a restore, before restores_lazily() of any state of the operator and before Operator::load(): the checkpoint does not know this one.
   virtual void begin_new() {}
   // At a restore: true if the state reads its rows from the store when they are needed, and restore_row() is not to be called.
-  virtual bool restores_lazily() { return false; }
+  // `live_buckets`: as the checkpoint has them, of all tasks.
+  virtual bool restores_lazily(std::span<const EventTime> live_buckets) {
+    (void)live_buckets;
+    return false;
+  }
 
   // Gives up clean entries until the job holds no more memory than it may, or less; to_the_least: about half of the memory in any case. By
   // default nothing can be given up.

@@ -95,7 +95,7 @@ class DueIndex final : public StateComponent {
     account_.attach(budget);
   }
   void begin_new() override { new_ = true; }
-  bool restores_lazily() override {
+  bool restores_lazily(std::span<const EventTime>) override {
     if (cold_ == nullptr) return false;
     if (!new_) horizon_.lower({});
     return true;
@@ -277,10 +277,10 @@ class DueTable final : public KeyedTable<Key, Value, state_internal::DueRows<Key
   // All that was due was looked at. Precondition: front() is null.
   void drop_due() { index_.drop_due(); }
 
-  bool restores_lazily() override {
+  bool restores_lazily(std::span<const EventTime> live_buckets) override {
     // Of a checkpoint without due rows everything is read, and written again with them.
     rewrites_ = index_.is_new();
-    return !rewrites_ && Base::restores_lazily();
+    return !rewrites_ && Base::restores_lazily(live_buckets);
   }
 
  private:

@@ -11,6 +11,7 @@
 
 #include <tidemark/core/detail/planted.hpp>
 #include <tidemark/core/job_failure.hpp>
+#include <tidemark/state/detail/cold_fetch.hpp>
 #include <tidemark/state/detail/sliced_component.hpp>
 #include <tidemark/state/hot_map.hpp>
 
@@ -131,10 +132,10 @@ class SliceTable final : public state_internal::SlicedComponent<HotMap<Key, Valu
     }
     this->charge_to(budget);
   }
-  bool restores_lazily() override {
+  bool restores_lazily(std::span<const EventTime> live_buckets) override {
     if (cold() == nullptr) return false;
     TIDEMARK_CHECK(context_.checkpoint > 0 || residency_ != SliceResidency::kParts, "state " + schema().name);
-    this->find_stored_slices(*cold(), [this](Live& live) { leave_in_store(live); });
+    this->make_stored_slices(live_buckets, [this](Live& live) { leave_in_store(live); });
     return true;
   }
   void shrink(bool to_the_least) override {

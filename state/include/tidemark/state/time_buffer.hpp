@@ -88,7 +88,7 @@ class TimeBuffer final : public StateComponent {
     if (cold != nullptr) cold_ = std::make_unique<state_internal::ColdFetch>(*cold, schema().name);
     charge_to(budget);
   }
-  bool restores_lazily() override {
+  bool restores_lazily(std::span<const EventTime>) override {
     if (cold_ == nullptr) return false;
     TIDEMARK_CHECK(context_.checkpoint > 0, "state " + schema().name);
     slab_.leave_in_store(context_.checkpoint);

@@ -144,7 +144,7 @@ class TimerTable final : public StateComponent {
     if (cold != nullptr) cold_ = std::make_unique<state_internal::ColdFetch>(*cold, schema().name);
     charge_to(budget);
   }
-  bool restores_lazily() override {
+  bool restores_lazily(std::span<const EventTime>) override {
     if (cold_ == nullptr) return false;
     horizon_.lower({});
     return true;

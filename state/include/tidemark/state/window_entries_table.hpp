@@ -123,9 +123,9 @@ class WindowEntriesTable final
     if (cold != nullptr) context_.cold = std::make_unique<state_internal::ColdFetch>(*cold, this->schema().name);
     this->charge_to(budget);
   }
-  bool restores_lazily() override {
+  bool restores_lazily(std::span<const EventTime> live_buckets) override {
     if (context_.cold == nullptr) return false;
-    this->find_stored_slices(*context_.cold, [](Live& live) { live.map->leave_in_store(); });
+    this->make_stored_slices(live_buckets, [](Live& live) { live.map->leave_in_store(); });
     return true;
   }
   void shrink(bool to_the_least) override {

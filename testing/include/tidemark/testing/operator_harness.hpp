@@ -410,6 +410,7 @@ class OperatorHarness {
   struct Saved {
     Bytes bytes;
     std::vector<EventTime> dropped_through;
+    std::vector<std::vector<EventTime>> live_buckets;
   };
 
   // One operator with its state.
@@ -442,7 +443,7 @@ class OperatorHarness {
       std::vector<bool> lazy(state_.components().size());
       if (leaves_memory) {
         state_.note_checkpoint(rows.checkpoint());
-        for (std::size_t i = 0; i < lazy.size(); ++i) lazy[i] = state_.components()[i]->restores_lazily();
+        for (std::size_t i = 0; i < lazy.size(); ++i) lazy[i] = state_.components()[i]->restores_lazily(saved.live_buckets[i]);
       }
       for (const auto& [key, value] : rows.stored()) {
         ByteView rest = key;
@@ -483,7 +484,10 @@ class OperatorHarness {
     Saved saved() const {
       Saved saved;
       operator_->save(saved.bytes);
-      for (const auto& component : state_.components()) saved.dropped_through.push_back(component->dropped_through());
+      for (const auto& component : state_.components()) {
+        saved.dropped_through.push_back(component->dropped_through());
+        saved.live_buckets.push_back(component->live_buckets());
+      }
       return saved;
     }
     void settle(testing_internal::Rows& rows, bool completed) {

@@ -23,7 +23,7 @@ class MapComponent : public StateComponent {
     if (cold != nullptr && residency_ == Residency::kWhatIsTouched) context_.cold = std::make_unique<ColdFetch>(*cold, schema().name);
     charge_to(budget);
   }
-  bool restores_lazily() override {
+  bool restores_lazily(std::span<const EventTime>) override {
     if (context_.cold == nullptr) return false;
     map_.leave_in_store();
     return true;

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include <tidemark/core/check.hpp>
 #include <tidemark/state/component.hpp>
 #include <tidemark/state/detail/block_pool.hpp>
-#include <tidemark/state/detail/cold_fetch.hpp>
 #include <tidemark/state/detail/generations.hpp>
 
 namespace tidemark {
@@ -124,25 +124,12 @@ class SlicedComponent : public StateComponent {
     blocks_.trim();
   }
 
-  // At a restore: every slice of which `cold` has a row is made, and leave_in_store(slice) called for it. One look for each slice, not for
-  // each row.
+  // At a restore: leave_in_store(slice) for each slice that any task had, since a key group may come from each of them. To ask the
+  // store instead would be a search of every file for every slice and task.
   template <class LeaveInStore>
-  void find_stored_slices(ColdFetch& cold, LeaveInStore leave_in_store) {
-    using Next = ColdFetch::Next;
-    Bytes first;
-    EventTime before = dropped_through_;   // slices up to here were found, or are dead
-    for (bool found = true; found && before != kPlusInfinity;) {
-      found = false;
-      first.clear();
-      if (before != kMinusInfinity) append_time_big_endian(first, before + Duration{1});
-      cold.read_range(id(), first, {}, [&](ByteView key, ByteView) {
-        EventTime end{};
-        if (!take_time_big_endian(key, end)) return Next::kMalformed;
-        leave_in_store(slices_.emplace_back(Live{.end = end, .map = make(end)}));
-        before = end;
-        found = true;
-        return Next::kStop;
-      });
+  void make_stored_slices(std::span<const EventTime> ends, LeaveInStore leave_in_store) {
+    for (const EventTime end : ends) {
+      if (end > dropped_through_) leave_in_store(slices_.emplace_back(Live{.end = end, .map = make(end)}));
     }
   }
 
