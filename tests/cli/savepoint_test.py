@@ -42,6 +42,9 @@ class RunningJobTest(JobTest):
     def said(self, client, request):
         """The answer to a request, as its fields."""
         client.sendall(request)
+        return self.answer(client)
+
+    def answer(self, client):
         line = b""
         while not line.endswith(b"\n"):
             line += client.recv(65536)
@@ -92,8 +95,11 @@ class AStop(RunningJobTest):
     def test_may_be_asked_for_by_two_at_once(self):
         job = self.start_and_wait()
         first, second = self.connect(), self.connect()
+        job.send_signal(signal.SIGSTOP)   # so that both are there when it looks
         first.sendall(b'["stop",false,"one"]\n')
-        self.assertEqual(self.said(second, b'["stop",false,"two"]\n')[0], 0)
+        second.sendall(b'["stop",false,"two"]\n')
+        job.send_signal(signal.SIGCONT)
+        self.assertEqual(self.answer(second)[0], 0)
         self.assertEqual(job.wait(timeout=PATIENCE_S), 0)
         self.assertEqual(sorted(path.name for path in (self.state / "savepoints").iterdir()), ["one", "two"])
 

@@ -118,7 +118,7 @@ Log Explorer::record() {
     Log log;
     World world({});
     const World::Run run = world.record(scenario_, log);
-    if (scenario_.one_fails && run.failed != 1) continue;
+    if (run.ended_early || (scenario_.one_fails && run.failed != 1)) continue;
     if (!run.problem.empty()) throw std::runtime_error(std::string{scenario_.name} + ": the unbroken run failed: " + run.problem);
     if (!scenario_.savepoint) {   // which stops in the middle
       const Verdict verdict = judge(expected_, {}, 0, world.tree());

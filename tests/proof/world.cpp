@@ -97,8 +97,9 @@ World::Run World::record(const Scenario& scenario, Log& log) {
     auto runtime = Runtime::start(scenario.graph(input_of(scenario), kPace, root_ + "/out"), options);
     if (!runtime.ok()) return {.problem = runtime.error().describe()};
     if (scenario.savepoint) {
-      (void)(*runtime)->request_savepoint("one").get();
-      (void)(*runtime)->request_stop({.label = "two"}).get();
+      const bool taken = (*runtime)->request_savepoint("one").get().ok();
+      const bool stopped = (*runtime)->request_stop({.label = "two"}).get().ok();
+      run.ended_early = !taken || !stopped;
     }
     run.problem = problem_of((*runtime)->wait_for(kLongest));
     run.checkpoints = (*runtime)->snapshot().checkpoints;

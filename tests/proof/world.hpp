@@ -36,6 +36,7 @@ class World {
     CheckpointId restored = 0;
     std::uint64_t checkpoints = 0;   // completed by this run
     std::uint64_t failed = 0;        // given up by this run
+    bool ended_early = false;        // before it was asked for its savepoints
     bool at_rest = false;            // it had something to do, and so has tidied up
   };
   // The unbroken run that is recorded: it pauses now and then, so that there are checkpoints.

@@ -20,6 +20,7 @@
 #include <tidemark/operators/stream.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
+#include "../support/gate.hpp"
 #include "../support/temporary_directory.hpp"
 #include "numbers.hpp"
 
@@ -28,6 +29,7 @@ namespace {
 
 using namespace numbers;
 using namespace std::chrono_literals;
+using test_support::comes_true;
 using test_support::TemporaryDirectory;
 
 constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD, SIGUSR1, SIGUSR2, SIGXFSZ};
@@ -95,8 +97,10 @@ TEST(EmbeddingHost, F50RunsTwoJobsSideBySideWhileSignalsInterruptThem) {
   const TemporaryDirectory directory;
   const MemorySink<std::int64_t> first_sink;
   const MemorySink<std::int64_t> second_sink;
-  const auto first = start(directory / "first", numbers_at_a_pace(), first_sink.sink());
-  const auto second = start(directory / "second", numbers_at_a_pace(), second_sink.sink());
+  PushSource<std::int64_t> first_numbers;
+  PushSource<std::int64_t> second_numbers;
+  const auto first = start(directory / "first", first_numbers.source(), first_sink.sink());
+  const auto second = start(directory / "second", second_numbers.source(), second_sink.sink());
   {
     // Blocked here, so that the threads of the jobs get them.
     sigset_t one;
@@ -109,10 +113,14 @@ TEST(EmbeddingHost, F50RunsTwoJobsSideBySideWhileSignalsInterruptThem) {
         std::this_thread::sleep_for(50us);
       }
     });
+    EXPECT_TRUE(comes_true([] { return handled > 10; }));
+    for (PushSource<std::int64_t>* source : {&first_numbers, &second_numbers}) {
+      for (const std::int64_t number : all_numbers()) source->push(number);
+      source->close();
+    }
     EXPECT_EQ(first->wait().state, JobState::kFinished);
     EXPECT_EQ(second->wait().state, JobState::kFinished);
   }
-  EXPECT_GT(handled, 10);
   EXPECT_EQ(first_sink.committed(), all_numbers());
   EXPECT_EQ(second_sink.committed(), all_numbers());
 }

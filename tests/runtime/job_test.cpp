@@ -123,7 +123,7 @@ TEST(Job, WritesWhatAnUnbrokenRunWritesWhenItIsCutOffAgainAndAgain) {   // C1, C
     JobState state = JobState::kRunning;
     CheckpointId restored = 0;
     const Source<Payment> source = memory_source(splits);
-    const Source<Payment> slow_source = paced(memory_source(splits), Pace::records_per_second(5'000));   // not read before it is cut off
+    const Source<Payment> slow_source = paced(memory_source(splits), Pace::records_per_second(1'000));   // not read before it is cut off
     for (int start = 0; state != JobState::kFinished; ++start) {
       ASSERT_LT(start, 100);
       RuntimeOptions options = options_for({parallelism, 2, 50});

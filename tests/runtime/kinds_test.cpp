@@ -10,7 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include <tidemark/file/pace.hpp>
 #include <tidemark/memory/generator.hpp>
 #include <tidemark/memory/memory_sink.hpp>
 #include <tidemark/operators/stream.hpp>
@@ -130,10 +129,13 @@ std::vector<Sight> expected(std::uint64_t records) {
   return sights;
 }
 
-Graph watcher(std::uint64_t records, RecordPace pace, const MemorySink<Sight>& sink) {
+Graph watcher(std::uint64_t records, bool ends_slowly, const MemorySink<Sight>& sink) {
   Graph graph;
-  const auto source = generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = 4});
-  auto keyed = graph.from("records", paced(source, pace))
+  const auto record_at = [=](std::uint64_t i) {
+    if (ends_slowly && i > records / 2 && i % 4 == 0) std::this_thread::sleep_for(100us);
+    return i;
+  };
+  auto keyed = graph.from("records", generator_source<std::uint64_t>("records", records, record_at, {.splits = 4}))
                    .with_event_time([](const std::uint64_t& i) { return event_time(static_cast<std::int64_t>(i)); }, {})
                    .key_by([](const std::uint64_t& i) { return key_of(i); });
   keyed.process<Sight>("watcher", Watcher{}, event_time_order()).to("out", sink.sink());
@@ -155,8 +157,7 @@ TEST(StateKinds, ShowTheSameAcrossCrashesParallelismsAndShortMemory) {
     options.queue_bytes = 8 << 10;
     options.checkpoint_every = 20ms;
     const bool is_cut_off = start < (test_support::kInstrumented ? 4 : 10);
-    const RecordPace pace = Pace::records_per_second(is_cut_off ? 20'000 : 0);   // not read before it is cut off
-    auto runtime = Runtime::start(watcher(records, pace, sink), options);
+    auto runtime = Runtime::start(watcher(records, is_cut_off, sink), options);   // not read before it is cut off
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
     if (is_cut_off) {
       const std::uint64_t wait_for = start % 3;

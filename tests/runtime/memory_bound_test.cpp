@@ -117,7 +117,7 @@ Result<JobResult> run_notes(const std::string& directory, bool stop_behind_the_g
                                                     if (i == kNotes / 4) return Note{0, std::string(kGiant, 'x')};
                                                     return i + 1 == kNotes ? Note{0, "last"} : Note{1 + i % 100, "small"};
                                                   }),
-                           Pace::records_per_second(2000)))
+                           Pace::records_per_second(stop_behind_the_giant ? 500 : 0)))
       .key_by(&Note::key)
       .process<std::string>("longest", KeepLongest{})
       .to("out", lines_sink(directory + "/results"));

@@ -85,6 +85,7 @@ struct WindowJob {
   MemorySink<Count> sink;
   std::uint64_t closes_at = ~std::uint64_t{0};
   Gate gate;
+  std::atomic<bool> fires_slowly{false};
   std::atomic<std::uint64_t> fired{0};
 
   Graph graph() {
@@ -96,6 +97,7 @@ struct WindowJob {
         .map([this](const Count& result) {
           if (++fired == closes_at) gate.close();
           gate.pass();
+          if (fires_slowly) std::this_thread::sleep_for(1ms);
           return result;
         })
         .to("out", sink.sink());
@@ -129,8 +131,10 @@ TEST(MuchAtOnce, F40ACrashInTheMiddleOfAFiringWindowChangesNoOutput) {   // Prom
       CheckpointAnswer none = (*runtime)->request_savepoint("none");   // it waits for the firing, and is refused when the job is cancelled
       (*runtime)->request_cancel();
       EXPECT_FALSE(none.get().ok());
+      job.fires_slowly = true;   // so that the rest is not over before the tasks know that they are cancelled
       job.gate.open();
       EXPECT_EQ((*runtime)->wait().state, JobState::kCancelled);
+      job.fires_slowly = false;
       EXPECT_LT(job.fired, kKeys) << "the crash came too late";
       EXPECT_TRUE(job.sink.committed().empty());
     }

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <thread>
 
 #include <gmock/gmock.h>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
-#include <tidemark/file/pace.hpp>
 #include <tidemark/memory/generator.hpp>
 #include <tidemark/memory/memory_source.hpp>
 
@@ -260,10 +260,12 @@ TEST(OperatorList, LosesNoItemAndDoublesNoneAcrossCrashesAndParallelisms) {
   for (std::uint32_t start = 0; state != JobState::kFinished; ++start) {
     ASSERT_LT(start, 100U);
     const bool is_cut_off = start < 10;
-    const RecordPace pace = Pace::records_per_second(is_cut_off ? 50'000 : 0);   // not read before it is cut off
-    const auto source = generator_source<std::uint64_t>("records", records, [](std::uint64_t i) { return i; }, {.splits = 4});
+    const auto record_at = [=](std::uint64_t i) {
+      if (is_cut_off && i > records / 2 && i % 4 == 0) std::this_thread::sleep_for(100us);   // not read before it is cut off
+      return i;
+    };
     Graph graph;
-    graph.from("records", paced(source, pace))
+    graph.from("records", generator_source<std::uint64_t>("records", records, record_at, {.splits = 4}))
         .flat_map<std::uint64_t, std::uint64_t>("delayed", Delay{})
         .to("out", sink.sink());
     RuntimeOptions options;

@@ -254,13 +254,16 @@ TEST(Overload, F45GoesOnWithRecordsWhileCommitHangsAndCommitsLater) {
 TEST(Overload, F45NamesTheSinkWhileCommitHangs) {
   const test_support::TemporaryDirectory directory;
   RuntimeOptions options = options_in(directory);
-  options.step_warning = 40ms;
+  options.step_warning = 250ms;   // no other call is so slow for want of a processor
   const auto sink = std::make_shared<GatedSink>();
   sink->commit.close();
   auto runtime = Runtime::start(numbers_into(at_a_pace(), Sink<std::uint64_t>{sink}), options);
   ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
-  ASSERT_TRUE(comes_true([&] { return !(*runtime)->snapshot().hangs.empty(); }));
-  EXPECT_EQ((*runtime)->snapshot().hangs.front().what, "commit of epoch 1 by sink \"sink\"");
+  EXPECT_TRUE(comes_true([&] {
+    const JobSnapshot snapshot = (*runtime)->snapshot();
+    return std::any_of(snapshot.hangs.begin(), snapshot.hangs.end(),
+                       [](const auto& hang) { return hang.what == "commit of epoch 1 by sink \"sink\""; });
+  }));
   sink->commit.open();
   EXPECT_TRUE(comes_true([&] { return (*runtime)->snapshot().hangs.empty(); }));
   EXPECT_EQ((*runtime)->wait().state, JobState::kFinished);

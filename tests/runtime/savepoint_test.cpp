@@ -54,10 +54,10 @@ class SavepointTest : public ::testing::Test {
   static Result<std::unique_ptr<Runtime>> start(const Targets& targets, RuntimeOptions with, const Source<Payment>& source) {
     return Runtime::start(make_graph(source, targets.lines.sink(), targets.late.sink()), std::move(with));
   }
-  // Starts, lets it read something, and hands it over. Its input lasts two seconds or more.
+  // Starts, lets it read something, and hands it over. Its input lasts four seconds or more.
   std::unique_ptr<Runtime> running(const Targets& targets, RuntimeOptions with) {
     const double records = static_cast<double>(splits[0].size());
-    return running(targets, std::move(with), paced(memory_source(splits), Pace::records_per_second(records / 2)));
+    return running(targets, std::move(with), paced(memory_source(splits), Pace::records_per_second(records / 4)));
   }
   // The same, and its input lasts longer than a slow machine takes to stop it.
   std::unique_ptr<Runtime> strolling(const Targets& targets, RuntimeOptions with) {
