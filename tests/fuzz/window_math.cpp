@@ -48,8 +48,9 @@ void check_due(EventTime watermark, Duration size, Duration slide, Duration offs
   const Slicing slicing{size, slide, offset};
   const std::int64_t first = slicing.first_window_after(watermark);
   if (watermark < kFirstRecordTime) return require(first == Slicing::kBeforeAll, "before all records any window is to come");
-  require(!is_reached(slicing.window(first).end, watermark), "the first window after a watermark is not reached by it");
-  require(is_reached(slicing.window(first - slicing.step()).end, watermark), "and the one before it is");
+  const EventTime end = slicing.window(first).end;
+  require(!is_reached(end, watermark), "the first window after a watermark is not reached by it");
+  require(is_reached(end - slide, watermark), "and the one before it is");
 }
 
 }  // namespace

@@ -85,6 +85,20 @@ TEST(Slicing, MakesEveryWindowOfWholeSlices) {
   }
 }
 
+TEST(Slicing, FindsTheFirstOpenWindowAtTheFirstTimesThereAre) {
+  const Duration longest = kLongestDuration;
+  for (const Duration slide : {longest - Duration{1}, longest / 2, longest / 2 + Duration{1}, longest / 3, Duration{1}}) {
+    for (const Duration offset : {Duration{0}, slide / 2, slide - Duration{1}}) {
+      for (const EventTime watermark : {kFirstRecordTime, kFirstRecordTime + Duration{1}, kFirstRecordTime + longest}) {
+        const Slicing slicing{longest, slide, offset};
+        const EventTime end = slicing.window(slicing.first_window_after(watermark)).end;
+        EXPECT_GT(end - Duration{1}, watermark) << slide.count() << " offset " << offset.count();
+        EXPECT_LE(end - slide - Duration{1}, watermark) << slide.count() << " offset " << offset.count();
+      }
+    }
+  }
+}
+
 TEST(Slicing, NeedsNoCommonDivisorOfSizeAndSlide) {
   const Slicing slicing{Duration{1'000'003}, Duration{1'000}, Duration{0}};
   EXPECT_EQ(slicing.length(), 2001);

@@ -2,8 +2,7 @@
 // The arithmetic of windows (A1-A3, A6): pure functions of times. Included by windows.hpp.
 //
 // Internally every window and slice goes by its unclipped bounds. Times lie in [-2^62, 2^62] and durations are at most 2^61, so the bounds
-// fit; only what
-// users see, and what decides when a window is due, saturates (A6).
+// fit; only what users see, and what decides when a window is due, saturates (A6).
 
 #include <algorithm>
 #include <cstdint>
@@ -15,7 +14,8 @@ namespace tidemark {
 inline namespace v0 {
 namespace operators_internal {
 
-constexpr std::int64_t floor_div(Duration value, Duration divisor) { return (value - floor_mod(value, divisor)).count() / divisor.count(); }
+// Rounds down, like A1. Precondition: divisor > 0.
+constexpr std::int64_t floor_div(Duration value, Duration divisor) { return value / divisor - (value % divisor < Duration{0} ? 1 : 0); }
 
 // The end that users see: ends beyond 2^62 are +infinity (A6).
 constexpr EventTime saturated_end(EventTime end) { return end > kLastRecordTime ? kPlusInfinity : end; }
