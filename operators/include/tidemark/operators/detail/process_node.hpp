@@ -56,6 +56,7 @@ Node process_node(std::string name, KeyOf key_of, F f, Order order, ProcessOptio
           using Made = OrderedProcessOperator<Key, T, Out, KeyOf, F, decltype(order.then_by)>;
           return std::make_unique<Made>(key_of, f, order.then_by, options, sides);
         } else {
+          (void)order;   // Clang warns of a capture that is not used
           return std::make_unique<ProcessOperator<Key, T, Out, KeyOf, F>>(key_of, f, options, sides);
         }
       }};
