@@ -146,8 +146,7 @@ class Bench {
       const std::string number = std::to_string(++checkpoints_);
       const std::string path = directory_ + "/rows/" + number + ".sst";
       if (rows.rows() > 0) {
-        value_of(write_row_file(files_, path, std::move(rows)));
-        expect_ok(store_->ingest({path}));
+        expect_ok(store_->ingest({value_of(write_row_file(files_, path, std::move(rows)))}));
       }
       const std::string links = directory_ + "/" + number;
       expect_ok(files_.make_directory(links));

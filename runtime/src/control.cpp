@@ -363,13 +363,13 @@ void Control::publish(const CoordinatorAction& action) {
 
 Status Control::store_checkpoint(const CoordinatorAction& action, bool& maybe_published) {
   TIDEMARK_TRY(facts_.store->health());
-  std::vector<std::string> paths;
+  std::vector<RowFile> row_files;
   for (auto& snapshot : snapshots_) {
-    auto& row_files = snapshot->row_files;
-    std::stable_sort(row_files.begin(), row_files.end());
-    for (const RowFile& file : row_files) paths.push_back(file.path);
+    auto& of_task = snapshot->row_files;
+    std::stable_sort(of_task.begin(), of_task.end());
+    for (const SnapshotFile& written : of_task) row_files.push_back(written.file);
   }
-  TIDEMARK_TRY(facts_.store->ingest(paths));
+  TIDEMARK_TRY(facts_.store->ingest(row_files));
   TIDEMARK_ASSIGN(const std::string directory, facts_.checkpoints->begin(action.id));
   Manifest manifest = manifest_of(action);
   TIDEMARK_ASSIGN(manifest.files, facts_.store->link_into(directory));
@@ -528,7 +528,7 @@ void Control::abort(const CoordinatorAction& action) {
 
 // Of a checkpoint that will not be: they hold what the next one writes again.
 void Control::remove_row_files(const TaskSnapshot& snapshot) {
-  for (const RowFile& file : snapshot.row_files) (void)options_.files->remove_file(file.path).ok();
+  for (const SnapshotFile& written : snapshot.row_files) (void)options_.files->remove_file(written.file.path).ok();
 }
 
 void Control::end(JobResult result) {

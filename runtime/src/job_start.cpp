@@ -116,16 +116,22 @@ struct MemoryPlan {
   std::size_t blocks = std::size_t{32} << 20;
   std::size_t row_piece = std::size_t{8} << 20;
   std::size_t row_file = std::size_t{8} << 20;
+  std::size_t row_pieces = 3;   // of a task at a time, on their way
 };
 
 Result<MemoryPlan> plan_memory(const RuntimeOptions& options, std::size_t tasks, std::size_t channels) {
   MemoryPlan plan;
-  if (options.memory == 0) return plan;
-  plan.blocks = options.memory / 4;
   tasks = std::max<std::size_t>(tasks, 1);
+  if (options.memory == 0) {
+    // While the disk is behind, records change entries before their turn, and rows that come in any order cost more to sort and to read.
+    plan.row_pieces = std::clamp<std::size_t>(16 / tasks, plan.row_pieces, 8);
+    return plan;
+  }
+  plan.blocks = options.memory / 4;
   plan.row_piece = std::clamp(options.memory / 64 / tasks, std::size_t{64} << 10, plan.row_piece);
   plan.row_file = std::clamp(options.memory / 4 / tasks, std::size_t{256} << 10, plan.row_file);
-  const std::size_t rest = plan.blocks + (plan.row_piece * 6 + plan.row_file / 4) * tasks + options.queue_bytes * channels;
+  const std::size_t rows = plan.row_piece * plan.row_pieces * 2 + plan.row_file / 4;
+  const std::size_t rest = plan.blocks + rows * tasks + options.queue_bytes * channels;
   if (rest > options.memory / 4 * 3) {
     return Error{.code = ErrorCode::kBadConfiguration,
                  .message = "a memory of " + std::to_string(options.memory) + " bytes is too little for this job",
@@ -410,6 +416,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   TIDEMARK_ASSIGN(const MemoryPlan memory, plan_memory(options, prepared.job.tasks.size(), channels));
   prepared.row_piece_bytes = memory.row_piece;
   prepared.row_file_bytes = memory.row_file;
+  prepared.row_pieces = memory.row_pieces;
   if (prepared.checkpoints) {
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);

@@ -23,6 +23,7 @@ struct PreparedJob {
   std::unique_ptr<MemoryBudget> memory;   // of the hot tables; null: no bound
   std::size_t row_piece_bytes = 0;     // of SnapshotRows
   std::size_t row_file_bytes = 0;
+  std::size_t row_pieces = 0;
   ControlFacts facts;
   BuiltJob job;
   bool checkpoints = false;

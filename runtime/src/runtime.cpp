@@ -186,6 +186,7 @@ class Runtime::Job {
                                   .stem = join_path(prepared.rows_directory, task->stage() + "-" + std::to_string(task->subtask())),
                                   .piece_bytes = prepared.row_piece_bytes,
                                   .file_bytes = prepared.row_file_bytes,
+                                  .pieces = prepared.row_pieces,
                                   .on_caught_up = [task = task.get()] { task->worker->wake_if_asleep(); }});
       }
       task->begin(std::move(reports), io_pool_.get(), std::move(rows), memory_.get());

@@ -14,6 +14,7 @@
 
 #include <tidemark/checkpoint/manifest.hpp>
 #include <tidemark/core/status.hpp>
+#include <tidemark/state/store.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -27,12 +28,12 @@ struct BucketFacts {
 };
 
 // A row file, in the order in which files are taken in: later ones win.
-struct RowFile {
+struct SnapshotFile {
   bool early = false;          // its rows were encoded before their turn
   std::uint64_t number = 0;    // ascending within a task
-  std::string path;
+  RowFile file;
 
-  friend bool operator<(const RowFile& a, const RowFile& b) {
+  friend bool operator<(const SnapshotFile& a, const SnapshotFile& b) {
     return std::tuple(!a.early, a.number) < std::tuple(!b.early, b.number);
   }
 };
@@ -44,7 +45,7 @@ struct TaskSnapshot {
   TaskEntry entry;
   std::map<std::uint32_t, SplitEntry> splits;       // by number; sources
   std::vector<BucketFacts> buckets;
-  std::vector<RowFile> row_files;
+  std::vector<SnapshotFile> row_files;
   std::uint64_t bytes = 0;
   std::vector<CommittableEntry> committables;
 };

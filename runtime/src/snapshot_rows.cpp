@@ -12,10 +12,6 @@ namespace tidemark {
 inline namespace v0 {
 namespace runtime_internal {
 
-namespace {
-constexpr unsigned kPiecesInFlight = 3;   // of a task
-}  // namespace
-
 // One file, or several where rows come so far out of order that one will not do. Its pieces are written one after the other.
 class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
  public:
@@ -69,8 +65,7 @@ class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
   Status write(const RowRun& rows) {
     for (bool taken = false; !taken;) {
       if (file_ == nullptr) {
-        path_ = stem_ + "-" + std::to_string(paths_.size()) + ".sst";
-        TIDEMARK_ASSIGN(file_, create_row_file(files_, path_));
+        TIDEMARK_ASSIGN(file_, create_row_file(files_, stem_ + "-" + std::to_string(written_.size()) + ".sst"));
       }
       TIDEMARK_ASSIGN(taken, file_->append(rows));
       if (!taken) TIDEMARK_TRY(finish_file());
@@ -79,20 +74,20 @@ class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
   }
   Status finish_file() {
     if (file_ == nullptr) return {};
-    TIDEMARK_ASSIGN(const StoredFile stored, file_->finish());
+    TIDEMARK_ASSIGN(RowFile written, file_->finish());
     file_.reset();
-    bytes_ += stored.size;
-    paths_.push_back(path_);
+    bytes_ += written.size;
+    written_.push_back(std::move(written));
     return {};
   }
   void report() {
     file_.reset();
     if (!status_.ok()) {
-      for (const std::string& path : paths_) (void)files_.remove_file(path).ok();
+      for (const RowFile& file : written_) (void)files_.remove_file(file.path).ok();
     }
     work_->finish(status_, [&](TaskSnapshot& into) {
       into.bytes += bytes_;
-      for (std::string& path : paths_) into.row_files.push_back({early_, number_, std::move(path)});
+      for (RowFile& file : written_) into.row_files.push_back({early_, number_, std::move(file)});
     });
   }
 
@@ -109,8 +104,7 @@ class RowFilePart : public std::enable_shared_from_this<RowFilePart> {
   // Of the thread that runs.
   Status status_;
   std::unique_ptr<RowFileWriter> file_;
-  std::string path_;                  // its
-  std::vector<std::string> paths_;    // of the finished ones
+  std::vector<RowFile> written_;
   std::uint64_t bytes_ = 0;
 };
 
@@ -146,7 +140,7 @@ void SnapshotRows::give_up() {
   end();
 }
 
-bool SnapshotRows::is_behind() const { return pieces_in_flight_.load(std::memory_order_acquire) >= kPiecesInFlight; }
+bool SnapshotRows::is_behind() const { return pieces_in_flight_.load(std::memory_order_acquire) >= options_.pieces; }
 
 std::shared_ptr<RowFilePart> SnapshotRows::new_file(bool early) {
   cut_ = true;
@@ -172,7 +166,7 @@ void SnapshotRows::add(RowFilePart& file, RowRun& rows, bool last) {
     written.clear();
     {
       const std::lock_guard lock(mutex_);
-      if (spare_.size() < kPiecesInFlight) spare_.push_back(std::move(written));
+      if (spare_.size() < options_.pieces) spare_.push_back(std::move(written));
     }
     pieces_in_flight_.fetch_sub(1, std::memory_order_release);
     options_.on_caught_up();

@@ -38,6 +38,7 @@ class SnapshotRows final : public RowSink {
     std::string stem;                    // of the paths of files: directory and task
     std::size_t piece_bytes = 0;         // of rows gathered in memory before they are handed over
     std::size_t file_bytes = 0;          // of rows in a file; at least piece_bytes
+    std::size_t pieces = 0;              // that may be on their way at a time: then the task waits with encoding
     std::function<void()> on_caught_up;  // from any thread: is_behind() may have become false
   };
   explicit SnapshotRows(Options options) : options_(std::move(options)) {}
@@ -74,7 +75,7 @@ class SnapshotRows final : public RowSink {
   bool cut_ = false;                     // the checkpoint has more than one file or piece
   std::uint64_t files_ = 0;              // begun
   std::size_t pieces_ = 0;               // handed over since the checkpoint began
-  std::atomic<unsigned> pieces_in_flight_{0};
+  std::atomic<std::size_t> pieces_in_flight_{0};
   std::mutex mutex_;
   std::vector<RowRun> spare_;            // written, and empty; as many as the last checkpoint had use for
 };

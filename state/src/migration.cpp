@@ -174,12 +174,12 @@ Status check_migrations(std::span<const Migration> steps, std::span<const std::s
 
 Status migrate_rows(FileSystem& files, StoredRows& rows, StateStore& store, StateId id, bool stamped, const std::string& state,
                     std::span<const Migration> steps, const std::string& directory) {
-  std::vector<std::string> paths;
+  std::vector<RowFile> row_files;
   RowRun run;
   const auto write_run = [&]() -> Status {
-    std::string path = join_path(directory, "migration-" + std::to_string(id) + "-" + std::to_string(paths.size()) + ".sst");
-    TIDEMARK_TRY(write_row_file(files, path, std::exchange(run, RowRun{})).status());
-    paths.push_back(std::move(path));
+    const std::string path = join_path(directory, "migration-" + std::to_string(id) + "-" + std::to_string(row_files.size()) + ".sst");
+    TIDEMARK_ASSIGN(RowFile written, write_row_file(files, path, std::exchange(run, RowRun{})));
+    row_files.push_back(std::move(written));
     return {};
   };
   Bytes prefix;
@@ -196,7 +196,7 @@ Status migrate_rows(FileSystem& files, StoredRows& rows, StateStore& store, Stat
   });
   TIDEMARK_TRY(scanned);
   if (run.rows() > 0) TIDEMARK_TRY(write_run());
-  return store.ingest(paths);
+  return store.ingest(row_files);
 }
 
 }  // namespace v0

@@ -16,15 +16,13 @@ namespace state_internal {
 
 namespace {
 
-constexpr const char* kChecksumName = "tidemark-xxh3-64";
-
 // RocksDB sums every row file while it writes it, so that no file is read only to be summed.
 class RowFileChecksum final : public rocksdb::FileChecksumGenerator {
  public:
   void Update(const char* data, std::size_t size) override { checksum_.add(ByteView{data, size}); }
-  void Finalize() override { append_u64(result_, checksum_.value()); }
+  void Finalize() override { result_ = raw_file_checksum(checksum_.value()); }
   std::string GetChecksum() const override { return result_; }
-  const char* Name() const override { return kChecksumName; }
+  const char* Name() const override { return kFileChecksumName; }
 
  private:
   FileChecksum checksum_;
@@ -36,7 +34,7 @@ class RowFileChecksumFactory final : public rocksdb::FileChecksumGenFactory {
   std::unique_ptr<rocksdb::FileChecksumGenerator> CreateFileChecksumGenerator(const rocksdb::FileChecksumGenContext&) override {
     return std::make_unique<RowFileChecksum>();
   }
-  const char* Name() const override { return kChecksumName; }
+  const char* Name() const override { return kFileChecksumName; }
 };
 
 class DeadRowFilter final : public rocksdb::CompactionFilter {
@@ -189,9 +187,15 @@ rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& op
   return result;
 }
 
+Bytes raw_file_checksum(std::uint64_t checksum) {
+  Bytes raw;
+  append_u64(raw, checksum);
+  return raw;
+}
+
 bool take_file_checksum(const std::string& function, const std::string& raw, std::uint64_t& checksum) {
   ByteView bytes = raw;
-  return function == kChecksumName && raw.size() == sizeof checksum && take_u64(bytes, checksum);
+  return function == kFileChecksumName && raw.size() == sizeof checksum && take_u64(bytes, checksum);
 }
 
 }  // namespace state_internal

@@ -60,7 +60,9 @@ rocksdb::Options row_file_options(rocksdb::Env* environment);
 // For an open store.
 rocksdb::Options store_options(rocksdb::Env* environment, const StoreOptions& options, std::shared_ptr<const SharedDeadRows> dead);
 
-// The name under which RocksDB keeps our checksums of row files, and their value; false: it has none of ours.
+// The name under which RocksDB keeps our checksums of row files, the form in which it does, and back; false: it has none of ours.
+inline constexpr const char* kFileChecksumName = "tidemark-xxh3-64";
+Bytes raw_file_checksum(std::uint64_t checksum);
 bool take_file_checksum(const std::string& function, const std::string& raw, std::uint64_t& checksum);
 
 }  // namespace state_internal

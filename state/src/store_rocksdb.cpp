@@ -132,16 +132,23 @@ class RocksStore final : public StateStore {
     return {};
   }
 
-  Status ingest(const std::vector<std::string>& paths) override {
+  Status ingest(const std::vector<RowFile>& row_files) override {
     TIDEMARK_TRY(health());
-    if (paths.empty()) return {};
-    rocksdb::IngestExternalFileOptions options;
-    options.move_files = true;
-    options.failed_move_fall_back_to_copy = true;
+    if (row_files.empty()) return {};
+    rocksdb::IngestExternalFileArg taken;
+    taken.column_family = db_->DefaultColumnFamily();
+    for (const RowFile& file : row_files) {
+      taken.external_files.push_back(file.path);
+      taken.files_checksums.push_back(state_internal::raw_file_checksum(file.checksum));
+      taken.files_checksum_func_names.emplace_back(state_internal::kFileChecksumName);
+    }
+    taken.options.move_files = true;
+    taken.options.failed_move_fall_back_to_copy = true;
     // What was just written would be read back from memory: that proves nothing, and recovery reads every byte.
-    options.verify_checksums_before_ingest = false;
-    options.write_global_seqno = false;   // else bytes of a file change after its checksum was taken
-    return checked(db_->IngestExternalFile(paths, options), "take rows into the state store in \"" + directory_ + "\"");
+    taken.options.verify_checksums_before_ingest = false;
+    taken.options.verify_file_checksum = false;
+    taken.options.write_global_seqno = false;   // else bytes of a file change after its checksum was taken
+    return checked(db_->IngestExternalFiles({taken}), "take rows into the state store in \"" + directory_ + "\"");
   }
 
   Result<std::vector<StoredFile>> link_into(const std::string& directory) override {

@@ -58,19 +58,19 @@ class SstWriter final : public RowFileWriter {
     return true;
   }
 
-  Result<StoredFile> finish() override {
+  Result<RowFile> finish() override {
     TIDEMARK_CHECK(!finished_, "row file " + path_);
     const std::vector<StoredRow> rows = state_internal::sorted_rows(kept_back_, {});
     TIDEMARK_CHECK(!rows.empty(), "a row file without rows: " + path_);
     TIDEMARK_TRY(write(rows, rows.size()));
     rocksdb::ExternalSstFileInfo info;
     TIDEMARK_TRY(checked(writer_->Finish(&info)));   // syncs and closes
-    StoredFile stored{file_name(path_), info.file_size, 0};
-    if (!state_internal::take_file_checksum(info.file_checksum_func_name, info.file_checksum, stored.checksum)) {
+    RowFile written{path_, info.file_size, 0};
+    if (!state_internal::take_file_checksum(info.file_checksum_func_name, info.file_checksum, written.checksum)) {
       return checked(rocksdb::Status::Aborted("no checksum was made"));
     }
     finished_ = true;
-    return stored;
+    return written;
   }
 
  private:
@@ -105,7 +105,7 @@ Result<std::unique_ptr<RowFileWriter>> create_row_file(FileSystem& files, const 
   return std::unique_ptr<RowFileWriter>{std::move(writer)};
 }
 
-Result<StoredFile> write_row_file(FileSystem& files, const std::string& path, const RowRun& run) {
+Result<RowFile> write_row_file(FileSystem& files, const std::string& path, const RowRun& run) {
   TIDEMARK_ASSIGN(const auto writer, create_row_file(files, path));
   TIDEMARK_TRY(writer->append(run).status());
   return writer->finish();

@@ -32,12 +32,14 @@ Bytes key_of(int i) {
 
 class RowsOfASnapshot : public ::testing::Test {
  protected:
+  static constexpr std::size_t kPieces = 3;
   SnapshotRows& rows(std::size_t piece_bytes, std::size_t file_bytes) {
     rows_ = std::make_unique<SnapshotRows>(SnapshotRows::Options{.io = io_.get(),
                                                                  .files = &files,
                                                                  .stem = directory / "task",
                                                                  .piece_bytes = piece_bytes,
                                                                  .file_bytes = file_bytes,
+                                                                 .pieces = kPieces,
                                                                  .on_caught_up = [] {}});
     return *rows_;
   }
@@ -59,9 +61,9 @@ class RowsOfASnapshot : public ::testing::Test {
   Rows stored(const TaskSnapshot& snapshot) {
     auto store = create_store(files, directory / "live", {});
     EXPECT_TRUE(store.ok());
-    std::vector<std::string> paths;
-    for (const RowFile& file : snapshot.row_files) paths.push_back(file.path);
-    EXPECT_TRUE((*store)->ingest(paths).ok());
+    std::vector<RowFile> row_files;
+    for (const SnapshotFile& written : snapshot.row_files) row_files.push_back(written.file);
+    EXPECT_TRUE((*store)->ingest(row_files).ok());
     Rows rows;
     EXPECT_TRUE((*store)->scan({}, [&](ByteView key, ByteView value) {
       rows.emplace(key, value);
@@ -70,11 +72,17 @@ class RowsOfASnapshot : public ::testing::Test {
     return rows;
   }
 
+  // No thread of the pool writes until then.
+  void hold_io(const std::shared_future<void>& until) {
+    for (int i = 0; i < kThreads; ++i) io_->post([until] { until.wait(); });
+  }
+
   FileSystem& files = posix_file_system();
   test_support::TemporaryDirectory directory;
 
  private:
-  std::unique_ptr<Jobs> io_ = core_internal::thread_jobs("io", 2);
+  static constexpr int kThreads = 2;
+  std::unique_ptr<Jobs> io_ = core_internal::thread_jobs("io", kThreads);
   std::unique_ptr<SnapshotRows> rows_;
   std::shared_ptr<SnapshotWork> work_;
   std::promise<std::pair<TaskSnapshot, std::optional<Error>>> done_;
@@ -112,7 +120,8 @@ TEST_F(RowsOfASnapshot, ThatWereEncodedBeforeTheirTurnGoToFilesOfTheirOwn) {
   out.hand_over(true);
   const auto [snapshot, error] = finish();
   EXPECT_FALSE(error);
-  EXPECT_EQ(std::count_if(snapshot.row_files.begin(), snapshot.row_files.end(), [](const RowFile& file) { return !file.early; }), 1);
+  const auto in_turn = [](const SnapshotFile& written) { return !written.early; };
+  EXPECT_EQ(std::count_if(snapshot.row_files.begin(), snapshot.row_files.end(), in_turn), 1);
   EXPECT_GT(snapshot.row_files.size(), 1U);
   EXPECT_EQ(stored(snapshot), expected);
 }
@@ -137,6 +146,24 @@ TEST_F(RowsOfASnapshot, MakeAsManyFilesAsTheirOrderAsksFor) {
   EXPECT_EQ(stored(snapshot), expected);
 }
 
+TEST_F(RowsOfASnapshot, AreBehindWhileAsManyPiecesAreOnTheirWayAsThereMayBe) {
+  SnapshotRows& out = rows(1, 1 << 20);
+  std::promise<void> disk;
+  hold_io(disk.get_future().share());
+  begin(1);
+  out.set_in_turn(true);
+  for (std::size_t i = 0; i < kPieces; ++i) {
+    EXPECT_FALSE(out.is_behind()) << i;
+    out.put(key_of(static_cast<int>(i)), "turn");
+    out.hand_over(false);
+  }
+  EXPECT_TRUE(out.is_behind());
+  out.hand_over(true);
+  disk.set_value();
+  EXPECT_EQ(stored(finish().first).size(), kPieces);
+  EXPECT_FALSE(out.is_behind());
+}
+
 TEST_F(RowsOfASnapshot, LeaveNoFileIfTheCheckpointIsGivenUp) {
   SnapshotRows& out = rows(1024, 4096);
   begin(1);
@@ -148,7 +175,8 @@ TEST_F(RowsOfASnapshot, LeaveNoFileIfTheCheckpointIsGivenUp) {
   out.give_up();
   const auto [snapshot, error] = finish(Error{.code = ErrorCode::kCheckpointFailed, .message = "given up"});
   EXPECT_TRUE(error);
-  for (const RowFile& file : snapshot.row_files) (void)files.remove_file(file.path).ok();   // complete ones are the control thread's
+  // Complete ones are the control thread's.
+  for (const SnapshotFile& written : snapshot.row_files) (void)files.remove_file(written.file.path).ok();
   const auto left = files.list(directory.path());
   ASSERT_TRUE(left.ok());
   EXPECT_TRUE(left->empty());

@@ -162,8 +162,9 @@ class MigratedRows : public ::testing::Test {
     ASSERT_TRUE(first.ok());
     RowRun run;
     for (const auto& [key, value] : rows) run.put(key, value);
-    ASSERT_TRUE(write_row_file(files, directory / "rows/first.sst", std::move(run)).ok());
-    ASSERT_TRUE((*first)->ingest({directory / "rows/first.sst"}).ok());
+    const auto written = write_row_file(files, directory / "rows/first.sst", std::move(run));
+    ASSERT_TRUE(written.ok());
+    ASSERT_TRUE((*first)->ingest({*written}).ok());
     stored = link(**first, "checkpoint");
     auto opened = open_stored_rows(files, directory / "checkpoint", stored, {}, {});
     ASSERT_TRUE(opened.ok());

@@ -92,14 +92,15 @@ constexpr const char* kCrafted =
 TEST_F(StoreOptionsTest, AreNotReadFromAFileThatCameWithACheckpoint) {
   RowRun run;
   run.put(timeless_key(1, "key"), "value");
-  ASSERT_TRUE(write_row_file(files_, directory_ / "rows.sst", std::move(run)).ok());
+  const auto written = write_row_file(files_, directory_ / "rows.sst", std::move(run));
+  ASSERT_TRUE(written.ok());
   std::vector<StoredFile> stored;
   const std::string checkpoint = directory_ / "checkpoint";
   ASSERT_TRUE(files_.make_directory(checkpoint).ok());
   {
     const auto store = create_store(files_, directory_ / "first", {});
     ASSERT_TRUE(store.ok());
-    ASSERT_TRUE((*store)->ingest({directory_ / "rows.sst"}).ok());
+    ASSERT_TRUE((*store)->ingest({*written}).ok());
     const auto linked = (*store)->link_into(checkpoint);
     ASSERT_TRUE(linked.ok());
     stored = *linked;

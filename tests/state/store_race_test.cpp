@@ -38,8 +38,9 @@ TEST(StoreRace, ReadersThatComeAndGoDoNotHoldUpACheckpoint) {
     RowRun run;
     run.put("a" + std::to_string(i % 7), number);
     const std::string path = directory / ("rows" + number + ".sst");
-    ASSERT_TRUE(write_row_file(files, path, std::move(run)).ok());
-    ASSERT_TRUE(store.ingest({path}).ok());
+    const auto written = write_row_file(files, path, std::move(run));
+    ASSERT_TRUE(written.ok());
+    ASSERT_TRUE(store.ingest({*written}).ok());
     ASSERT_TRUE(files.make_directory(directory / number).ok());
     ASSERT_TRUE(store.link_into(directory / number).ok());
   }

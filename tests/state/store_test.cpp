@@ -58,11 +58,7 @@ class Store : public ::testing::Test {
     EXPECT_OK(files.make_directory(path));
     return path;
   }
-  std::string row_file(RowRun run) {
-    const std::string path = fresh("rows") + ".sst";
-    (void)value_of(write_row_file(files, path, std::move(run)));
-    return path;
-  }
+  RowFile row_file(RowRun run) { return value_of(write_row_file(files, fresh("rows") + ".sst", std::move(run))); }
   void take(StateStore& store, const Rows& rows) { EXPECT_OK(store.ingest({row_file(run_of(rows))})); }
   std::unique_ptr<StateStore> created() { return value_of(create_store(files, fresh("live"), {})); }
   std::unique_ptr<StateStore> restored(const std::string& from, const std::vector<StoredFile>& stored) {
@@ -113,10 +109,10 @@ TEST_F(Store, WritesPiecesThatWereNotCutQuiteInOrderToOneFile) {
     }
   }
   EXPECT_TRUE(value_of(writer->append(piece)));
-  const StoredFile stored = value_of(writer->finish());
-  EXPECT_EQ(stored.size, value_of(value_of(files.open(path))->size()));
+  const RowFile written = value_of(writer->finish());
+  EXPECT_EQ(written.size, value_of(value_of(files.open(path))->size()));
   const auto store = created();
-  EXPECT_OK(store->ingest({path}));
+  EXPECT_OK(store->ingest({written}));
   EXPECT_EQ(rows_of(*store), expected);
 }
 
@@ -127,9 +123,9 @@ TEST_F(Store, TakesNothingOfAPieceThatBelongsBeforeWhatIsWritten) {
   for (int i = 0; i < 1000; ++i) first[std::to_string(10000 + i)] = "1";
   EXPECT_TRUE(value_of(writer->append(run_of(first))));
   EXPECT_FALSE(value_of(writer->append(run_of({{"10001", "2"}, {"20000", "2"}}))));
-  (void)value_of(writer->finish());
+  const RowFile written = value_of(writer->finish());
   const auto store = created();
-  EXPECT_OK(store->ingest({path}));
+  EXPECT_OK(store->ingest({written}));
   EXPECT_EQ(rows_of(*store), first);
 }
 
@@ -242,19 +238,37 @@ TEST_F(Store, LetsLaterFilesWinWithinOneIngestionAndAcrossThem) {
 
 TEST_F(Store, MovesTheFilesItTakes) {
   const auto store = created();
-  const std::string path = row_file(run_of({{"a", "1"}}));
-  EXPECT_OK(store->ingest({path}));
-  EXPECT_EQ(value_of(files.kind(path)), FileKind::kAbsent);
+  const RowFile file = row_file(run_of({{"a", "1"}}));
+  EXPECT_OK(store->ingest({file}));
+  EXPECT_EQ(value_of(files.kind(file.path)), FileKind::kAbsent);
   EXPECT_OK(store->ingest({}));
+}
+
+// What reads a file to sum it costs as much as writing it; the checksum is known since then.
+TEST_F(Store, TakesARowFileWithoutReadingItsRows) {
+  SeededRandom random{1};
+  RecordingFileSystem recording{files};
+  const auto store = value_of(create_store(recording, fresh("live"), {}));
+  RowRun run;
+  for (int i = 0; i < 300'000; ++i) run.put(timeless_key(1, std::to_string(i)), std::to_string(random.next()));
+  const RowFile file = row_file(std::move(run));
+  const std::size_t before = recording.steps().size();
+  EXPECT_OK(store->ingest({file}));
+  std::size_t reads = 0;
+  for (std::size_t i = before; i < recording.steps().size(); ++i) reads += recording.steps()[i].rfind("read ", 0) == 0 ? 1U : 0U;
+  EXPECT_GT(reads, 0U) << "its footer and its index";
+  EXPECT_LT(reads, 5U) << "of a file of " << file.size << " bytes";
+  const auto listed = value_of(store->link_into(fresh_directory("checkpoint")));
+  EXPECT_EQ(std::count_if(listed.begin(), listed.end(), [&](const StoredFile& stored) { return stored.checksum == file.checksum; }), 1);
 }
 
 TEST_F(Store, SaysTheChecksumOfTheBytesThatAreOnDisk) {
   const std::string path = fresh("rows") + ".sst";
-  const StoredFile stored = value_of(write_row_file(files, path, run_of({{"a", "1"}, {"b", "2"}})));
+  const RowFile written = value_of(write_row_file(files, path, run_of({{"a", "1"}, {"b", "2"}})));
   const Bytes contents = value_of(read_file(files, path, 1 << 20));
-  EXPECT_EQ(stored.name, file_name(path));
-  EXPECT_EQ(stored.size, contents.size());
-  EXPECT_EQ(stored.checksum, hash_bytes(contents, 0));
+  EXPECT_EQ(written.path, path);
+  EXPECT_EQ(written.size, contents.size());
+  EXPECT_EQ(written.checksum, hash_bytes(contents, 0));
 }
 
 // R4: a compaction or an ingestion may never change bytes of a file whose checksum was taken. D06: restore, go on, checkpoint, three times.
@@ -591,7 +605,7 @@ TEST_F(Store, GivesUpARowFileAtTheFirstFailedStep) {
       RecordingFileSystem failing{files};
       failing.fail_at(i, failure);
       const std::string path = fresh("rows") + ".sst";
-      const Result<StoredFile> written = write_row_file(failing, path, run_of({{"a", "1"}, {"b", "2"}}));
+      const Result<RowFile> written = write_row_file(failing, path, run_of({{"a", "1"}, {"b", "2"}}));
       if (!failing.fired()) {
         EXPECT_TRUE(written.ok());
         EXPECT_GE(i, 4U);
@@ -612,9 +626,9 @@ TEST_F(Store, SurvivesAFailedReadOfALargeRowFileThatItTakesIn) {
   for (std::size_t i = 0;; ++i) {
     RecordingFileSystem failing{files};
     const auto store = value_of(create_store(failing, fresh("live"), {}));
-    const std::string path = row_file(run_of(rows));
+    const RowFile file = row_file(run_of(rows));
     failing.fail_at(failing.steps().size() + i, Failure::kNotDone);
-    const Status status = store->ingest({path});
+    const Status status = store->ingest({file});
     if (!failing.fired()) {
       EXPECT_OK(status);
       break;
@@ -657,9 +671,9 @@ TEST_F(Store, TakesAllFilesOfAnIngestionOrNone) {
       RecordingFileSystem failing{files};
       const auto store = value_of(create_store(failing, fresh("live"), {}));
       take(*store, {{"a", "1"}, {"b", "1"}});
-      const std::vector<std::string> paths{row_file(run_of({{"a", "2"}})), row_file(run_of({{"b", "2"}}))};
+      const std::vector<RowFile> row_files{row_file(run_of({{"a", "2"}})), row_file(run_of({{"b", "2"}}))};
       failing.fail_at(failing.steps().size() + i, failure);
-      const Status taken = store->ingest(paths);
+      const Status taken = store->ingest(row_files);
       if (!failing.fired()) break;
       if (taken.ok()) {
         EXPECT_EQ(rows_of(*store), (Rows{{"a", "2"}, {"b", "2"}}));

@@ -36,8 +36,9 @@ class RowsOfACheckpoint : public ::testing::Test {
         run.erase(timeless_key(2, "gone"));
       }
       const std::string path = directory / ("rows" + std::to_string(i) + ".sst");
-      ASSERT_TRUE(write_row_file(files, path, std::move(run)).ok());
-      ASSERT_TRUE((*store)->ingest({path}).ok());
+      const auto written = write_row_file(files, path, std::move(run));
+      ASSERT_TRUE(written.ok());
+      ASSERT_TRUE((*store)->ingest({*written}).ok());
     }
     ASSERT_TRUE(files.make_directory(checkpoint).ok());
     auto linked = (*store)->link_into(checkpoint);

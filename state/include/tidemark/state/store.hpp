@@ -74,6 +74,13 @@ class RowRun final : public RowSink {
   std::size_t bytes_ = 0;
 };
 
+// A finished row file, before a store takes it in.
+struct RowFile {
+  std::string path;
+  std::uint64_t size = 0;
+  std::uint64_t checksum = 0;   // as that of a StoredFile
+};
+
 // One file of rows, written piece by piece: what takes memory is a piece, not the file. A file that is not finished, or of which a call
 // failed, is of no use and is removed, if that is possible, when its writer goes.
 class RowFileWriter {
@@ -84,13 +91,13 @@ class RowFileWriter {
   // of it belongs before some that are written; it needs another file.
   virtual Result<bool> append(const RowRun& piece) = 0;
   // Writes what was kept back, and syncs. Nothing may be called after. Precondition: there was a row.
-  virtual Result<StoredFile> finish() = 0;
+  virtual Result<RowFile> finish() = 0;
 };
 // `path` must not exist.
 Result<std::unique_ptr<RowFileWriter>> create_row_file(FileSystem& files, const std::string& path);
 
 // A file of one piece. Precondition: run.rows() > 0.
-Result<StoredFile> write_row_file(FileSystem& files, const std::string& path, const RowRun& run);
+Result<RowFile> write_row_file(FileSystem& files, const std::string& path, const RowRun& run);
 
 // Which rows of a state are dead without a tombstone.
 struct Dropped {
@@ -103,8 +110,8 @@ struct Dropped {
 class StateStore : public ColdRows {
  public:
   // Takes row files in, all or none: in that order, later files win over earlier ones and over what is there. The files
-  // are moved. No files: success, nothing is done.
-  virtual Status ingest(const std::vector<std::string>& paths) = 0;
+  // are moved, not read: their checksums are those that were taken while they were written. No files: success, nothing is done.
+  virtual Status ingest(const std::vector<RowFile>& row_files) = 0;
   // Links (copies across file systems) every file of the store as it is now into `directory` (made by the caller, empty), syncs what it
   // wrote and the directory, and lists all with size and checksum, sorted by name.
   virtual Result<std::vector<StoredFile>> link_into(const std::string& directory) = 0;
