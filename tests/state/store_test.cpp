@@ -244,7 +244,7 @@ TEST_F(Store, MovesTheFilesItTakes) {
   EXPECT_OK(store->ingest({}));
 }
 
-// What reads a file to sum it costs as much as writing it; the checksum is known since then.
+// Its checksum was taken while it was written: a file is not read again only to be summed.
 TEST_F(Store, TakesARowFileWithoutReadingItsRows) {
   SeededRandom random{1};
   RecordingFileSystem recording{files};
