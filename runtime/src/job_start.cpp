@@ -114,9 +114,7 @@ Result<std::vector<JobSplit>> find_splits(const GraphData& graph, const Manifest
 struct MemoryPlan {
   std::size_t hot = 0;
   std::size_t blocks = std::size_t{32} << 20;
-  std::size_t row_piece = std::size_t{8} << 20;
-  std::size_t row_file = std::size_t{8} << 20;
-  std::size_t row_pieces = 3;   // of a task at a time, on their way
+  RowPieces rows{.bytes = std::size_t{8} << 20, .file_bytes = std::size_t{8} << 20, .in_flight = 3};   // of a task
 };
 
 Result<MemoryPlan> plan_memory(const RuntimeOptions& options, std::size_t tasks, std::size_t channels) {
@@ -124,13 +122,13 @@ Result<MemoryPlan> plan_memory(const RuntimeOptions& options, std::size_t tasks,
   tasks = std::max<std::size_t>(tasks, 1);
   if (options.memory == 0) {
     // While the disk is behind, records change entries before their turn, and rows that come in any order cost more to sort and to read.
-    plan.row_pieces = std::clamp<std::size_t>(16 / tasks, plan.row_pieces, 8);
+    plan.rows.in_flight = std::clamp<std::size_t>(16 / tasks, plan.rows.in_flight, 8);
     return plan;
   }
   plan.blocks = options.memory / 4;
-  plan.row_piece = std::clamp(options.memory / 64 / tasks, std::size_t{64} << 10, plan.row_piece);
-  plan.row_file = std::clamp(options.memory / 4 / tasks, std::size_t{256} << 10, plan.row_file);
-  const std::size_t rows = plan.row_piece * plan.row_pieces * 2 + plan.row_file / 4;
+  plan.rows.bytes = std::clamp(options.memory / 64 / tasks, std::size_t{64} << 10, plan.rows.bytes);
+  plan.rows.file_bytes = std::clamp(options.memory / 4 / tasks, std::size_t{256} << 10, plan.rows.file_bytes);
+  const std::size_t rows = plan.rows.bytes * plan.rows.in_flight * 2 + plan.rows.file_bytes / 4;
   const std::size_t rest = plan.blocks + rows * tasks + options.queue_bytes * channels;
   if (rest > options.memory / 4 * 3) {
     return Error{.code = ErrorCode::kBadConfiguration,
@@ -414,9 +412,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   std::size_t channels = 0;
   for (const auto& task : prepared.job.tasks) channels += task->inputs.size();
   TIDEMARK_ASSIGN(const MemoryPlan memory, plan_memory(options, prepared.job.tasks.size(), channels));
-  prepared.row_piece_bytes = memory.row_piece;
-  prepared.row_file_bytes = memory.row_file;
-  prepared.row_pieces = memory.row_pieces;
+  prepared.row_pieces = memory.rows;
   if (prepared.checkpoints) {
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);

@@ -12,6 +12,7 @@
 #include <tidemark/state/store.hpp>
 #include "src/control.hpp"
 #include "src/job_builder.hpp"
+#include "src/snapshot_rows.hpp"
 
 namespace tidemark {
 inline namespace v0 {
@@ -21,9 +22,7 @@ struct PreparedJob {
   bool already_finished = false;       // then nothing else is filled in but the report
   StartReport report;
   std::unique_ptr<MemoryBudget> memory;   // of the hot tables; null: no bound
-  std::size_t row_piece_bytes = 0;     // of SnapshotRows
-  std::size_t row_file_bytes = 0;
-  std::size_t row_pieces = 0;
+  RowPieces row_pieces{};               // of each task
   ControlFacts facts;
   BuiltJob job;
   bool checkpoints = false;

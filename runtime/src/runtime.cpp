@@ -184,8 +184,6 @@ class Runtime::Job {
             SnapshotRows::Options{.io = io_pool_.get(),
                                   .files = options_.files,
                                   .stem = join_path(prepared.rows_directory, task->stage() + "-" + std::to_string(task->subtask())),
-                                  .piece_bytes = prepared.row_piece_bytes,
-                                  .file_bytes = prepared.row_file_bytes,
                                   .pieces = prepared.row_pieces,
                                   .on_caught_up = [task = task.get()] { task->worker->wake_if_asleep(); }});
       }

@@ -118,16 +118,16 @@ void SnapshotRows::begin(CheckpointId checkpoint, std::shared_ptr<SnapshotWork> 
 }
 
 void SnapshotRows::hand_over(bool all) {
-  if (all && !cut_ && early_.bytes() + in_turn_.bytes() <= options_.piece_bytes) {
+  if (all && !cut_ && early_.bytes() + in_turn_.bytes() <= options_.pieces.bytes) {
     early_.append(std::move(in_turn_));   // few rows: one file for both
   }
-  if (early_.rows() > 0 && (all || early_.bytes() >= options_.piece_bytes)) {
+  if (early_.rows() > 0 && (all || early_.bytes() >= options_.pieces.bytes)) {
     add(*new_file(true), early_, true);
   }
-  if (in_turn_.rows() > 0 && (all || in_turn_.bytes() >= options_.piece_bytes)) {
+  if (in_turn_.rows() > 0 && (all || in_turn_.bytes() >= options_.pieces.bytes)) {
     if (open_ == nullptr) open_ = new_file(false);
     open_bytes_ += in_turn_.bytes();
-    const bool full = open_bytes_ >= options_.file_bytes;
+    const bool full = open_bytes_ >= options_.pieces.file_bytes;
     add(*open_, in_turn_, all || full);
     if (all || full) open_.reset();
   }
@@ -140,7 +140,7 @@ void SnapshotRows::give_up() {
   end();
 }
 
-bool SnapshotRows::is_behind() const { return pieces_in_flight_.load(std::memory_order_acquire) >= options_.pieces; }
+bool SnapshotRows::is_behind() const { return pieces_in_flight_.load(std::memory_order_acquire) >= options_.pieces.in_flight; }
 
 std::shared_ptr<RowFilePart> SnapshotRows::new_file(bool early) {
   cut_ = true;
@@ -166,7 +166,7 @@ void SnapshotRows::add(RowFilePart& file, RowRun& rows, bool last) {
     written.clear();
     {
       const std::lock_guard lock(mutex_);
-      if (spare_.size() < options_.pieces) spare_.push_back(std::move(written));
+      if (spare_.size() < options_.pieces.in_flight) spare_.push_back(std::move(written));
     }
     pieces_in_flight_.fetch_sub(1, std::memory_order_release);
     options_.on_caught_up();

@@ -25,6 +25,13 @@ using core_internal::Jobs;
 
 class RowFilePart;
 
+// How the rows of a task are cut on their way to disk.
+struct RowPieces {
+  std::size_t bytes = 0;        // of rows gathered in memory before they are handed over
+  std::size_t file_bytes = 0;   // of rows in a file; at least `bytes`
+  std::size_t in_flight = 0;    // pieces that may be on their way at a time: then the task waits with encoding
+};
+
 // States encode most rows in their turn, nearly in the order of their keys, and some before it, because a record is about to change them.
 // The two are kept apart: the files of the first then cover ranges of keys side by side, and whoever looks for a key looks into one of
 // them. A file is written in pieces, so that its size does not follow from the memory that there is for rows.
@@ -36,9 +43,7 @@ class SnapshotRows final : public RowSink {
     Jobs* io = nullptr;
     FileSystem* files = nullptr;
     std::string stem;                    // of the paths of files: directory and task
-    std::size_t piece_bytes = 0;         // of rows gathered in memory before they are handed over
-    std::size_t file_bytes = 0;          // of rows in a file; at least piece_bytes
-    std::size_t pieces = 0;              // that may be on their way at a time: then the task waits with encoding
+    RowPieces pieces{};
     std::function<void()> on_caught_up;  // from any thread: is_behind() may have become false
   };
   explicit SnapshotRows(Options options) : options_(std::move(options)) {}

@@ -116,10 +116,12 @@ void sort_nearly_sorted(std::vector<SortEntry>& entries) {
 }
 
 std::uint64_t word_at(ByteView key, std::size_t from) {
-  char raw[8] = {};
-  if (from < key.size()) std::memcpy(raw, key.data() + from, std::min<std::size_t>(8, key.size() - from));
   std::uint64_t value = 0;
-  std::memcpy(&value, raw, 8);
+  if (key.size() >= from + sizeof value) [[likely]] {
+    std::memcpy(&value, key.data() + from, sizeof value);   // of a known size: no call
+  } else if (key.size() > from) {
+    std::memcpy(&value, key.data() + from, key.size() - from);
+  }
   return __builtin_bswap64(value);
 }
 

@@ -37,9 +37,7 @@ class RowsOfASnapshot : public ::testing::Test {
     rows_ = std::make_unique<SnapshotRows>(SnapshotRows::Options{.io = io_.get(),
                                                                  .files = &files,
                                                                  .stem = directory / "task",
-                                                                 .piece_bytes = piece_bytes,
-                                                                 .file_bytes = file_bytes,
-                                                                 .pieces = kPieces,
+                                                                 .pieces = {piece_bytes, file_bytes, kPieces},
                                                                  .on_caught_up = [] {}});
     return *rows_;
   }

@@ -189,6 +189,38 @@ TEST(KeyedTable, RefusesKeysOfAnotherTask) {
   EXPECT_THROW(table.upsert(~std::uint64_t{0}, 1), BrokenInvariant);
 }
 
+// The layout of rows.hpp, byte by byte: of keys and values that are their own bytes, which are written at once, and of others.
+TEST(RowsOfATable, HaveTheBytesThatTheirLayoutSays) {
+  struct Sum {
+    std::int64_t count = 0;
+    std::int64_t total = 0;
+  };
+  StateBackend backend({}, 0, 128);
+  const std::uint64_t hash = 0x0102030405060708;
+  backend.keyed_table<std::uint32_t, Sum>("sums").upsert(hash, 9) = {.count = 1, .total = -2};
+  backend.keyed_table<std::string, std::uint16_t>("named").upsert(hash, "ab") = 3;
+  backend.slice_table<std::uint32_t, Sum>("windows").slice(event_time(-1)).upsert(hash, 9) = {.count = 1, .total = -2};
+  backend.slice_table<std::string, std::uint16_t>("named windows").slice(event_time(-1)).upsert(hash, "ab") = 3;
+
+  RowCollector collector;
+  backend.freeze(collector);
+  while (!backend.encode_some(100)) {
+  }
+  using namespace std::string_literals;
+  const Bytes of_hash = "\1\2\3\4\5\6\7\x8"s;
+  const Bytes of_time = "\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s;
+  const Bytes sum = "\1\0\0\0\0\0\0\0"s + "\xFE\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s;
+  ASSERT_EQ(collector.rows.size(), 4U);
+  EXPECT_EQ(collector.rows[0].key, "\0\0"s + of_hash + "\x9\0\0\0"s);
+  EXPECT_EQ(collector.rows[0].value, sum);
+  EXPECT_EQ(collector.rows[1].key, "\0\1"s + of_hash + "\2"s + "ab"s);
+  EXPECT_EQ(collector.rows[1].value, "\3\0"s);
+  EXPECT_EQ(collector.rows[2].key, "\0\2"s + of_time + of_hash + "\x9\0\0\0"s);
+  EXPECT_EQ(collector.rows[2].value, sum);
+  EXPECT_EQ(collector.rows[3].key, "\0\3"s + of_time + of_hash + "\2"s + "ab"s);
+  EXPECT_EQ(collector.rows[3].value, "\3\0"s);
+}
+
 TEST(SliceTable, KeepsSlicesApartAndInOrderOfTime) {
   StateBackend backend({}, 0, 128);
   auto& table = backend.slice_table<Key, int>("windows", "tumbling(10us,0s)");

@@ -208,8 +208,8 @@ struct DueRows : KeyedRows<Key, Value> {
   DueIndex<Key>* index = nullptr;
 
   explicit DueRows(DueIndex<Key>& due) : index(&due) {}
-  void encode(RowContext& context, const Value& value, bool erased) const {
-    KeyedRows<Key, Value>::encode(context, value, erased);
+  void encode(RowContext& context, std::uint64_t hash, const Key& key, const Value& value, bool erased) const {
+    this->encode_by_context(context, hash, key, value, erased);
     if (!erased) index->note_row(value.due(), context.key);
   }
 };

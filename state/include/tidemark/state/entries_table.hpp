@@ -74,7 +74,8 @@ struct EntryRows {
     if (bucket) append_time_big_endian(out, *bucket);
     append_row_key(out, hash, key);
   }
-  void encode(RowContext& context, Content& content, bool erased) const {
+  void encode(RowContext& context, std::uint64_t hash, const Key& key, Content& content, bool erased) const {
+    append_key(context.begin_key(), hash, key);
     if constexpr (kMany) {
       const std::size_t size = context.key.size();
       content.encode(*life, [&](const auto& id, const auto& cell) {

@@ -257,13 +257,16 @@ class HotMap {
       if (!table.may_have(frozen())) continue;
       const std::uint32_t words = table.words();
       for (std::uint32_t word = encode_at_.slot / 64; word < words; ++word) {
-        const std::uint64_t& frozen_slots = table.word_of(frozen(), word * 64);
-        while (frozen_slots != 0) {
-          encode_at_.slot = word * 64;
-          if (budget == 0) return false;
-          --budget;
-          encode(table, word * 64 + static_cast<std::uint32_t>(std::countr_zero(frozen_slots)));
+        const std::uint64_t frozen_slots = table.word_of(frozen(), word * 64);
+        if (frozen_slots == 0) continue;
+        encode_at_.slot = word * 64;
+        if (word + 1 < words) table.prefetch((word + 1) * 64, table.word_of(frozen(), (word + 1) * 64));
+        std::uint64_t left = frozen_slots;
+        for (; left != 0 && budget > 0; left &= left - 1, --budget) {
+          hand_out(table, word * 64 + static_cast<std::uint32_t>(std::countr_zero(left)));
         }
+        table.take_off(frozen(), word * 64, frozen_slots & ~left);
+        if (left != 0) return false;
       }
       table.forget(frozen());
     }
@@ -288,7 +291,7 @@ class HotMap {
     for (SubTable& table : tables_) {
       table.flags = 0;
       if (table.limit == 0) continue;
-      if (table.limit != 0) table.destroy_all();
+      table.destroy_all();
       // The next slice starts at this size; a much smaller one shrinks it.
       const int fitting = std::bit_width(table.live + table.live / 2);
       table.first_log = static_cast<std::uint8_t>(std::max(3, std::min(64 - table.shift, fitting + 1)));
@@ -434,18 +437,15 @@ class HotMap {
   void encode_if_frozen(SubTable& table, std::uint32_t slot) {
     if (planted(core_internal::Bug::kP17) || !table.may_have(frozen()) || !table.test(frozen(), slot)) return;
     core_internal::sometimes(core_internal::Situation::kFrozenEntryWritten);
-    encode(table, slot);
+    hand_out(table, slot);
+    table.take_off(frozen(), slot, std::uint64_t{1} << (slot % 64));
   }
-  // Hands out the row of a frozen entry, which is then in flight.
-  void encode(SubTable& table, std::uint32_t slot) {
+  // The row of a frozen entry.
+  void hand_out(SubTable& table, std::uint32_t slot) {
     Slot& entry = table.slots[slot];
-    rows_.append_key(context_.begin_key(), entry.meta, entry.key);
     const bool erased = is_erased(table, slot);
     if (!erased) heap_sample_.take(entry.key, entry.cell.get());
-    if (!erased || !planted(core_internal::Bug::kP20)) rows_.encode(context_, entry.cell.get(), erased);
-    table.reset(frozen(), slot);
-    table.set(state_internal::kInFlight, slot);
-    table.set(state_internal::kStored, slot);
+    if (!erased || !planted(core_internal::Bug::kP20)) rows_.encode(context_, entry.meta, entry.key, entry.cell.get(), erased);
   }
 
   [[gnu::noinline]] std::uint32_t add(SubTable& table, std::uint64_t hash, const Key& key) {

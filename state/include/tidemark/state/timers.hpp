@@ -43,7 +43,8 @@ struct TimerRows {
     append_row_key(out, timer.hash, timer.key);
     append_u32(out, __builtin_bswap32(timer.tag));
   }
-  void encode(RowContext& context, const NoValue&, bool erased) const {
+  void encode(RowContext& context, std::uint64_t hash, const Timer<Key>& timer, const NoValue&, bool erased) const {
+    append_key(context.begin_key(), hash, timer);
     if (erased) return context.rows->erase(context.key);
     context.rows->put(context.key, {});
   }

@@ -117,6 +117,17 @@ struct SubTable {
     return word_of(kStored, first) & ~word_of(kMarkedA, first) & ~word_of(kMarkedB, first) & ~word_of(kErased, first) &
            ~word_of(kInFlight, first);
   }
+  // Of the 64 slots from `first` on, a multiple of 64, those whose bits are set: where they lie too far apart, the processor foresees none.
+  void prefetch(std::uint32_t first, std::uint64_t of_word) const {
+    for (; of_word != 0; of_word &= of_word - 1) __builtin_prefetch(&slots[first + static_cast<std::uint32_t>(std::countr_zero(of_word))]);
+  }
+  // The rows of these frozen slots, bits of the word that has the slot, were handed out: they are in flight.
+  void take_off(std::uint32_t frozen, std::uint32_t slot, std::uint64_t slots_of_word) {
+    word_of(frozen, slot) &= ~slots_of_word;
+    word_of(kInFlight, slot) |= slots_of_word;
+    word_of(kStored, slot) |= slots_of_word;
+    flags = static_cast<std::uint8_t>(flags | 1u << kInFlight | 1u << kStored);
+  }
   // What an entry holds. Its `meta` is left to the caller.
   void destroy(std::uint32_t slot) const {
     std::destroy_at(&slots[slot].key);
