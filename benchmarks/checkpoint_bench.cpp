@@ -114,7 +114,7 @@ class Bench {
       : directory_(directory), files_(posix_file_system(), directory + "/rows"), keys_(keys), backend_({}, 0, 128),
         table_(backend_.keyed_table<Key, Sum>("sums")) {
     expect_ok(files_.make_directory(directory_ + "/rows"));
-    store_ = value_of(create_store(files_, directory_ + "/store", {}));
+    store_ = value_of(create_store(files_, directory_ + "/store", {.files_to_merge = StoreOptions::kFilesToMergeInMemory}));
     for (Key key = 0; key < keys_; ++key) touch(key);
   }
 
@@ -186,7 +186,7 @@ class Bench {
 int main(int argc, char** argv) {
   std::size_t keys = 10'000'000;
   double dirty = 0.01;
-  std::size_t rounds = 90;
+  std::size_t rounds = 140;
   std::size_t every_ms = 1000;
   std::string directory = "build";
   CLI::App app{"What checkpoints cost when little of a large state changes"};

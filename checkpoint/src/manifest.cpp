@@ -64,6 +64,7 @@ Status check_manifest(const Manifest& manifest) {
   if (manifest.key_groups == 0) return broken("there are no key groups");
   TIDEMARK_TRY(check_operators(manifest));
   for (const SourceEntry& source : manifest.sources) {
+    if (source.operator_name.empty()) continue;   // dropped
     if (find_operator(manifest.operators, source.operator_name) == nullptr) {
       return broken("source " + source.operator_name + " is no operator");
     }

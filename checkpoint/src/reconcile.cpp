@@ -211,6 +211,7 @@ class Reconciler {
 
   void match_sources() {
     for (const SourceEntry& stored : manifest_.sources) {
+      if (stored.operator_name.empty()) continue;   // an earlier run has dropped it
       const std::string name = "source " + stored.operator_name;
       if (is_dropped(stored.operator_name)) {
         plan_.dropped.push_back(name);

@@ -395,13 +395,14 @@ Manifest Control::manifest_of(const CoordinatorAction& action) const {
   manifest.committables = prepared_;
   merge_buckets(manifest.operators, snapshots_);
   for (const auto& snapshot : snapshots_) manifest.tasks.push_back(snapshot->entry);
-  for (std::uint32_t number = 0; number < job_.splits.size(); ++number) {
-    SourceEntry& source = *std::find_if(manifest.sources.begin(), manifest.sources.end(), [&](const SourceEntry& entry) {
-      return (*job_.split_names)[number].rfind(entry.operator_name + "/", 0) == 0;
-    });
-    for (const auto& snapshot : snapshots_) {
-      const auto found = snapshot->splits.find(number);
-      if (found != snapshot->splits.end()) source.splits.push_back(found->second);
+  std::uint32_t number = 0;
+  for (SourceEntry& source : manifest.sources) {
+    for (SplitEntry& split : source.splits) {
+      for (const auto& snapshot : snapshots_) {
+        const auto found = snapshot->splits.find(number);
+        if (found != snapshot->splits.end()) split = found->second;
+      }
+      ++number;
     }
   }
   return manifest;

@@ -75,8 +75,12 @@ Status commit_again(const RuntimeOptions& options, const std::string& restored, 
   return {};
 }
 
+bool gives_up(const RecoveryPlan& plan, const SourceEntry& source) {
+  return std::find(plan.dropped.begin(), plan.dropped.end(), "source " + source.operator_name) != plan.dropped.end();
+}
+
 // The splits of all sources, numbered as the manifest has them, so that numbers in saved state keep their meaning.
-Result<std::vector<JobSplit>> find_splits(const GraphData& graph, const Manifest* manifest, const IoContext& io) {
+Result<std::vector<JobSplit>> find_splits(const GraphData& graph, const RecoveryPlan& plan, const IoContext& io) {
   std::vector<JobSplit> splits;
   std::vector<NodeId> known;
   const auto source_named = [&](const std::string& name) -> std::optional<NodeId> {
@@ -85,12 +89,12 @@ Result<std::vector<JobSplit>> find_splits(const GraphData& graph, const Manifest
     }
     return std::nullopt;
   };
-  if (manifest != nullptr) {
-    for (const SourceEntry& entry : manifest->sources) {
-      const auto node = source_named(entry.operator_name);
+  if (plan.manifest != nullptr) {
+    for (const SourceEntry& entry : plan.manifest->sources) {
+      const auto node = gives_up(plan, entry) ? std::nullopt : source_named(entry.operator_name);
       if (node) known.push_back(*node);
       for (const SplitEntry& split : entry.splits) {
-        // Of a source that was dropped the number stays taken.
+        // Of a source that was dropped the numbers stay taken, and so they do in the manifests to come: there it has no name.
         splits.push_back({node.value_or(static_cast<NodeId>(graph.nodes.size())), split.name, split.position, split.finished});
       }
     }
@@ -145,8 +149,7 @@ Result<MemoryPlan> plan_memory(const RuntimeOptions& options, std::size_t tasks,
 StoreOptions store_options_of(const RuntimeOptions& options, const MemoryPlan& memory, bool restores) {
   StoreOptions made{.block_cache_bytes = memory.blocks, .logger = options.logger, .executor = options.executor};
   if ((options.memory != 0 || restores) && options.executor == nullptr) made.reading_threads = 1;
-  // Where all state stays in memory, nothing is read but what a restore has left in the store: fewer merges are worth more files.
-  if (options.memory == 0) made.files_to_merge = 112;
+  if (options.memory == 0) made.files_to_merge = StoreOptions::kFilesToMergeInMemory;
   if (options.files_to_merge != 0) made.files_to_merge = static_cast<int>(options.files_to_merge);
   return made;
 }
@@ -295,10 +298,13 @@ Status restore_by_name(BuiltJob& job, const Manifest& manifest) {
   return {};
 }
 
-Status restore_tasks(BuiltJob& job, const Manifest& manifest) {
+Status restore_tasks(BuiltJob& job, const RecoveryPlan& plan) {
+  const Manifest& manifest = *plan.manifest;
   if (manifest.drained) return restore_what_outlives_a_drain(job, manifest);
+  const bool begins_a_source_anew =
+      std::any_of(manifest.sources.begin(), manifest.sources.end(), [&](const SourceEntry& source) { return gives_up(plan, source); });
   const std::vector<const TaskEntry*> entries = entries_of(job, manifest);
-  if (entries.empty()) return restore_by_name(job, manifest);
+  if (entries.empty() || begins_a_source_anew) return restore_by_name(job, manifest);
   for (std::size_t i = 0; i < entries.size(); ++i) TIDEMARK_TRY(job.tasks[i]->restore(*entries[i]));
   return {};
 }
@@ -407,7 +413,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   }
 
   build.key_space.seed = plan.seed ? *plan.seed : options.random->next();
-  TIDEMARK_ASSIGN(std::vector<JobSplit> splits, find_splits(graph.data(), manifest, io));
+  TIDEMARK_ASSIGN(std::vector<JobSplit> splits, find_splits(graph.data(), plan, io));
   TIDEMARK_ASSIGN(prepared.job, build_job(graph, build, std::move(splits), plan.operators));
   std::size_t channels = 0;
   for (const auto& task : prepared.job.tasks) channels += task->inputs.size();
@@ -437,7 +443,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   }
   if (manifest != nullptr) {
     announce_checkpoint(prepared.job, manifest->checkpoint, plan.added);
-    TIDEMARK_TRY(restore_tasks(prepared.job, *manifest));
+    TIDEMARK_TRY(restore_tasks(prepared.job, plan));
     TIDEMARK_TRY(restore_states(*prepared.facts.store, prepared.job, plan.operators, build.key_space, options.parallelism));
   }
   for (auto& task : prepared.job.tasks) {
@@ -458,11 +464,10 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   constant.discarded_states = plan.discarded_states;
   constant.sinks = job.sinks;
   for (const JobSplit& split : prepared.job.splits) {
-    const std::string name = split.source < graph.data().nodes.size() ? graph.data().nodes[split.source].name : std::string{};
-    if (name.empty() ||
-        std::any_of(constant.sources.begin(), constant.sources.end(), [&](const SourceEntry& each) { return each.operator_name == name; }))
-      continue;
-    constant.sources.push_back({name, {}});
+    const bool dropped = split.source == graph.data().nodes.size();
+    const std::string name = dropped ? std::string{} : graph.data().nodes[split.source].name;
+    if (constant.sources.empty() || constant.sources.back().operator_name != name) constant.sources.push_back({name, {}});
+    constant.sources.back().splits.emplace_back();   // each checkpoint says where it is
   }
   prepared.facts.next_checkpoint = plan.next_checkpoint;
   prepared.facts.completed = plan.completed;

@@ -32,6 +32,18 @@ std::string_view to_string(JobState state) {
   TIDEMARK_CHECK(false, "unknown state");
 }
 
+namespace {
+
+Error a_defect(const std::string& what_it_did, const std::exception& broken, const std::string& what_is_left) {
+  return Error{.code = ErrorCode::kBrokenInvariant,
+               .message = "a defect in Tidemark " + what_it_did,
+               .facts = {{"broken", broken.what()}},
+               .why = "what follows a broken invariant cannot be trusted; nothing more was written or committed",
+               .fix = "please report it; " + what_is_left};
+}
+
+}  // namespace
+
 class Runtime::Job {
  public:
   Job(Graph graph, RuntimeOptions options)
@@ -53,6 +65,8 @@ class Runtime::Job {
       return prepare_and_begin();
     } catch (const JobFailure& failure) {   // operators that read their state when they are restored throw as they do on a worker
       return failure.error();
+    } catch (const BrokenInvariant& broken) {
+      return a_defect("refused the start", broken, "the checkpoint is as it was");
     } catch (const std::system_error& refused) {
       return Error{.code = ErrorCode::kResourcesExhausted,
                    .message = "the job cannot start its threads",
@@ -211,11 +225,8 @@ class Runtime::Job {
       on_no_memory(task);
     } catch (const std::exception& broken) {
       control_->on_task_failed(task.index(),
-                               Error{.code = ErrorCode::kBrokenInvariant,
-                                     .message = "a defect in Tidemark stopped the job in task " + task.describe(),
-                                     .facts = {{"broken", broken.what()}},
-                                     .why = "what follows a broken invariant cannot be trusted; nothing more was written or committed",
-                                     .fix = "please report it; the job goes on from its last checkpoint when it is started again"},
+                               a_defect("stopped the job in task " + task.describe(), broken,
+                                        "the job goes on from its last checkpoint when it is started again"),
                                true);
     }
   }

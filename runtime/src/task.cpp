@@ -133,12 +133,14 @@ Status Task::restore_drained(const SavedOperators& saved) {
 
 std::string event_time_name(const std::string& source, std::size_t index) { return source + "/event_time-" + std::to_string(index); }
 
-// An input's watermark is what the task above it has passed on.
+// An input's watermark is what the task above it has passed on. That may be less than what this task has had: the source is new, or what
+// a union had passed on is not known. Then it counts as having come as far, and is waited for. Left out of the minimum, as W11 has it of
+// an input that was idle, it would make records late that are not, and the tasks of an operator would differ in their watermarks (K5).
 void Task::derive_inputs() {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const EventTime forwarded = inputs[i].from->forwarded_watermark(inputs[i].from_link);
     // +infinity never travels between tasks: an input that had ended will end again.
-    merger_.restore(i, {.watermark = forwarded == kPlusInfinity ? merger_.output() : forwarded});
+    merger_.restore(i, {.watermark = forwarded == kPlusInfinity ? merger_.output() : std::max(forwarded, merger_.output())});
   }
 }
 
@@ -482,6 +484,7 @@ void Task::publish_gauges() {
     for (const Link& link : links) {
       if (const auto* listener = dynamic_cast<const SplitListener*>(link.op.get())) watermark = listener->sent_watermark();
     }
+    if (source->ended()) watermark = kPlusInfinity;   // of no split nothing was ever sent
   }
   gauges_.records_in.store(in, std::memory_order_relaxed);
   gauges_.records_out.store(out, std::memory_order_relaxed);

@@ -240,8 +240,11 @@ class RocksStore final : public StateStore {
     std::array<rocksdb::Status, kTogether> statuses;
     for (std::size_t i = 0; i < keys.size(); ++i) slices[i] = {keys[i].data(), keys[i].size()};
     db_->MultiGet(options, db_->DefaultColumnFamily(), keys.size(), slices.data(), values.data(), statuses.data());
+    const std::shared_ptr<const DeadRows> dead = dead_->get();
+    std::string next;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (statuses[i].ok()) {
+        if (dead->judge(keys[i], {values[i].data(), values[i].size()}, &next) != DeadRows::Answer::kAlive) continue;
         result.found.emplace_back(i, values[i].size());
         result.values.append(values[i].data(), values[i].size());
       } else if (!statuses[i].IsNotFound() && result.status.ok()) {

@@ -195,6 +195,14 @@ TEST(Manifest, ThatContradictsItselfIsNotWritten) {
   }
 }
 
+TEST(Manifest, KeepsThePlaceOfASourceThatWasDropped) {
+  Manifest manifest = sample_manifest();
+  manifest.sources.insert(manifest.sources.begin(), {.operator_name = "", .splits = {{}, {}}});
+  const Result<Manifest> decoded = decode_manifest(encoded(manifest), "m");
+  ASSERT_TRUE(decoded.ok()) << decoded.error().describe();
+  EXPECT_EQ(decoded->sources, manifest.sources);
+}
+
 TEST(Manifest, TellsTheStoreWhichRowsAreDead) {
   Manifest manifest = sample_manifest();
   manifest.operators[1].states[1].stamped = true;

@@ -50,6 +50,7 @@ class StateDirectory : public ::testing::Test {
 
 TEST_F(StateDirectory, SaysWhatDiffersBetweenTwoCheckpoints) {
   Manifest before = sample_manifest(7);
+  before.sources.push_back({.operator_name = "", .splits = {{}}});   // of a source that was dropped before
   Manifest after = sample_manifest(8);
   after.operators[1].parallelism = 3;
   after.operators[1].states[0].parameters = "tumbling(90s,0s)";

@@ -47,6 +47,23 @@ inline auto keyed_deposits(Graph& graph, const Source<Deposit>& source, const ch
 
 using Build = std::function<Graph(Source<Deposit>, Sink<std::string>)>;
 
+// Results of windows of 100 us, and what was late for them. `more`: with one more stage.
+inline Build windows_and_late(const char* source_name, const char* name, bool more = false) {
+  return [=](Source<Deposit> source, Sink<std::string> lines) {
+    Graph graph;
+    auto windows = keyed_deposits(graph, source, source_name).window(tumbling(100us)).aggregate(name, sum(&Deposit::cents));
+    auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
+    auto sums = windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); });
+    auto all = sums.union_with(late);
+    if (more) {
+      all.filter([](const std::string& line) { return !line.empty(); }).to("lines", lines);
+    } else {
+      all.to("lines", lines);
+    }
+    return graph;
+  };
+}
+
 // One job over its releases. Account 1 has every record; account 2 only the first and the last.
 class Releases : public ::testing::Test {
  protected:

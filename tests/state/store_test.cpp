@@ -407,7 +407,7 @@ Bytes stamped_value(std::int64_t written, const Bytes& value) {
   return stamped + value;
 }
 
-TEST_F(Store, LeavesExpiredRowsOutOfAScan) {
+TEST_F(Store, LeavesExpiredRowsOutOfScansAndLookUps) {
   const auto store = created();
   take(*store, {{timeless_key(2, "aaaaaaaaa"), stamped_value(-5, "dead")},
                 {timeless_key(2, "aaaaaaaab"), stamped_value(7, "live")},
@@ -416,6 +416,9 @@ TEST_F(Store, LeavesExpiredRowsOutOfAScan) {
   store->set_dropped({{2, {event_time(0), true}}});
   EXPECT_EQ(rows_of(*store), (Rows{{timeless_key(2, "aaaaaaaab"), stamped_value(7, "live")},
                                    {timeless_key(2, "aaaaaaaad"), stamped_value(1, "live")}}));
+  const std::vector<Bytes> keys = {timeless_key(2, "aaaaaaaac"), timeless_key(2, "aaaaaaaad")};
+  const std::vector<ByteView> views{keys.begin(), keys.end()};
+  EXPECT_OK(store->get(views, [&](std::size_t, ByteView value) { EXPECT_EQ(value, stamped_value(1, "live")); }));
 }
 
 TEST_F(Store, ReadsTheLiveRowsOfSeveralPrefixesTogether) {

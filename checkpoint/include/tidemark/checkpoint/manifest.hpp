@@ -64,8 +64,9 @@ struct SplitEntry {
   friend bool operator==(const SplitEntry&, const SplitEntry&) = default;
 };
 
+// What is saved by split names it by its number: its place among all splits in the order of the manifest.
 struct SourceEntry {
-  std::string operator_name;
+  std::string operator_name;            // empty: the job has dropped the source; its splits, nameless, keep their numbers
   std::vector<SplitEntry> splits;
   friend bool operator==(const SourceEntry&, const SourceEntry&) = default;
 };

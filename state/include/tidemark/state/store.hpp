@@ -118,8 +118,8 @@ class StateStore : public ColdRows {
   // Visits the live rows whose keys begin with `prefix` in key order, block checksums verified, dead rows left out; stops at the first
   // error of `visit` and returns it. The views are valid during the visit.
   virtual Status scan(ByteView prefix, const std::function<Status(ByteView key, ByteView value)>& visit) = 0;
-  // By the last durable manifest (the restored one, after a restore): compaction may remove dead rows, scan() and read_range() leave them
-  // out. Times never fall.
+  // By the last durable manifest (the restored one, after a restore): compaction may remove dead rows, and who reads does not see them.
+  // Times never fall.
   virtual void set_dropped(std::map<StateId, Dropped> durable) = 0;
   // An error: the disk failed behind the store's back (in compaction, say) and it is of no more use. Each other call returns the same error
   // then. The job must go back to its last checkpoint, with a new store.
@@ -130,7 +130,10 @@ struct StoreOptions {
   std::size_t block_cache_bytes = std::size_t{32} << 20;   // memory for blocks read back, indexes and filters
   Logger logger = Logger::silent();                        // what RocksDB warns of
   int background_threads = 1;                              // for compaction
-  int files_to_merge = 80;                                 // in level 0; why so many: store_options.cpp
+  // How many files of level 0 are merged at a time; why so many: store_options.cpp. The second is for a job all of whose state stays in
+  // memory: it reads what a restore has left in the store and nothing else, so fewer merges are worth more files.
+  int files_to_merge = 80;
+  static constexpr int kFilesToMergeInMemory = 112;
   int reading_threads = 0;                                 // that help whoever looks up many rows at once
   core_internal::Executor* executor = nullptr;             // for tests: what runs compaction instead of threads; null: threads
 };

@@ -1,0 +1,256 @@
+// Releases whose sources are others than those of the checkpoint, or whose checkpoint does not say how far the inputs of their tasks had
+// come (K5, K10).
+
+#include <array>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include <tidemark/memory/memory_source.hpp>
+
+#include "releases.hpp"
+
+namespace tidemark {
+namespace {
+
+using namespace releases;
+using namespace std::chrono_literals;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+
+TEST_F(Releases, MayReplaceASourceAndKeepTheStateBehindIt) {   // K10
+  input = {{1, 1, 100}, {1, 2, 210}};
+  for (int i = 0; i < 1000; ++i) input.push_back({1, 4, 150});   // behind the last of them a watermark is due
+  for (const Deposit& deposit : {Deposit{1, 5, 160}, Deposit{1, 8, 300}, Deposit{1, 16, 400}}) input.push_back(deposit);
+  watermark = event_time(204);
+  expect_runs(windows_and_late("deposits", "totals"), 2);
+  EXPECT_THAT(target.committed(), ElementsAre("1"));
+  expect_runs(windows_and_late("payments", "totals"), input.size(), [](RuntimeOptions& options) { options.drop_state = {"deposits"}; });
+  EXPECT_THAT(report.restored, ElementsAre("totals/windows"));
+  // The window of 150 and 160 has fired, and the watermarks of the new source, which begin below it, cannot turn the clock back.
+  std::vector<std::string> committed = target.committed();
+  EXPECT_EQ(std::erase(committed, "late 4"), 1000U);
+  EXPECT_THAT(committed, ElementsAre("1", "late 5", "2", "8", "16"));
+}
+
+TEST_F(Releases, MayUniteAnotherSourceWithOneThatHasComeFar) {   // K7, K10
+  input = {{1, 1, 100}, {1, 2, 210}, {1, 8, 300}};
+  watermark = event_time(204);
+  expect_runs(windows_and_late("deposits", "totals"), 2);
+  std::vector<Deposit> older(1000, {1, 4, 150});   // behind the last of them a watermark is due
+  older.push_back({1, 5, 160});
+  expect_runs(
+      [&](Source<Deposit> source, Sink<std::string> lines) {
+        Graph graph;
+        const EventTimeOptions options{.out_of_orderness = 5us};
+        auto others = graph.from("others", memory_source(older)).with_event_time(&Deposit::time, options);
+        auto windows = graph.from("deposits", source)
+                           .with_event_time(&Deposit::time, options)
+                           .union_with(others)
+                           .key_by(&Deposit::account)
+                           .window(tumbling(100us))
+                           .aggregate("totals", sum(&Deposit::cents));
+        auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
+        windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); })
+            .union_with(late)
+            .to("lines", lines);
+        return graph;
+      },
+      3);
+  std::vector<std::string> committed = target.committed();
+  EXPECT_EQ(std::erase(committed, "late 4"), 1000U);   // their window has fired
+  EXPECT_THAT(committed, ::testing::UnorderedElementsAre("1", "late 5", "2", "8"));
+}
+
+// What a source remembers is saved under the numbers of its splits, of which those of the source before it stay taken.
+class ReplacedSource : public Releases {
+ protected:
+  void expect_goes_on(std::uint32_t parallelism) {
+    input = {{1, 1, 100}, {1, 2, 210}, {1, 4, 420}, {1, 8, 640}, {1, 16, 560}, {1, 32, 740}};
+    watermark = event_time(204);
+    expect_runs(windows_and_late("deposits", "totals"), 2);
+    watermark = event_time(634);
+    expect_runs(windows_and_late("payments", "totals"), 4, [](RuntimeOptions& options) { options.drop_state = {"deposits"}; });
+    expect_runs(windows_and_late("payments", "totals"), 6, [&](RuntimeOptions& options) { options.parallelism = parallelism; });
+    EXPECT_THAT(report.restored, ElementsAre("totals/windows", "source payments"));
+    EXPECT_THAT(target.committed(), UnorderedElementsAre("1", "2", "4", "late 16", "8", "32"));   // 560 is behind 640, which came before
+  }
+};
+
+TEST_F(ReplacedSource, GoesOnAfterACheckpointOfItsOwn) { expect_goes_on(1); }   // K10
+TEST_F(ReplacedSource, GoesOnAfterACheckpointOfItsOwnAtAnotherParallelism) { expect_goes_on(3); }   // K10, K5
+
+// Two splits that a test feeds one by one.
+class TwoSplits final : public SourceBase {
+ public:
+  std::string describe() const override { return "two splits"; }
+  bool bounded() const override { return false; }
+  bool replayable() const override { return false; }
+  Result<std::vector<std::string>> splits(const IoContext&) override { return memory_internal::numbered_splits(2); }
+  Result<std::unique_ptr<SplitReaderBase>> open_split(const IoContext&, const std::string& split, const Bytes& position) override {
+    TIDEMARK_ASSIGN(const std::uint64_t number, memory_internal::split_number(split, 2));
+    TIDEMARK_ASSIGN(const std::uint64_t next, memory_internal::decode_position(split, position, number, 1, UINT64_MAX));
+    queues_[number]->attach(next);
+    return std::unique_ptr<SplitReaderBase>(std::make_unique<memory_internal::PushReader<Deposit>>(queues_[number]));
+  }
+  // Of accounts enough that each of two tasks has some.
+  void push(std::size_t split, std::int64_t at) {
+    for (std::int64_t account = 1; account <= kAccounts; ++account) queues_[split]->push({account, 1, at}, true);
+  }
+  void close() {
+    for (auto& queue : queues_) queue->close();
+  }
+  static constexpr std::int64_t kAccounts = 8;
+
+ private:
+  static std::shared_ptr<memory_internal::PushQueue<Deposit>> queue() {
+    return std::make_shared<memory_internal::PushQueue<Deposit>>(100);
+  }
+  std::array<std::shared_ptr<memory_internal::PushQueue<Deposit>>, 2> queues_{queue(), queue()};
+};
+
+using BuildOfTwoSplits = std::function<Graph(Source<Deposit>, Source<Deposit>, Sink<std::string>)>;
+
+// Runs of a job at parallelism 2 whose tasks hear from one split of each source sooner than from the other.
+class UnevenSplits : public ::testing::Test {
+ protected:
+  // Both splits of both sources come to 100, and the job is stopped.
+  void run_to_100(const BuildOfTwoSplits& build) {
+    start(build);
+    for (const std::size_t split : {0, 1}) push_both(split, 100);
+    while (runtime_->snapshot().watermark < event_time(94) && !runtime_->wait_for(0ms)) std::this_thread::sleep_for(1ms);
+    runtime_->request_stop({});
+    expect_ended();
+  }
+  // One split of each comes to 1000 long before the other comes to 150.
+  void run_unevenly(const BuildOfTwoSplits& build) {
+    start(build);
+    push_both(0, 1000);
+    await_records(sources_ * TwoSplits::kAccounts);
+    push_both(1, 150);
+    await_records(2 * sources_ * TwoSplits::kAccounts);
+    end();
+  }
+  void run_to_the_end(const BuildOfTwoSplits& build) {
+    start(build);
+    end();
+  }
+  std::vector<std::string> committed() const { return target_.committed(); }
+  void expect_nothing_late() const {
+    EXPECT_THAT(committed(), Not(IsEmpty()));
+    EXPECT_THAT(committed(), Not(Contains(HasSubstr("late"))));
+  }
+  RuntimeOptions options_;
+  std::int64_t sources_ = 2;   // of the job
+
+ private:
+  void start(const BuildOfTwoSplits& build) {
+    options_.state_directory = directory_ / "state";
+    options_.checkpoint_every = 0ms;
+    options_.parallelism = 2;
+    options_.logger = Logger::silent();
+    first_ = std::make_shared<TwoSplits>();
+    second_ = std::make_shared<TwoSplits>();
+    auto started = Runtime::start(build(Source<Deposit>(first_), Source<Deposit>(second_), target_.sink()), options_);
+    ASSERT_TRUE(started.ok()) << started.status().error().describe();
+    runtime_ = *std::move(started);
+  }
+  void push_both(std::size_t split, std::int64_t at) {
+    first_->push(split, at);
+    second_->push(split, at);
+  }
+  // And until watermarks have come wherever they can.
+  void await_records(std::int64_t records) {
+    while (runtime_->snapshot().records_in < static_cast<std::uint64_t>(records) && !runtime_->wait_for(0ms)) {
+      std::this_thread::sleep_for(1ms);
+    }
+    std::this_thread::sleep_for(100ms);
+  }
+  void end() {
+    first_->close();
+    second_->close();
+    expect_ended();
+  }
+  void expect_ended() {
+    const JobResult result = runtime_->wait();
+    runtime_.reset();
+    ASSERT_FALSE(result.error) << result.error->describe();
+  }
+
+  test_support::TemporaryDirectory directory_;
+  MemorySink<std::string> target_;
+  std::shared_ptr<TwoSplits> first_;
+  std::shared_ptr<TwoSplits> second_;
+  std::unique_ptr<Runtime> runtime_;
+};
+
+// Windows of 100 us over both sources, and what was late for them. `more`: with one more stage.
+BuildOfTwoSplits united(const char* first_name, bool more = false) {
+  return [=](Source<Deposit> first, Source<Deposit> second, Sink<std::string> lines) {
+    Graph graph;
+    const EventTimeOptions options{.out_of_orderness = 5us};
+    auto others = graph.from("others", second).with_event_time(&Deposit::time, options);
+    auto windows = graph.from(first_name, first)
+                       .with_event_time(&Deposit::time, options)
+                       .union_with(others)
+                       .key_by(&Deposit::account)
+                       .window(tumbling(100us))
+                       .aggregate("totals", sum(&Deposit::cents));
+    auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.account); });
+    auto sums = windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); });
+    auto all = sums.union_with(late);
+    if (more) {
+      all.filter([](const std::string& line) { return !line.empty(); }).to("lines", lines);
+    } else {
+      all.to("lines", lines);
+    }
+    return graph;
+  };
+}
+
+TEST_F(UnevenSplits, MakeNothingLateAfterARestart) {   // L3
+  run_to_100(united("deposits"));
+  run_unevenly(united("deposits"));
+  expect_nothing_late();
+}
+
+// Then what the union had passed on is not known.
+TEST_F(UnevenSplits, MakeNothingLateBehindAUnionOfAJobWithAnotherStage) {   // L3, K10
+  run_to_100(united("deposits"));
+  run_unevenly(united("deposits", true));
+  expect_nothing_late();
+}
+
+TEST_F(UnevenSplits, MakeNothingLateAfterASourceWasReplaced) {   // L3, K5, K10
+  const auto only = [](const char* name) {
+    return [name](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
+      return windows_and_late(name, "totals")(std::move(first), std::move(lines));
+    };
+  };
+  sources_ = 1;
+  run_to_100(only("deposits"));
+  options_.drop_state = {"deposits"};
+  run_unevenly(only("payments"));
+  expect_nothing_late();
+}
+
+TEST_F(UnevenSplits, AreReadOnWhileASourceBeginsAnewThatIsGivenUpAndStillThere) {   // K10
+  const BuildOfTwoSplits build = [](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
+    return united("deposits")(std::move(first), memory_source<Deposit>({{1, 50, 100}}), std::move(lines));
+  };
+  run_to_100(build);
+  options_.drop_state = {"others"};
+  run_to_the_end(build);
+  EXPECT_THAT(committed(), Contains("sum 102"));   // account 1: one of each split, and 50 twice
+  expect_nothing_late();
+}
+
+}  // namespace
+}  // namespace tidemark
