@@ -196,12 +196,16 @@ class Builder {
 
   void connect(Task& task, NodeId node, std::size_t outlet, Operator& op, const std::map<NodeId, Operator*>& made) {
     std::vector<Receiver*> receivers;
+    std::vector<NodeId> seen;
     for (const auto& [from_outlet, reader] : readers_[node]) {
       if (from_outlet != outlet) continue;
       if (!is_head(reader)) {
         receivers.push_back(made.at(reader));
         continue;
       }
+      // A reader that has this stream twice, as a union may, has two crossings, which are both found at the first look.
+      if (std::find(seen.begin(), seen.end(), reader) != seen.end()) continue;
+      seen.push_back(reader);
       for (const Crossing& crossing : crossings_) {
         if (crossing.to != reader || crossing.edge.from != node || crossing.edge.outlet != outlet) continue;
         auto channels = outgoing(crossing, task.subtask());
@@ -305,10 +309,12 @@ Result<BuiltJob> build_job(const Graph& graph, const BuildOptions& options, std:
   for (const Node& node : graph.data().nodes) {
     for (std::size_t outlet = 0; outlet < node.outlets.size(); ++outlet) {
       if (node.outlets[outlet] == nullptr || node.outlets[outlet]->copy != nullptr) continue;
-      const auto readers = std::count_if(graph.data().nodes.begin(), graph.data().nodes.end(), [&](const Node& reader) {
-        return std::any_of(reader.inputs.begin(), reader.inputs.end(),
-                           [&](const Edge& edge) { return &graph.data().nodes[edge.from] == &node && edge.outlet == outlet; });
-      });
+      std::ptrdiff_t readers = 0;
+      for (const Node& reader : graph.data().nodes) {
+        readers += std::count_if(reader.inputs.begin(), reader.inputs.end(), [&](const Edge& edge) {
+          return &graph.data().nodes[edge.from] == &node && edge.outlet == outlet;
+        });
+      }
       if (readers > 1) {
         return Error{.code = ErrorCode::kBadGraph,
                      .message = "the stream behind \"" + node.name + "\" has " + std::to_string(readers) +

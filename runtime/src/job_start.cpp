@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <set>
 #include <span>
 
 #include <tidemark/checkpoint/layout.hpp>
@@ -249,25 +248,13 @@ std::vector<const TaskEntry*> entries_of(const BuiltJob& job, const Manifest& ma
   return entries.size() == manifest.tasks.size() ? entries : std::vector<const TaskEntry*>{};
 }
 
-// Stages without a name of the user's are numbered by kind, so a number means the same stage only in a job of the same stages. Nothing of
-// them is saved but what unions have passed on, and the watermarks of event-time stages: these are found by their source.
-bool has_the_same_stages(const BuiltJob& job, const Manifest& manifest) {
-  std::set<std::string> now, then;
-  for (const auto& task : job.tasks) {
-    for (const Task::Link& link : task->links) now.insert(link.context->name);
-  }
-  for (const TaskEntry& entry : manifest.tasks) {
-    for (const OperatorMeta& meta : entry.operators) then.insert(meta.operator_name);
-  }
-  return now == then;
-}
-
-// What all tasks had saved of each operator, as Task::SavedOperators says.
-Task::SavedOperators saved_operators(const BuiltJob& job, const Manifest& manifest) {
+// What all tasks had saved of each operator, as Task::SavedOperators says. Stages without a name of the user's are numbered by kind, so a
+// number may mean another stage now. Nothing of them is saved but the watermarks of event-time stages, which are found by their source, and
+// what unions have passed on, which is not needed: who reads from them waits for them (Task::derive_inputs).
+Task::SavedOperators saved_operators(const Manifest& manifest) {
   std::vector<const TaskEntry*> entries;
   for (const TaskEntry& entry : manifest.tasks) entries.push_back(&entry);
   std::stable_sort(entries.begin(), entries.end(), [](const TaskEntry* a, const TaskEntry* b) { return a->subtask < b->subtask; });
-  const bool same_stages = has_the_same_stages(job, manifest);
   const auto is_numbered = [&](const OperatorMeta& meta, std::string_view kind) {   // whatever users call their own stages
     return meta.operator_name.starts_with(kind) && find_operator(manifest.operators, meta.operator_name) == nullptr;
   };
@@ -275,7 +262,7 @@ Task::SavedOperators saved_operators(const BuiltJob& job, const Manifest& manife
   for (const TaskEntry* entry : entries) {
     std::size_t stage = 0;
     for (const OperatorMeta& meta : entry->operators) {
-      if (!same_stages && is_numbered(meta, "union-")) continue;
+      if (is_numbered(meta, "union-")) continue;
       saved[is_numbered(meta, "event_time-") ? event_time_name(entry->task, stage++) : meta.operator_name].push_back(&meta);
     }
   }
@@ -285,14 +272,14 @@ Task::SavedOperators saved_operators(const BuiltJob& job, const Manifest& manife
 // After a drain all watermarks but those of the splits themselves are +infinity: but for these and for lists, the job begins as at a fresh
 // start.
 Status restore_what_outlives_a_drain(BuiltJob& job, const Manifest& manifest) {
-  const Task::SavedOperators saved = saved_operators(job, manifest);
+  const Task::SavedOperators saved = saved_operators(manifest);
   for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_drained(saved));
   return {};
 }
 
 // Whole key groups have moved with their rows; what operators save besides is dealt anew (K5).
 Status restore_by_name(BuiltJob& job, const Manifest& manifest) {
-  const Task::SavedOperators saved = saved_operators(job, manifest);
+  const Task::SavedOperators saved = saved_operators(manifest);
   for (auto& task : job.tasks) TIDEMARK_TRY(task->restore_by_name(saved));
   for (auto& task : job.tasks) task->derive_inputs();
   return {};
@@ -468,6 +455,11 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     const std::string name = dropped ? std::string{} : graph.data().nodes[split.source].name;
     if (constant.sources.empty() || constant.sources.back().operator_name != name) constant.sources.push_back({name, {}});
     constant.sources.back().splits.emplace_back();   // each checkpoint says where it is
+  }
+  for (const std::string& source : job.sources) {   // that has no split keeps to that, as splits are looked for at a fresh start alone
+    const bool listed = std::any_of(constant.sources.begin(), constant.sources.end(),
+                                    [&](const SourceEntry& entry) { return entry.operator_name == source; });
+    if (!listed) constant.sources.push_back({source, {}});
   }
   prepared.facts.next_checkpoint = plan.next_checkpoint;
   prepared.facts.completed = plan.completed;

@@ -97,26 +97,29 @@ Status Task::restore(const TaskEntry& entry) {
 }
 
 Status Task::restore_by_name(const SavedOperators& saved) {
-  // A keyed operator had one watermark in all its tasks. A union had one in each: what all of them had passed on is the least.
+  // What all tasks of the head had passed on is the least; a keyed operator had one watermark in all its tasks.
   std::optional<EventTime> passed_on;
-  EventTime below = kMinusInfinity;   // what the operators of this task have had
+  std::vector<EventTime> below(links.size(), kMinusInfinity);   // what a link and the operators behind it have had
   std::size_t stage = 0;
-  for (const Link& link : links) {
-    const SavedInstances* instances = find_saved(saved, stage_, link, stage);
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const SavedInstances* instances = find_saved(saved, stage_, links[i], stage);
     if (instances == nullptr) continue;   // new in the job: it starts empty
-    if (&link == &links.front()) {
+    if (i == 0) {
       for (const OperatorMeta* meta : *instances) passed_on = std::min(passed_on.value_or(kPlusInfinity), meta->watermark);
     }
-    TIDEMARK_TRY(load_from_all(*link.op, *instances));
-    below = std::max(below, link.op->watermark());
+    TIDEMARK_TRY(load_from_all(*links[i].op, *instances));
+    for (std::size_t at = i;; at = links[at].above) {
+      below[at] = std::max(below[at], links[i].op->watermark());
+      if (links[at].above == at) break;
+    }
   }
   merger_ = WatermarkMerger{inputs.size()};
   const bool keyed_head = links.front().op->watermark() != kMinusInfinity;
-  merger_.restore_output(keyed_head ? below : std::max(below, passed_on.value_or(kMinusInfinity)));
+  merger_.restore_output(keyed_head ? below.front() : std::max(below.front(), passed_on.value_or(kMinusInfinity)));
   // A new source above an operator that is not new begins where that one stands. An end is sent again.
-  for (const Link& link : links) {
-    auto* listener = dynamic_cast<SplitListener*>(link.op.get());
-    if (listener != nullptr && below != kPlusInfinity) listener->send_above(below);
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    auto* listener = dynamic_cast<SplitListener*>(links[i].op.get());
+    if (listener != nullptr) listener->send_above(below[i]);
   }
   return {};
 }
@@ -481,10 +484,12 @@ void Task::publish_gauges() {
   }
   EventTime watermark = merger_.output();
   if (source != nullptr) {
+    std::optional<EventTime> least;
     for (const Link& link : links) {
-      if (const auto* listener = dynamic_cast<const SplitListener*>(link.op.get())) watermark = listener->sent_watermark();
+      const auto* listener = dynamic_cast<const SplitListener*>(link.op.get());
+      if (listener != nullptr) least = std::min(least.value_or(kPlusInfinity), listener->sent_watermark());
     }
-    if (source->ended()) watermark = kPlusInfinity;   // of no split nothing was ever sent
+    watermark = source->ended() ? kPlusInfinity : least.value_or(kMinusInfinity);   // of no split nothing was ever sent
   }
   gauges_.records_in.store(in, std::memory_order_relaxed);
   gauges_.records_out.store(out, std::memory_order_relaxed);

@@ -302,6 +302,23 @@ TEST(Job, WritesTheSameWhenTheParallelismOfAUnionChanges) {   // K5, P1
   EXPECT_GT(restores, test_support::kInstrumented ? 0U : 5U);
 }
 
+TEST(Job, HasEachRecordTwiceOfAStreamThatIsUnitedWithItself) {   // P1
+  for (const std::uint32_t parallelism : {1U, 2U}) {
+    MemorySink<int> target;
+    Graph graph;
+    auto numbers = graph.from("numbers", memory_source<int>({1, 2, 3}));
+    numbers.union_with(numbers).to("twice", target.sink());
+    RuntimeOptions options;
+    options.parallelism = parallelism;
+    options.logger = Logger::silent();
+    auto started = Runtime::start(std::move(graph), options);
+    ASSERT_TRUE(started.ok()) << started.status().error().describe();
+    EXPECT_FALSE((*started)->wait().error);
+    const std::vector<int> committed = target.committed();
+    EXPECT_EQ(std::multiset<int>(committed.begin(), committed.end()), (std::multiset<int>{1, 1, 2, 2, 3, 3}));
+  }
+}
+
 // A restored job looks up every key of them before the first result is out.
 TEST(Job, BeginsWithSmallBatches) {
   std::vector<std::size_t> sizes;

@@ -87,13 +87,14 @@ class ReplacedSource : public Releases {
 TEST_F(ReplacedSource, GoesOnAfterACheckpointOfItsOwn) { expect_goes_on(1); }   // K10
 TEST_F(ReplacedSource, GoesOnAfterACheckpointOfItsOwnAtAnotherParallelism) { expect_goes_on(3); }   // K10, K5
 
-// Two splits that a test feeds one by one.
+// Two splits that a test feeds one by one. Or none, as a directory has that is empty.
 class TwoSplits final : public SourceBase {
  public:
+  explicit TwoSplits(bool has_splits) : has_splits_(has_splits) {}
   std::string describe() const override { return "two splits"; }
   bool bounded() const override { return false; }
   bool replayable() const override { return false; }
-  Result<std::vector<std::string>> splits(const IoContext&) override { return memory_internal::numbered_splits(2); }
+  Result<std::vector<std::string>> splits(const IoContext&) override { return memory_internal::numbered_splits(has_splits_ ? 2 : 0); }
   Result<std::unique_ptr<SplitReaderBase>> open_split(const IoContext&, const std::string& split, const Bytes& position) override {
     TIDEMARK_ASSIGN(const std::uint64_t number, memory_internal::split_number(split, 2));
     TIDEMARK_ASSIGN(const std::uint64_t next, memory_internal::decode_position(split, position, number, 1, UINT64_MAX));
@@ -113,19 +114,26 @@ class TwoSplits final : public SourceBase {
   static std::shared_ptr<memory_internal::PushQueue<Deposit>> queue() {
     return std::make_shared<memory_internal::PushQueue<Deposit>>(100);
   }
+  const bool has_splits_;
   std::array<std::shared_ptr<memory_internal::PushQueue<Deposit>>, 2> queues_{queue(), queue()};
 };
 
 using BuildOfTwoSplits = std::function<Graph(Source<Deposit>, Source<Deposit>, Sink<std::string>)>;
 
-// Runs of a job at parallelism 2 whose tasks hear from one split of each source sooner than from the other.
+// Runs of a job, at parallelism 2 unless a test says otherwise, that hears from one split of each source sooner than from the other.
 class UnevenSplits : public ::testing::Test {
  protected:
+  UnevenSplits() {
+    options_.state_directory = directory_ / "state";
+    options_.checkpoint_every = 0ms;
+    options_.parallelism = 2;
+    options_.logger = Logger::silent();
+  }
   // Both splits of both sources come to 100, and the job is stopped.
   void run_to_100(const BuildOfTwoSplits& build) {
     start(build);
     for (const std::size_t split : {0, 1}) push_both(split, 100);
-    while (runtime_->snapshot().watermark < event_time(94) && !runtime_->wait_for(0ms)) std::this_thread::sleep_for(1ms);
+    EXPECT_TRUE(comes_to(94));
     runtime_->request_stop({});
     expect_ended();
   }
@@ -138,33 +146,43 @@ class UnevenSplits : public ::testing::Test {
     await_records(2 * sources_ * TwoSplits::kAccounts);
     end();
   }
-  void run_to_the_end(const BuildOfTwoSplits& build) {
+  // Both splits of the first source come to `at`; whether the watermark of all stages follows, and makes them write so many results.
+  bool run_to_the_end(const BuildOfTwoSplits& build, std::int64_t at, std::uint64_t results = 0) {
     start(build);
+    for (const std::size_t split : {0, 1}) first_->push(split, at);
+    const bool came = comes_to(at - 6, results);
     end();
+    return came;
   }
   std::vector<std::string> committed() const { return target_.committed(); }
   void expect_nothing_late() const {
     EXPECT_THAT(committed(), Not(IsEmpty()));
     EXPECT_THAT(committed(), Not(Contains(HasSubstr("late"))));
   }
+  test_support::TemporaryDirectory directory_;
   RuntimeOptions options_;
   std::int64_t sources_ = 2;   // of the job
+  bool second_has_splits_ = true;
+  StartReport report_;
 
  private:
   void start(const BuildOfTwoSplits& build) {
-    options_.state_directory = directory_ / "state";
-    options_.checkpoint_every = 0ms;
-    options_.parallelism = 2;
-    options_.logger = Logger::silent();
-    first_ = std::make_shared<TwoSplits>();
-    second_ = std::make_shared<TwoSplits>();
+    first_ = std::make_shared<TwoSplits>(true);
+    second_ = std::make_shared<TwoSplits>(second_has_splits_);
     auto started = Runtime::start(build(Source<Deposit>(first_), Source<Deposit>(second_), target_.sink()), options_);
     ASSERT_TRUE(started.ok()) << started.status().error().describe();
     runtime_ = *std::move(started);
+    report_ = runtime_->start_report();
   }
   void push_both(std::size_t split, std::int64_t at) {
     first_->push(split, at);
     second_->push(split, at);
+  }
+  bool comes_to(std::int64_t watermark, std::uint64_t results = 0) const {
+    const auto there = [&](const JobSnapshot& now) { return now.watermark >= event_time(watermark) && now.records_out >= results; };
+    const auto give_up = std::chrono::steady_clock::now() + 20s;
+    while (!there(runtime_->snapshot()) && std::chrono::steady_clock::now() < give_up) std::this_thread::sleep_for(1ms);
+    return there(runtime_->snapshot());
   }
   // And until watermarks have come wherever they can.
   void await_records(std::int64_t records) {
@@ -184,7 +202,6 @@ class UnevenSplits : public ::testing::Test {
     ASSERT_FALSE(result.error) << result.error->describe();
   }
 
-  test_support::TemporaryDirectory directory_;
   MemorySink<std::string> target_;
   std::shared_ptr<TwoSplits> first_;
   std::shared_ptr<TwoSplits> second_;
@@ -228,17 +245,110 @@ TEST_F(UnevenSplits, MakeNothingLateBehindAUnionOfAJobWithAnotherStage) {   // L
   expect_nothing_late();
 }
 
-TEST_F(UnevenSplits, MakeNothingLateAfterASourceWasReplaced) {   // L3, K5, K10
-  const auto only = [](const char* name) {
-    return [name](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
-      return windows_and_late(name, "totals")(std::move(first), std::move(lines));
-    };
+BuildOfTwoSplits only(const char* source_name) {
+  return [=](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
+    return windows_and_late(source_name, "totals")(std::move(first), std::move(lines));
   };
+}
+
+TEST_F(UnevenSplits, MakeNothingLateAfterASourceWasReplaced) {   // L3, K5, K10
   sources_ = 1;
   run_to_100(only("deposits"));
   options_.drop_state = {"deposits"};
   run_unevenly(only("payments"));
   expect_nothing_late();
+}
+
+TEST_F(UnevenSplits, MakeNothingLateAfterASourceWasReplacedWhereOneTaskHasBoth) {   // L3, K10
+  options_.parallelism = 1;
+  sources_ = 1;
+  run_to_100(only("deposits"));
+  options_.drop_state = {"deposits"};
+  run_unevenly(only("payments"));
+  expect_nothing_late();
+}
+
+TEST_F(UnevenSplits, AreReadOnBesideASourceThatHadNoSplitWhenTheJobBegan) {   // its splits are those of the first start
+  second_has_splits_ = false;
+  run_to_100(united("deposits"));
+  second_has_splits_ = true;
+  EXPECT_TRUE(run_to_the_end(united("deposits"), 1000));
+  EXPECT_THAT(report_.restored, ElementsAre("totals/windows", "source deposits", "source others"));
+  EXPECT_THAT(report_.added, IsEmpty());
+}
+
+// Windows of 100 us over the first source, and over a short one beside it.
+BuildOfTwoSplits beside_a_short_one(const char* short_name) {
+  return [=](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
+    Graph graph;
+    const auto text = [](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); };
+    auto totals = keyed_deposits(graph, memory_source(std::vector<Deposit>(1500, {1, 1, 100})), short_name).window(tumbling(100us));
+    auto others = keyed_deposits(graph, first).window(tumbling(100us)).aggregate("others", sum(&Deposit::cents)).map(text);
+    totals.aggregate("totals", sum(&Deposit::cents)).map(text).union_with(others).to("lines", lines);
+    return graph;
+  };
+}
+
+TEST_F(UnevenSplits, AreReadOnBesideASourceThatReplacesOneThatHadEnded) {   // K10: its operator has had +infinity
+  options_.parallelism = 1;
+  run_to_100(beside_a_short_one("history"));
+  options_.drop_state = {"history"};
+  EXPECT_TRUE(run_to_the_end(beside_a_short_one("older_history"), 1000));
+  EXPECT_THAT(committed(), Contains("sum 1500").Times(1));   // what the second one has is late
+}
+
+// Windows behind two unions without names, one of the first source and a short one, and one of two short ones.
+BuildOfTwoSplits two_unions(bool swapped) {
+  return [=](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
+    Graph graph;
+    const auto short_one = [&](const char* name) {
+      return graph.from(name, memory_source<Deposit>({{1, 1, 100}})).with_event_time(&Deposit::time, {.out_of_orderness = 5us});
+    };
+    const auto windows = [](auto& united, const char* name) {
+      return united.key_by(&Deposit::account)
+          .window(tumbling(100us))
+          .aggregate(name, sum(&Deposit::cents))
+          .map([](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); });
+    };
+    auto live = graph.from("live", first).with_event_time(&Deposit::time, {.out_of_orderness = 5us});
+    auto a = short_one("a"), b = short_one("b"), c = short_one("c");
+    if (swapped) {
+      auto ended = b.union_with(c);
+      auto going_on = live.union_with(a);
+      windows(going_on, "going_on").union_with(windows(ended, "ended")).to("lines", lines);
+    } else {
+      auto going_on = live.union_with(a);
+      auto ended = b.union_with(c);
+      windows(going_on, "going_on").union_with(windows(ended, "ended")).to("lines", lines);
+    }
+    return graph;
+  };
+}
+
+TEST_F(UnevenSplits, DoNotTakeTheClockOfAnotherUnionForTheirOwn) {   // K10
+  options_.parallelism = 1;
+  run_to_100(two_unions(false));
+  EXPECT_TRUE(run_to_the_end(two_unions(true), 1000, TwoSplits::kAccounts));
+}
+
+// Windows by two times of each record, of which one is far ahead.
+Graph by_two_times(Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
+  Graph graph;
+  const EventTimeOptions options{.out_of_orderness = 5us};
+  const auto text = [](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); };
+  auto deposits = graph.from("deposits", first);
+  const auto ahead = [](const Deposit& deposit) { return event_time(deposit.at + 1'000'000); };
+  auto later = deposits.with_event_time(ahead, options).key_by(&Deposit::account).window(tumbling(100us));
+  auto sooner = deposits.with_event_time(&Deposit::time, options).key_by(&Deposit::account).window(tumbling(100us));
+  auto results = later.aggregate("later", sum(&Deposit::cents)).map(text);
+  sooner.aggregate("sooner", sum(&Deposit::cents)).map(text).union_with(results).to("lines", lines);
+  return graph;
+}
+
+TEST_F(UnevenSplits, KeepTheTwoClocksOfASourceApartAtAnotherParallelism) {   // K5
+  run_to_100(&by_two_times);
+  options_.parallelism = 1;
+  EXPECT_TRUE(run_to_the_end(&by_two_times, 1000, 2 * TwoSplits::kAccounts));   // a window of each account by either time
 }
 
 TEST_F(UnevenSplits, AreReadOnWhileASourceBeginsAnewThatIsGivenUpAndStillThere) {   // K10
@@ -247,7 +357,7 @@ TEST_F(UnevenSplits, AreReadOnWhileASourceBeginsAnewThatIsGivenUpAndStillThere) 
   };
   run_to_100(build);
   options_.drop_state = {"others"};
-  run_to_the_end(build);
+  EXPECT_TRUE(run_to_the_end(build, 1000));
   EXPECT_THAT(committed(), Contains("sum 102"));   // account 1: one of each split, and 50 twice
   expect_nothing_late();
 }
