@@ -67,7 +67,7 @@ SourceHead::Found SourceHead::read() {
     const bool delivered = !batch_->empty();
     // What is at hand was delivered; the watermark follows it at once, so that a quiet stream is not delayed (W4 b).
     if (open.waits && (delivered || !was_waiting)) waiting_split_ = open.split.number;
-    if (delivered || !ended_splits_.empty() || waiting_split_ || *found == PollResult::kRecords) {
+    if (delivered || !refused_.empty() || !ended_splits_.empty() || waiting_split_ || *found == PollResult::kRecords) {
       (void)refusals_.flush();
       if (delivered) {
         activity_.take(*batch_);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 #include <stdexcept>
+#include <thread>
 
 #include <gmock/gmock.h>
 
@@ -210,6 +211,49 @@ TEST(HostileRecords, AreWholeInQuarantine) {
     EXPECT_THAT(quarantine.committed().front().payload, HasSubstr(kCanary)) << failure.what;
     EXPECT_THAT(said.all(), Not(HasSubstr(kCanary))) << failure.what;
   }
+}
+
+// Has nothing, then one record that it refuses, then nothing any more.
+class OneRefusal final : public SourceBase {
+ public:
+  std::string describe() const override { return "one refusal"; }
+  bool bounded() const override { return false; }
+  bool replayable() const override { return true; }
+  Result<std::vector<std::string>> splits(const IoContext&) override { return std::vector<std::string>{"split"}; }
+  Result<std::unique_ptr<SplitReaderBase>> open_split(const IoContext&, const std::string&, const Bytes&) override {
+    return std::unique_ptr<SplitReaderBase>(std::make_unique<Reader>());
+  }
+
+ private:
+  class Reader final : public SplitReader<Payment> {
+   public:
+    Result<PollResult> poll(Batch<Payment>&, std::size_t, std::vector<Refused>& refused) override {
+      if (++polls_ == 2) refused.push_back({.error = "broken", .payload = "x"});
+      return PollResult::kNothingNow;
+    }
+    Bytes position() const override { return polls_ < 2 ? "" : "1"; }
+
+   private:
+    std::size_t polls_ = 0;
+  };
+};
+
+// A checkpoint holds the position behind it, so it must not wait for the next good record.
+TEST(HostileRecords, AreInQuarantineThoughNothingGoodComesWithThem) {   // Q1
+  const TemporaryDirectory directory;
+  const MemorySink<Quarantined> quarantine;
+  Graph graph;
+  graph.from("source", Source<Payment>(std::make_shared<OneRefusal>())).to("sink", MemorySink<Payment>{}.sink());
+  graph.quarantine_to("quarantine", quarantine.sink(), kQuarantineAll);
+  RuntimeOptions options;
+  options.state_directory = directory / "state";
+  options.logger = Logger::silent();
+  auto started = Runtime::start(std::move(graph), options);
+  ASSERT_TRUE(started.ok()) << started.status().error().describe();
+  while ((*started)->snapshot().records_in == 0 && !(*started)->wait_for(0ms)) std::this_thread::sleep_for(1ms);
+  (*started)->request_stop({});
+  EXPECT_FALSE((*started)->wait().error);
+  EXPECT_EQ(quarantine.committed().size(), 1U);
 }
 
 // S14: a stream of nothing but poison does not fill the disk with lines of a log.

@@ -69,11 +69,11 @@ struct RuntimeOptions {
   // Goes on from a checkpoint that was taken after a drain, which is refused otherwise (C9): its windows have fired early, and records that
   // belong to them open them anew. Keyed state and positions are as they were; what waits on time begins empty.
   bool allow_drained = false;
-  // Operators, single states ("operator/state"), sources and sinks whose stored part is given up (K10).
+  // Operators, single states ("operator/state"), sources and sinks whose stored part is given up (K10), at each start that names them.
   std::vector<std::string> drop_state{};
   // Bound in bytes for hot tables, rows on their way to disk, queues between tasks and blocks read back; 0: none. Past it the state of keys
-  // that were not seen lately is in the store alone, and is read when they are seen again. Only `process` state leaves memory so far:
-  // windows, timers and waiting records are counted and stay. Needs a state directory.
+  // that were not seen lately, windows, and timers and waiting records whose time is far are in the store alone, and are read when they
+  // are seen again or fire. Lists without a key stay. Needs a state directory.
   std::size_t memory = 0;
   // What a restore reads before the first record. kLazily: the manifest, and presence, size and footer of every file; then every byte of
   // them in the background, and each block when it is used. kFull: every byte of every file; so does a restore from anything but the
