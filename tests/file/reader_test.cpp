@@ -120,6 +120,8 @@ TEST(FileSource, MakesASplitOfEachFileWhenAskedTo) {
   EXPECT_FALSE(read_source(source, {.split = "../b.csv"}).ok());   // S03
   const auto followed = rows_source({.path = directory.path(), .splits = per_file, .follow = true});
   EXPECT_EQ(followed.base()->splits(io_on(posix_file_system())).error().code, ErrorCode::kBadConfiguration);
+  const auto misspelt = rows_source({.path = directory / "c*.csv", .splits = per_file});
+  EXPECT_THAT(misspelt.base()->splits(io_on(posix_file_system())).status().error().describe(), HasSubstr("no file to read"));
 }
 
 TEST(FileSource, GoesOnInFilesThatMovedToAnotherDirectory) {

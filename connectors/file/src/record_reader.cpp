@@ -88,6 +88,14 @@ struct Place {
   bool unended = false;
 };
 
+Error nothing_there(const FileInput& input) {
+  return Error{.code = ErrorCode::kSourceFailed,
+               .message = "there is no file to read at \"" + input.path + "\"",
+               .facts = {},
+               .why = "an input that is not there is more likely a wrong path than an empty stream",
+               .fix = "check the path, or follow it as one split to wait for its first file"};
+}
+
 class FileRecordReader final : public RecordReader {
  public:
   FileRecordReader(const IoContext& io, const FileInput& input, const Framing& framing, FileSet set, HeaderFunction on_header)
@@ -97,13 +105,7 @@ class FileRecordReader final : public RecordReader {
   Status start(const FilePosition& position) {
     TIDEMARK_ASSIGN(names_, set_.list(io_.files));
     if (position.file.empty()) {
-      if (names_.empty() && !input_.follow) {
-        return Error{.code = ErrorCode::kSourceFailed,
-                     .message = "there is no file to read at \"" + input_.path + "\"",
-                     .facts = {},
-                     .why = "an input that is not there is more likely a wrong path than an empty stream",
-                     .fix = "check the path, or follow it to wait for its first file"};
-      }
+      if (names_.empty() && !input_.follow) return nothing_there(input_);
       TIDEMARK_ASSIGN(const bool opened, open_next());
       if (!opened) return {};
     } else {
@@ -417,7 +419,9 @@ Result<std::vector<std::string>> input_splits(const IoContext& io, const FileInp
                  .fix = "follow it as one split, or do not follow it"};
   }
   TIDEMARK_ASSIGN(const FileSet set, FileSet::of(io.files, input.path));
-  return set.list(io.files);
+  TIDEMARK_ASSIGN(std::vector<std::string> names, set.list(io.files));
+  if (names.empty()) return nothing_there(input);
+  return names;
 }
 
 std::string describe_input(const std::string& format, const FileInput& input) {
