@@ -84,9 +84,7 @@ Result<Manifest> find_numbered(const std::string& directory, std::optional<Check
   return load_manifest(posix_file_system(), directory, wanted->id);   // tells that it is missing
 }
 
-}  // namespace
-
-Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const RestoreFrom& which) {
+Result<ChosenCheckpoint> choose(const std::string& directory, const RestoreFrom& which) {
   ChosenCheckpoint chosen;
   switch (which.kind) {
     case RestoreFrom::Kind::kNone: return Error{.code = ErrorCode::kUsage, .message = "none is no checkpoint", .fix = "name one"};
@@ -104,6 +102,14 @@ Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const Res
     case RestoreFrom::Kind::kDirectory: chosen.path = which.name; break;
   }
   TIDEMARK_ASSIGN(chosen.manifest, load_manifest_in(posix_file_system(), chosen.path));
+  return chosen;
+}
+
+}  // namespace
+
+Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const RestoreFrom& which) {
+  TIDEMARK_ASSIGN(ChosenCheckpoint chosen, choose(directory, which));
+  std::erase_if(chosen.manifest.sources, [](const SourceEntry& source) { return source.operator_name.empty(); });
   return chosen;
 }
 

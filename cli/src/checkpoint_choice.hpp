@@ -16,7 +16,7 @@ Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string
 
 struct ChosenCheckpoint {
   std::string path;  // of its directory
-  Manifest manifest;
+  Manifest manifest;  // without the places of sources that were dropped
 };
 // The checkpoint that `which` names in the state directory or elsewhere; kLatest: the newest that can be read, which is the one that a
 // start would take; if a newer one is damaged, that is said on standard error. Errors: kRestoreRefused if there is none, with those that

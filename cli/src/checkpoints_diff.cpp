@@ -67,7 +67,6 @@ Named states_of(const Manifest& manifest) {
 Named splits_of(const Manifest& manifest) {
   Named named;
   for (const SourceEntry& source : manifest.sources) {
-    if (source.operator_name.empty()) continue;   // dropped
     for (const SplitEntry& split : source.splits) {
       named[source.operator_name + "/" + split.name] = hex_text(split.position) + (split.finished ? " finished" : "");
     }

@@ -47,7 +47,6 @@ void print_manifest(const Manifest& manifest) {
              manifest.attempt, created_text(manifest), manifest.tidemark_version);
   fmt::print("key groups  {}, {}\n\nSOURCES\n", manifest.key_groups, manifest.hash);
   for (const SourceEntry& source : manifest.sources) {
-    if (source.operator_name.empty()) continue;   // dropped
     for (const SplitEntry& split : source.splits) {
       fmt::print("  {:<24} {:<40} {:>6} bytes of position{}\n", source.operator_name, split.name, split.position.size(),
                  split.finished ? ", finished" : "");

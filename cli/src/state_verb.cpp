@@ -165,7 +165,6 @@ Status print_lists_json(const Manifest& manifest, const std::vector<StateLine>& 
   TIDEMARK_TRY(write_line(fmt::format(R"({{"checkpoint":{},"job":{}}})", manifest.checkpoint, json_string(manifest.job))));
   for (const StateLine& line : lines) TIDEMARK_TRY(write_line(line_json(line)));
   for (const SourceEntry& source : manifest.sources) {
-    if (source.operator_name.empty()) continue;   // dropped
     for (const SplitEntry& split : source.splits) {
       TIDEMARK_TRY(write_line(fmt::format(R"({{"source":{},"split":{},"position":"{}","finished":{}}})", json_string(source.operator_name),
                                           json_string(split.name), hex_text(split.position), split.finished)));
@@ -199,7 +198,6 @@ Status print_lists(const Manifest& manifest, const std::vector<StateLine>& lines
   TIDEMARK_TRY(write_line(""));
   Table sources({{"SOURCE"}, {"SPLIT"}, {"POSITION"}, {"STATE"}});
   for (const SourceEntry& source : manifest.sources) {
-    if (source.operator_name.empty()) continue;   // dropped
     for (const SplitEntry& split : source.splits) {
       sources.add({source.operator_name, split.name, hex_text(split.position), split.finished ? "finished" : "open"});
     }

@@ -68,7 +68,11 @@ class Builder {
     }
     readers_.resize(graph_.nodes.size());
     for (NodeId node = 0; node < graph_.nodes.size(); ++node) {
-      for (const Edge& edge : inputs_[node]) readers_[edge.from].push_back({edge.outlet, node});
+      for (const Edge& edge : inputs_[node]) {   // a union may read a stream twice, by two crossings
+        const std::pair<std::size_t, NodeId> reader{edge.outlet, node};
+        auto& readers = readers_[edge.from];
+        if (std::find(readers.begin(), readers.end(), reader) == readers.end()) readers.push_back(reader);
+      }
     }
   }
 
@@ -196,16 +200,12 @@ class Builder {
 
   void connect(Task& task, NodeId node, std::size_t outlet, Operator& op, const std::map<NodeId, Operator*>& made) {
     std::vector<Receiver*> receivers;
-    std::vector<NodeId> seen;
     for (const auto& [from_outlet, reader] : readers_[node]) {
       if (from_outlet != outlet) continue;
       if (!is_head(reader)) {
         receivers.push_back(made.at(reader));
         continue;
       }
-      // A reader that has this stream twice, as a union may, has two crossings, which are both found at the first look.
-      if (std::find(seen.begin(), seen.end(), reader) != seen.end()) continue;
-      seen.push_back(reader);
       for (const Crossing& crossing : crossings_) {
         if (crossing.to != reader || crossing.edge.from != node || crossing.edge.outlet != outlet) continue;
         auto channels = outgoing(crossing, task.subtask());

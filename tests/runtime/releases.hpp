@@ -41,25 +41,33 @@ struct TotalV2 {
 // What was not counted before counts as 100, so that a second migration would be seen.
 inline TotalV2 counted(const TotalV1& old) { return {old.cents, old.cents == 0 ? 0 : 100}; }
 
+inline auto with_times(Graph& graph, const Source<Deposit>& source, const char* name) {
+  return graph.from(name, source).with_event_time(&Deposit::time, {.out_of_orderness = 5us});
+}
 inline auto keyed_deposits(Graph& graph, const Source<Deposit>& source, const char* name = "deposits") {
-  return graph.from(name, source).with_event_time(&Deposit::time, {.out_of_orderness = 5us}).key_by(&Deposit::account);
+  return with_times(graph, source, name).key_by(&Deposit::account);
 }
 
 using Build = std::function<Graph(Source<Deposit>, Sink<std::string>)>;
 
-// Results of windows of 100 us, and what was late for them. `more`: with one more stage.
+inline std::string sum_of(const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); }
+
+// Sums by windows of 100 us, and what was late for them. `more`: with one more stage.
+template <class Keyed>
+void write_windows_and_late(Keyed keyed, const char* name, const Sink<std::string>& lines, bool more = false) {
+  auto windows = keyed.window(tumbling(100us)).aggregate(name, sum(&Deposit::cents));
+  auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
+  auto all = windows.map(&sum_of).union_with(late);
+  if (more) {
+    all.filter([](const std::string& line) { return !line.empty(); }).to("lines", lines);
+  } else {
+    all.to("lines", lines);
+  }
+}
 inline Build windows_and_late(const char* source_name, const char* name, bool more = false) {
   return [=](Source<Deposit> source, Sink<std::string> lines) {
     Graph graph;
-    auto windows = keyed_deposits(graph, source, source_name).window(tumbling(100us)).aggregate(name, sum(&Deposit::cents));
-    auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
-    auto sums = windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); });
-    auto all = sums.union_with(late);
-    if (more) {
-      all.filter([](const std::string& line) { return !line.empty(); }).to("lines", lines);
-    } else {
-      all.to("lines", lines);
-    }
+    write_windows_and_late(keyed_deposits(graph, source, source_name), name, lines, more);
     return graph;
   };
 }

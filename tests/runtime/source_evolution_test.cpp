@@ -25,6 +25,19 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
+using BuildOfTwo = std::function<Graph(Source<Deposit>, Source<Deposit>, Sink<std::string>)>;
+
+// Windows over both sources, and what was late for them. `more`: with one more stage.
+BuildOfTwo united(bool more = false) {
+  return [=](Source<Deposit> first, Source<Deposit> second, Sink<std::string> lines) {
+    Graph graph;
+    auto others = with_times(graph, second, "others");
+    auto both = with_times(graph, first, "deposits").union_with(others);
+    write_windows_and_late(both.key_by(&Deposit::account), "totals", lines, more);
+    return graph;
+  };
+}
+
 TEST_F(Releases, MayReplaceASourceAndKeepTheStateBehindIt) {   // K10
   input = {{1, 1, 100}, {1, 2, 210}};
   for (int i = 0; i < 1000; ++i) input.push_back({1, 4, 150});   // behind the last of them a watermark is due
@@ -48,25 +61,12 @@ TEST_F(Releases, MayUniteAnotherSourceWithOneThatHasComeFar) {   // K7, K10
   older.push_back({1, 5, 160});
   expect_runs(
       [&](Source<Deposit> source, Sink<std::string> lines) {
-        Graph graph;
-        const EventTimeOptions options{.out_of_orderness = 5us};
-        auto others = graph.from("others", memory_source(older)).with_event_time(&Deposit::time, options);
-        auto windows = graph.from("deposits", source)
-                           .with_event_time(&Deposit::time, options)
-                           .union_with(others)
-                           .key_by(&Deposit::account)
-                           .window(tumbling(100us))
-                           .aggregate("totals", sum(&Deposit::cents));
-        auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.cents); });
-        windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return std::to_string(result.value); })
-            .union_with(late)
-            .to("lines", lines);
-        return graph;
+        return united()(std::move(source), memory_source(older), std::move(lines));
       },
       3);
   std::vector<std::string> committed = target.committed();
   EXPECT_EQ(std::erase(committed, "late 4"), 1000U);   // their window has fired
-  EXPECT_THAT(committed, ::testing::UnorderedElementsAre("1", "late 5", "2", "8"));
+  EXPECT_THAT(committed, UnorderedElementsAre("1", "late 5", "2", "8"));
 }
 
 // What a source remembers is saved under the numbers of its splits, of which those of the source before it stay taken.
@@ -118,8 +118,6 @@ class TwoSplits final : public SourceBase {
   std::array<std::shared_ptr<memory_internal::PushQueue<Deposit>>, 2> queues_{queue(), queue()};
 };
 
-using BuildOfTwoSplits = std::function<Graph(Source<Deposit>, Source<Deposit>, Sink<std::string>)>;
-
 // Runs of a job, at parallelism 2 unless a test says otherwise, that hears from one split of each source sooner than from the other.
 class UnevenSplits : public ::testing::Test {
  protected:
@@ -130,7 +128,7 @@ class UnevenSplits : public ::testing::Test {
     options_.logger = Logger::silent();
   }
   // Both splits of both sources come to 100, and the job is stopped.
-  void run_to_100(const BuildOfTwoSplits& build) {
+  void run_to_100(const BuildOfTwo& build) {
     start(build);
     for (const std::size_t split : {0, 1}) push_both(split, 100);
     EXPECT_TRUE(comes_to(94));
@@ -138,7 +136,7 @@ class UnevenSplits : public ::testing::Test {
     expect_ended();
   }
   // One split of each comes to 1000 long before the other comes to 150.
-  void run_unevenly(const BuildOfTwoSplits& build) {
+  void run_unevenly(const BuildOfTwo& build) {
     start(build);
     push_both(0, 1000);
     await_records(sources_ * TwoSplits::kAccounts);
@@ -147,7 +145,7 @@ class UnevenSplits : public ::testing::Test {
     end();
   }
   // Both splits of the first source come to `at`; whether the watermark of all stages follows, and makes them write so many results.
-  bool run_to_the_end(const BuildOfTwoSplits& build, std::int64_t at, std::uint64_t results = 0) {
+  bool run_to_the_end(const BuildOfTwo& build, std::int64_t at, std::uint64_t results = 0) {
     start(build);
     for (const std::size_t split : {0, 1}) first_->push(split, at);
     const bool came = comes_to(at - 6, results);
@@ -166,7 +164,7 @@ class UnevenSplits : public ::testing::Test {
   StartReport report_;
 
  private:
-  void start(const BuildOfTwoSplits& build) {
+  void start(const BuildOfTwo& build) {
     first_ = std::make_shared<TwoSplits>(true);
     second_ = std::make_shared<TwoSplits>(second_has_splits_);
     auto started = Runtime::start(build(Source<Deposit>(first_), Source<Deposit>(second_), target_.sink()), options_);
@@ -208,44 +206,20 @@ class UnevenSplits : public ::testing::Test {
   std::unique_ptr<Runtime> runtime_;
 };
 
-// Windows of 100 us over both sources, and what was late for them. `more`: with one more stage.
-BuildOfTwoSplits united(const char* first_name, bool more = false) {
-  return [=](Source<Deposit> first, Source<Deposit> second, Sink<std::string> lines) {
-    Graph graph;
-    const EventTimeOptions options{.out_of_orderness = 5us};
-    auto others = graph.from("others", second).with_event_time(&Deposit::time, options);
-    auto windows = graph.from(first_name, first)
-                       .with_event_time(&Deposit::time, options)
-                       .union_with(others)
-                       .key_by(&Deposit::account)
-                       .window(tumbling(100us))
-                       .aggregate("totals", sum(&Deposit::cents));
-    auto late = windows.late().map([](const Late<Deposit>& dropped) { return "late " + std::to_string(dropped.record.account); });
-    auto sums = windows.map([](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); });
-    auto all = sums.union_with(late);
-    if (more) {
-      all.filter([](const std::string& line) { return !line.empty(); }).to("lines", lines);
-    } else {
-      all.to("lines", lines);
-    }
-    return graph;
-  };
-}
-
 TEST_F(UnevenSplits, MakeNothingLateAfterARestart) {   // L3
-  run_to_100(united("deposits"));
-  run_unevenly(united("deposits"));
+  run_to_100(united());
+  run_unevenly(united());
   expect_nothing_late();
 }
 
 // Then what the union had passed on is not known.
 TEST_F(UnevenSplits, MakeNothingLateBehindAUnionOfAJobWithAnotherStage) {   // L3, K10
-  run_to_100(united("deposits"));
-  run_unevenly(united("deposits", true));
+  run_to_100(united());
+  run_unevenly(united(true));
   expect_nothing_late();
 }
 
-BuildOfTwoSplits only(const char* source_name) {
+BuildOfTwo only(const char* source_name) {
   return [=](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
     return windows_and_late(source_name, "totals")(std::move(first), std::move(lines));
   };
@@ -270,21 +244,20 @@ TEST_F(UnevenSplits, MakeNothingLateAfterASourceWasReplacedWhereOneTaskHasBoth) 
 
 TEST_F(UnevenSplits, AreReadOnBesideASourceThatHadNoSplitWhenTheJobBegan) {   // its splits are those of the first start
   second_has_splits_ = false;
-  run_to_100(united("deposits"));
+  run_to_100(united());
   second_has_splits_ = true;
-  EXPECT_TRUE(run_to_the_end(united("deposits"), 1000));
+  EXPECT_TRUE(run_to_the_end(united(), 1000));
   EXPECT_THAT(report_.restored, ElementsAre("totals/windows", "source deposits", "source others"));
   EXPECT_THAT(report_.added, IsEmpty());
 }
 
 // Windows of 100 us over the first source, and over a short one beside it.
-BuildOfTwoSplits beside_a_short_one(const char* short_name) {
+BuildOfTwo beside_a_short_one(const char* short_name) {
   return [=](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
     Graph graph;
-    const auto text = [](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); };
     auto totals = keyed_deposits(graph, memory_source(std::vector<Deposit>(1500, {1, 1, 100})), short_name).window(tumbling(100us));
-    auto others = keyed_deposits(graph, first).window(tumbling(100us)).aggregate("others", sum(&Deposit::cents)).map(text);
-    totals.aggregate("totals", sum(&Deposit::cents)).map(text).union_with(others).to("lines", lines);
+    auto others = keyed_deposits(graph, first).window(tumbling(100us)).aggregate("others", sum(&Deposit::cents)).map(&sum_of);
+    totals.aggregate("totals", sum(&Deposit::cents)).map(&sum_of).union_with(others).to("lines", lines);
     return graph;
   };
 }
@@ -294,33 +267,23 @@ TEST_F(UnevenSplits, AreReadOnBesideASourceThatReplacesOneThatHadEnded) {   // K
   run_to_100(beside_a_short_one("history"));
   options_.drop_state = {"history"};
   EXPECT_TRUE(run_to_the_end(beside_a_short_one("older_history"), 1000));
-  EXPECT_THAT(committed(), Contains("sum 1500").Times(1));   // what the second one has is late
+  EXPECT_THAT(committed(), Contains("1500").Times(1));   // what the second one has is late
 }
 
 // Windows behind two unions without names, one of the first source and a short one, and one of two short ones.
-BuildOfTwoSplits two_unions(bool swapped) {
+BuildOfTwo two_unions(bool swapped) {
   return [=](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
     Graph graph;
-    const auto short_one = [&](const char* name) {
-      return graph.from(name, memory_source<Deposit>({{1, 1, 100}})).with_event_time(&Deposit::time, {.out_of_orderness = 5us});
+    const auto short_one = [&](const char* name) { return with_times(graph, memory_source<Deposit>({{1, 1, 100}}), name); };
+    const auto windows = [](auto& stream, const char* name) {
+      return stream.key_by(&Deposit::account).window(tumbling(100us)).aggregate(name, sum(&Deposit::cents)).map(&sum_of);
     };
-    const auto windows = [](auto& united, const char* name) {
-      return united.key_by(&Deposit::account)
-          .window(tumbling(100us))
-          .aggregate(name, sum(&Deposit::cents))
-          .map([](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); });
-    };
-    auto live = graph.from("live", first).with_event_time(&Deposit::time, {.out_of_orderness = 5us});
+    auto live = with_times(graph, first, "live");
     auto a = short_one("a"), b = short_one("b"), c = short_one("c");
-    if (swapped) {
-      auto ended = b.union_with(c);
-      auto going_on = live.union_with(a);
-      windows(going_on, "going_on").union_with(windows(ended, "ended")).to("lines", lines);
-    } else {
-      auto going_on = live.union_with(a);
-      auto ended = b.union_with(c);
-      windows(going_on, "going_on").union_with(windows(ended, "ended")).to("lines", lines);
-    }
+    auto one = swapped ? b.union_with(c) : live.union_with(a);
+    auto two = swapped ? live.union_with(a) : b.union_with(c);
+    auto of_two = windows(two, swapped ? "going_on" : "ended");
+    windows(one, swapped ? "ended" : "going_on").union_with(of_two).to("lines", lines);
     return graph;
   };
 }
@@ -335,13 +298,12 @@ TEST_F(UnevenSplits, DoNotTakeTheClockOfAnotherUnionForTheirOwn) {   // K10
 Graph by_two_times(Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
   Graph graph;
   const EventTimeOptions options{.out_of_orderness = 5us};
-  const auto text = [](const WindowResult<std::int64_t, std::int64_t>& result) { return "sum " + std::to_string(result.value); };
   auto deposits = graph.from("deposits", first);
   const auto ahead = [](const Deposit& deposit) { return event_time(deposit.at + 1'000'000); };
   auto later = deposits.with_event_time(ahead, options).key_by(&Deposit::account).window(tumbling(100us));
   auto sooner = deposits.with_event_time(&Deposit::time, options).key_by(&Deposit::account).window(tumbling(100us));
-  auto results = later.aggregate("later", sum(&Deposit::cents)).map(text);
-  sooner.aggregate("sooner", sum(&Deposit::cents)).map(text).union_with(results).to("lines", lines);
+  auto results = later.aggregate("later", sum(&Deposit::cents)).map(&sum_of);
+  sooner.aggregate("sooner", sum(&Deposit::cents)).map(&sum_of).union_with(results).to("lines", lines);
   return graph;
 }
 
@@ -352,13 +314,13 @@ TEST_F(UnevenSplits, KeepTheTwoClocksOfASourceApartAtAnotherParallelism) {   // 
 }
 
 TEST_F(UnevenSplits, AreReadOnWhileASourceBeginsAnewThatIsGivenUpAndStillThere) {   // K10
-  const BuildOfTwoSplits build = [](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
-    return united("deposits")(std::move(first), memory_source<Deposit>({{1, 50, 100}}), std::move(lines));
+  const BuildOfTwo build = [](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
+    return united()(std::move(first), memory_source<Deposit>({{1, 50, 100}}), std::move(lines));
   };
   run_to_100(build);
   options_.drop_state = {"others"};
   EXPECT_TRUE(run_to_the_end(build, 1000));
-  EXPECT_THAT(committed(), Contains("sum 102"));   // account 1: one of each split, and 50 twice
+  EXPECT_THAT(committed(), Contains("102"));   // account 1: one of each split, and 50 twice
   expect_nothing_late();
 }
 
