@@ -1,5 +1,6 @@
 // NDJSON and plain lines.
 
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -49,7 +50,7 @@ TEST(NdjsonSource, RefusesWhatIsNotOneCompleteObject) {
       "{\"a\": 1", "{\"a\": 1, \"b\": }", "{\"a\": 1} x", "{\"a\": 1}{\"a\": 2}", "[1]", "7", "null", "x", "{\"a\": 1, \"b\": \"\xFF\"}",
       "{'a': 1}", "{\"a\": 01}",
       "{\"a\": 1, \"b\": " + deep + "}", std::string("{\"a\": 1, \"b\": \"\0\"}", 17), "{\"a\": \"1\"}", "{\"a\": 1.5}", "{\"b\": 1}",
-      "{\"a\": 9223372036854775808}", "{\"a\": null}"};
+      "{\"a\": 9223372036854775808}", "{\"a\": 1, \"b\": 18446744073709551616}", "{\"a\": null}"};
   for (const std::string& line : lines) {
     SCOPED_TRACE(line);
     const auto outcome = read_objects(line + "\n{\"a\": 2}\n", [](JsonObject& object) { return object.integer("a"); });
@@ -97,6 +98,23 @@ RC_GTEST_PROP(JsonWriter, WritesWhatTheSourceReadsBack, ()) {
       3);
   RC_ASSERT(outcome.refused.empty());
   RC_ASSERT(outcome.values == rows);
+}
+
+TEST(JsonWriter, WritesNumbersThatNoIntegerHoldsSoThatTheyAreReadBack) {
+  const std::vector<double> numbers{0x1p63, -0x1p63, 0x1p64, -0x1p64, -92233720368547758080.0, 1e20, 1e300, -0.0, 0x1p53, 5e-324};
+  Bytes bytes;
+  for (const double number : numbers) {
+    JsonWriter writer(bytes, {});
+    writer.field("number", number);
+    ASSERT_TRUE(writer.finish().ok());
+  }
+  const auto outcome = read_objects(bytes, [](JsonObject& object) { return object.number("number"); });
+  EXPECT_TRUE(outcome.refused.empty()) << outcome.refused.at(0).payload;
+  ASSERT_EQ(outcome.values.size(), numbers.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    EXPECT_EQ(outcome.values[i], numbers[i]);
+    EXPECT_EQ(std::signbit(outcome.values[i]), std::signbit(numbers[i])) << numbers[i];
+  }
 }
 
 TEST(JsonWriter, ReplacesWhatJsonCannotSay) {

@@ -145,7 +145,9 @@ void read_json(const Framing& framing, ByteView bytes, std::size_t limit) {
     };
     if (text) require(read(*text, [](JsonObject& object) { return object.text("a"); }) == text, "a text comes back from JSON", *text);
     if (integer) require(read(*integer, [](JsonObject& object) { return object.integer("a"); }) == integer, "an integer comes back");
-    if (number) require(read(*number, [](JsonObject& object) { return object.number("a"); }) == number, "a number comes back");
+    if (!number) continue;
+    const auto same = read(*number, [](JsonObject& object) { return object.number("a"); });
+    require(same && std::bit_cast<std::uint64_t>(*same) == std::bit_cast<std::uint64_t>(*number), "a number comes back", Bytes{record.view()});
   }
 }
 

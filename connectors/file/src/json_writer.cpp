@@ -28,12 +28,15 @@ void append_string(Bytes& out, std::string_view value) {
   out.push_back('"');
 }
 
-template <class Number>
-void append_number(Bytes& out, Number number) {
+template <class Number, class... Format>
+void append_number(Bytes& out, Number number, Format... format) {
   char digits[32];
-  const auto written = std::to_chars(digits, digits + sizeof digits, number);
+  const auto written = std::to_chars(digits, digits + sizeof digits, number, format...);
   out.append(digits, written.ptr);
 }
+
+// Readers of JSON take a number without fraction and exponent for an integer, so what an integer of theirs cannot hold gets an exponent.
+bool is_no_integer(double value) { return std::abs(value) >= 0x1p63 || (value == 0 && std::signbit(value)); }
 
 }  // namespace
 
@@ -52,8 +55,9 @@ JsonWriter& JsonWriter::field(std::string_view key, std::string_view value) {
 
 JsonWriter& JsonWriter::field(std::string_view key, double value) {
   name(key);
-  if (std::isfinite(value)) append_number(out_, value);
-  else out_ += "null";
+  if (!std::isfinite(value)) out_ += "null";
+  else if (is_no_integer(value)) append_number(out_, value, std::chars_format::scientific);
+  else append_number(out_, value);
   return *this;
 }
 
