@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <capnp/dynamic.h>
 #include <kj/exception.h>
@@ -51,6 +52,19 @@ void visit_pointers(capnp::DynamicStruct::Reader reader) {
   }
 }
 
+// Canonical, and within the limits of a look from its root to its last pointer, those that the schema does not know among them.
+bool can_be_kept(const Words& words) {
+  try {
+    const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(words.data()), words.size()};
+    capnp::SegmentArrayMessageReader reader{kj::arrayPtr(&segment, 1), limits(words.size())};
+    return reader.isCanonical();
+  } catch (const kj::Exception&) {
+    return false;
+  }
+}
+
+constexpr const char* kCannotBeKept = "it is deeper than 32 levels, or has lists of thousands of elements without content";
+
 }  // namespace
 
 capnp::ReaderOptions limits(std::size_t words) {
@@ -69,13 +83,7 @@ bool take_canonical(ByteView& in, Words& words) {
   words.resize(size);
   std::memcpy(words.data(), in.data(), bytes);
   in.remove_prefix(bytes);
-  try {
-    const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(words.data()), words.size()};
-    capnp::SegmentArrayMessageReader reader{kj::arrayPtr(&segment, 1), limits(words.size())};
-    return reader.isCanonical();
-  } catch (const kj::Exception&) {
-    return false;
-  }
+  return can_be_kept(words);
 }
 
 void append_message(const Words& words, Bytes& out) {
@@ -100,6 +108,7 @@ Status read_foreign(ByteView framed, void (*visit)(capnp::MessageReader& reader,
 }
 
 Status check_types(capnp::StructSchema schema, const Words& words) {
+  if (!can_be_kept(words)) return refused(kCannotBeKept);
   try {
     const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(words.data()), words.size()};
     capnp::SegmentArrayMessageReader reader{kj::arrayPtr(&segment, 1), limits(words.size())};
@@ -117,7 +126,15 @@ Status take_words(kj::ArrayPtr<const capnp::word> canonical, Words& words) {
                  .facts = {{"bytes", std::to_string(canonical.size() * kWord)}, {"limit", std::to_string(kLargestCapnpMessage)}}};
   }
   const auto* begin = reinterpret_cast<const std::uint64_t*>(canonical.begin());
-  words.assign(begin, begin + canonical.size());
+  Words taken(begin, begin + canonical.size());
+  // Stored, it would be taken for a damaged row.
+  if (!can_be_kept(taken)) {
+    return Error{.code = ErrorCode::kRecordRefused,
+                 .message = "a Cap'n Proto message has become one that could not be read again",
+                 .facts = {{"bytes", std::to_string(canonical.size() * kWord)}},
+                 .why = kCannotBeKept};
+  }
+  words = std::move(taken);
   return {};
 }
 

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
+#include <capnp/any.h>
 #include <gmock/gmock.h>
 
 #include <tidemark/core/random.hpp>
@@ -180,6 +183,56 @@ TEST(CapnpMessage, F34IsRefusedIfAPointerLeadsToSomethingElseThanTheSchemaSays) 
     ASSERT_FALSE(taken.ok()) << pointer;
     EXPECT_EQ(taken.error().code, ErrorCode::kDecodeFailed);
   }
+}
+
+// A row that could not be read back would count as damaged, and with it the checkpoint.
+TEST(CapnpMessage, IsRefusedIfItCouldNotBeReadBackOnceItIsStored) {   // S08
+  struct Case {
+    const char* what;
+    int depth;                // of structs behind the sensor's pointer
+    unsigned nothings;        // elements without content at their end
+    bool kept;
+  };
+  for (const Case& one : {Case{"flat", 1, 0, true}, Case{"as deep as may be", 29, 0, true}, Case{"deeper", 32, 0, false},
+                          Case{"much deeper", 4000, 0, false}, Case{"few elements", 1, 500, true}, Case{"many", 1, 1100, false},
+                          Case{"more than any", 1, 1 << 28, false}}) {
+    SCOPED_TRACE(one.what);
+    const auto grow = [&one](wire::Reading::Builder to) {
+      capnp::AnyPointer::Builder end = capnp::toAny(to).getPointerSection()[0];
+      for (int i = 0; i < one.depth; ++i) end = end.initAsAnyStruct(0, 1).getPointerSection()[0];
+      if (one.nothings > 0) end.initAs<capnp::List<capnp::Void>>(one.nothings);
+    };
+    Reading reading = sample();
+    const Status changed = reading.change(grow);
+    ASSERT_EQ(changed.ok(), one.kept);
+    if (!one.kept) {
+      EXPECT_EQ(changed.error().code, ErrorCode::kRecordRefused);
+      EXPECT_EQ(reading, sample());
+    }
+    Reading stored;
+    EXPECT_TRUE(decode_whole(encoded(reading), stored));
+    EXPECT_EQ(stored, reading);
+  }
+}
+
+// Of a message from elsewhere also where the schema leads to nothing.
+TEST(CapnpMessage, IsRefusedIfPointersThatTheSchemaDoesNotKnowAreBeyondTheLimits) {   // S08
+  const std::uint64_t root = std::uint64_t{8} << 48;   // pointers only, the last of which is no field of release 1
+  std::vector<std::uint64_t> words{root, 0, 0, 0, 0, 0, 0, 0};
+  const auto with = [&words](const std::vector<std::uint64_t>& last) {
+    std::vector<std::uint64_t> all = words;
+    all.insert(all.end(), last.begin(), last.end());
+    return Reading::from_bytes(framed({0, static_cast<std::uint32_t>(all.size())}, all));
+  };
+  for (const auto& [elements, taken] : {std::pair{500U, true}, std::pair{1100U, false}}) {
+    const auto message = with({1 | std::uint64_t{elements} << 35});
+    EXPECT_EQ(message.ok(), taken) << elements;
+    if (!message.ok()) {
+      EXPECT_EQ(message.error().code, ErrorCode::kDecodeFailed);
+    }
+  }
+  EXPECT_TRUE(with(chain(20)).ok());
+  EXPECT_FALSE(with(chain(40)).ok());
 }
 
 TEST(CapnpMessage, IsSoundOrRefusedWithAnyBitFlipped) {   // S08

@@ -147,7 +147,8 @@ void read_json(const Framing& framing, ByteView bytes, std::size_t limit) {
     if (integer) require(read(*integer, [](JsonObject& object) { return object.integer("a"); }) == integer, "an integer comes back");
     if (!number) continue;
     const auto same = read(*number, [](JsonObject& object) { return object.number("a"); });
-    require(same && std::bit_cast<std::uint64_t>(*same) == std::bit_cast<std::uint64_t>(*number), "a number comes back", Bytes{record.view()});
+    const bool comes_back = same && std::bit_cast<std::uint64_t>(*same) == std::bit_cast<std::uint64_t>(*number);
+    require(comes_back, "a number comes back", Bytes{record.view()});
   }
 }
 

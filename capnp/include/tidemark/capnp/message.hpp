@@ -52,9 +52,9 @@ capnp::ReaderOptions limits(std::size_t words);
 void append_message(const Words& words, Bytes& out);
 // Calls visit(reader) for a message in any number of segments, that fills `framed`, once its segment table and size were checked.
 Status read_foreign(ByteView framed, void (*visit)(capnp::MessageReader& reader, Words& canonical), Words& canonical);
-// kDecodeFailed unless each pointer leads to what the schema says, so that no look at the message throws.
+// kDecodeFailed unless each pointer leads to what the schema says, within the limits of a look, so that none at the message throws.
 Status check_types(capnp::StructSchema schema, const Words& words);
-// The canonical form of a message that was built here. kRecordRefused: it is too large.
+// The canonical form of a message that was built here. kRecordRefused: it is too large, too deep, or has too long lists of nothing.
 Status take_words(kj::ArrayPtr<const capnp::word> canonical, Words& words);
 std::string schema_text(capnp::StructSchema schema);
 // Whether a type of schema `ours` reads what was written under `stored`.
@@ -98,8 +98,8 @@ class CapnpMessage {
     capnp::SegmentArrayMessageReader reader{kj::arrayPtr(&segment, 1), capnp_internal::limits(words_.size())};
     return look(reader.getRoot<Schema>());
   }
-  // Calls edit(Builder) on the message. Costs two copies of it. kRecordRefused if it has become too large; then nothing has changed, nor
-  // after an exception of `edit`.
+  // Calls edit(Builder) on the message. Costs two copies of it. kRecordRefused if it has become larger than kLargestCapnpMessage or deeper
+  // than 32 levels, or has more than a thousand elements that take no space; then nothing has changed, nor after an exception of `edit`.
   template <std::invocable<Builder> Edit>
   Status change(Edit edit) {
     capnp::MallocMessageBuilder builder;

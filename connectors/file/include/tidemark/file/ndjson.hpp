@@ -65,8 +65,8 @@ class JsonObject {
 };
 
 // `parse` takes a JsonObject& and gives a T or a Result<T>; it is copied for each split and must depend on the object alone. The whole line
-// is checked before it is called: what is not one complete JSON object in UTF-8, at most 64 levels deep, every number of it without fraction
-// and exponent one that fits 64 bits, is refused (reason `decode`). Blank lines and a byte order mark are skipped.
+// is checked before it is called: what is not one complete JSON object in UTF-8, at most 64 levels deep, with every number that has
+// neither fraction nor exponent within 64 bits, is refused (reason `decode`). Blank lines and a byte order mark are skipped.
 template <class Parse>
 auto ndjson_source(FileInput input, Parse parse);
 
