@@ -368,7 +368,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     for (CommittingSink& sink : prepared.facts.sinks) {
       // Also refuses a target that holds another lineage's output.
       TIDEMARK_ASSIGN(const CheckpointId begun, sink.committer->begun_epoch());
-      if (!lineage.empty()) positions.push_back({sink.name, begun});
+      positions.push_back({sink.name, begun});
     }
     TIDEMARK_ASSIGN(plan, plan_recovery(directory, job, recovery, positions));
     if (restored.empty() && plan.manifest != nullptr) restored = checkpoint_path(options.state_directory, plan.manifest->checkpoint);

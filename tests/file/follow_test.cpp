@@ -188,6 +188,71 @@ TEST_F(FollowedInput, MayLoseFilesThatWereRead) {
   EXPECT_THAT(more(), ElementsAre("d"));
 }
 
+// As many as are gone may have come: what counts is whether a file is new.
+TEST_F(FollowedInput, StopsWhenAFileComesBeforeTheCurrentOneThoughOthersAreGone) {
+  for (const bool restarted : {false, true}) {
+    for (const char* name : {"1", "2", "4"}) append(name, "a\n");
+    EXPECT_THAT(more(), ElementsAre("a", "a", "a"));
+    for (const char* name : {"1", "2"}) ASSERT_EQ(::unlink((directory_ / name).c_str()), 0);
+    append("3", "never read\n");
+    if (restarted) {
+      const auto opened = source_.base()->open_split(io_, "in", position_);
+      ASSERT_FALSE(opened.ok());
+      EXPECT_EQ(opened.error().code, ErrorCode::kSourceChanged);
+      EXPECT_THAT(opened.error().describe(), HasSubstr("the first of them : 3"));
+    } else {
+      more();
+      EXPECT_EQ(outcome_.error.code, ErrorCode::kSourceChanged);
+    }
+    for (const char* name : {"3", "4"}) ASSERT_EQ(::unlink((directory_ / name).c_str()), 0);
+    restart();
+    position_.clear();
+  }
+}
+
+// Its part was delivered as the last record, which it then was not. After a crash in between the restart says the same.
+TEST_F(FollowedInput, StopsWhenAFileThatWasReadToItsEndGrowsInTheMiddleOfALine) {
+  for (const bool follow : {true, false}) {
+    append("1", "a\nhel");
+    append("2", "b\n");
+    auto reader = lines_source({.path = directory_.path(), .follow = follow}).base()->open_split(io_, "in", {});
+    ASSERT_TRUE(reader.ok());
+    outcome_ = {};
+    Batch<std::string> batch;
+    while (batch.empty() || batch.values.back() != "hel") {
+      ASSERT_TRUE((*reader)->poll_into(batch, 1, outcome_.refused).ok());
+    }
+    append("1", "lo\n");
+    drain(**reader, 1000, outcome_);
+    EXPECT_EQ(outcome_.error.code, ErrorCode::kSourceChanged) << follow;
+    EXPECT_THAT(outcome_.error.message, HasSubstr("in the middle of a line"));
+    EXPECT_THAT(outcome_.values, IsEmpty());
+    for (const char* name : {"1", "2"}) ASSERT_EQ(::unlink((directory_ / name).c_str()), 0);
+  }
+}
+
+TEST_F(FollowedInput, HasItsByteOrderMarkPassedOverHoweverSlowlyItComes) {
+  const std::string bytes = "\xEF\xBB\xBF" "first\n";
+  for (std::size_t there = 0; there <= 4; ++there) {
+    for (const bool restarted : {false, true}) {
+      append("1", bytes.substr(0, there));
+      EXPECT_THAT(more(), IsEmpty());
+      if (restarted) restart();
+      append("1", bytes.substr(there));
+      EXPECT_THAT(more(), ElementsAre("first")) << there;
+      EXPECT_THAT(outcome_.offsets, ElementsAre(3));
+      ASSERT_EQ(::unlink((directory_ / "1").c_str()), 0);
+      restart();
+      position_.clear();
+    }
+  }
+  append("1", "\xEF\xBB");   // no mark, and no text either
+  EXPECT_THAT(more(), IsEmpty());
+  append("2", "b\n");
+  EXPECT_THAT(more(), ElementsAre("b"));
+  EXPECT_EQ(outcome_.refused.size(), 1u);
+}
+
 TEST_F(FollowedInput, WaitsForItsHeaderToBeComplete) {
   source_ = csv_source({.path = directory_ / "*.csv", .follow = true}, {"b"}, [](CsvRow& row) { return row.text(0); });
   append("1.csv", "a,");

@@ -196,6 +196,24 @@ TEST_F(ChangedInput, IsRefusedWhenTheFileBecameADirectory) {
   expect_refused("is no longer there");
 }
 
+// A position in one split for all files does not say what of them a split for each has read.
+TEST(FileSource, RefusesAPositionOfTheOtherKindOfSplits) {
+  TemporaryDirectory directory;
+  write_file(directory / "a.csv", "a\n1\n2\n");
+  write_file(directory / "b.csv", "a\n3\n");
+  const auto one = rows_source({.path = directory.path()});
+  const auto each = rows_source({.path = directory.path(), .splits = per_file});
+  const Bytes of_one = read_source(one, {.max_records = 1}).positions.at(0);
+  const Bytes of_each = read_source(each, {.max_records = 1, .split = "a.csv"}).positions.at(0);
+  EXPECT_THAT(read_source(each, {.position = of_each, .split = "a.csv"}).values, ElementsAre("2"));
+  for (const auto& outcome : {read_source(one, {.position = of_each, .split = "a.csv"}),
+                              read_source(each, {.position = of_one, .split = "a.csv"})}) {
+    EXPECT_EQ(outcome.error.code, ErrorCode::kSourceChanged);
+    EXPECT_THAT(outcome.error.describe(), HasSubstr("a split for each file"));
+    EXPECT_TRUE(outcome.values.empty());
+  }
+}
+
 TEST(FileSource, RefusesAFileThatGrewInTheMiddleOfItsLastLine) {
   TemporaryDirectory directory;
   write_file(directory / "in.txt", "one\ntw");
@@ -242,9 +260,11 @@ TEST(FileSource, RefusesAPositionThatIsNone) {
     EXPECT_FALSE(read_source(source, {.position = position.substr(0, size)}).ok()) << size;
   }
   EXPECT_FALSE(read_source(source, {.position = position + "x"}).ok());
-  Bytes other_version = position;
-  other_version[0] = 2;
-  EXPECT_EQ(read_source(source, {.position = other_version}).error.code, ErrorCode::kSourceFailed);
+  for (const char version : {1, 3}) {
+    Bytes other_version = position;
+    other_version[0] = version;
+    EXPECT_EQ(read_source(source, {.position = other_version}).error.code, ErrorCode::kSourceFailed);
+  }
 }
 
 // Every step of the file system fails once: an error that names the file, never a crash, never a record too few.

@@ -6,23 +6,24 @@ namespace file_internal {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::uint8_t kSkipping = 1;
 constexpr std::uint8_t kUnended = 2;
+constexpr std::uint8_t kOnlyFile = 4;
 
 }  // namespace
 
 Bytes encode(const FilePosition& position) {
   Bytes bytes;
   append_u8(bytes, kVersion);
-  append_u8(bytes, static_cast<std::uint8_t>((position.skipping ? kSkipping : 0) | (position.unended ? kUnended : 0)));
+  append_u8(bytes, static_cast<std::uint8_t>((position.skipping ? kSkipping : 0) | (position.unended ? kUnended : 0) |
+                                             (position.only_file ? kOnlyFile : 0)));
   append_sized(bytes, position.file);
   append_u64(bytes, position.offset);
   append_u64(bytes, position.size_seen);
   append_u64(bytes, position.head_size);
   append_u64(bytes, position.head_hash);
-  append_u64(bytes, position.earlier_files);
-  append_u64(bytes, position.earlier_hash);
+  for (const std::uint64_t hash : position.earlier) append_u64(bytes, hash);
   return bytes;
 }
 
@@ -34,9 +35,8 @@ Result<FilePosition> decode_file_position(const Bytes& bytes) {
   ByteView file;
   const bool known = take_u8(in, version) && version == kVersion;
   if (!known || !take_u8(in, flags) || !take_sized(in, file) || !take_u64(in, position.offset) || !take_u64(in, position.size_seen) ||
-      !take_u64(in, position.head_size) || !take_u64(in, position.head_hash) || !take_u64(in, position.earlier_files) ||
-      !take_u64(in, position.earlier_hash) || !in.empty() || position.head_size > kHeadBytes || flags > (kSkipping | kUnended) ||
-      file.find('/') != ByteView::npos) {
+      !take_u64(in, position.head_size) || !take_u64(in, position.head_hash) || in.size() % sizeof(std::uint64_t) != 0 ||
+      position.head_size > kHeadBytes || flags > (kSkipping | kUnended | kOnlyFile) || file.find('/') != ByteView::npos) {
     return Error{.code = ErrorCode::kSourceFailed,
                  .message = "the recorded position is none of a file source of this version",
                  .facts = {{"format version", std::to_string(version)}},
@@ -46,6 +46,8 @@ Result<FilePosition> decode_file_position(const Bytes& bytes) {
   position.file = std::string(file);
   position.skipping = (flags & kSkipping) != 0;
   position.unended = (flags & kUnended) != 0;
+  position.only_file = (flags & kOnlyFile) != 0;
+  for (std::uint64_t hash = 0; take_u64(in, hash);) position.earlier.push_back(hash);
   return position;
 }
 

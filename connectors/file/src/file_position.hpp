@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <tidemark/core/bytes.hpp>
 #include <tidemark/core/status.hpp>
@@ -19,10 +20,10 @@ struct FilePosition {
   std::uint64_t size_seen = 0;       // the file had at least this size
   std::uint64_t head_size = 0;       // how many of its first bytes the hash covers, kHeadBytes at most
   std::uint64_t head_hash = 0;
-  std::uint64_t earlier_files = 0;   // how many files came before it
-  std::uint64_t earlier_hash = 0;    // of their names
   bool skipping = false;             // in the middle of a record that is too large
   bool unended = false;              // the record before the position has no line end
+  bool only_file = false;            // the split is this file
+  std::vector<std::uint64_t> earlier;   // hashes of the names of the files before it, in the order of their names
 };
 
 Bytes encode(const FilePosition& position);

@@ -96,6 +96,14 @@ Error nothing_there(const FileInput& input) {
                .fix = "check the path, or follow it as one split to wait for its first file"};
 }
 
+Error other_splits(const FileInput& input, bool per_file_then) {
+  return Error{.code = ErrorCode::kSourceChanged,
+               .message = "\"" + input.path + "\" was read " + (per_file_then ? "with a split for each file" : "as one split"),
+               .facts = {{"now", per_file_then ? "one split" : "a split for each file"}},
+               .why = "one position cannot say what was read under the other, so records would be read again or not at all",
+               .fix = "leave the splits as they were; or give the source another name and its old one up with --drop-state"};
+}
+
 class FileRecordReader final : public RecordReader {
  public:
   FileRecordReader(const IoContext& io, const FileInput& input, const Framing& framing, FileSet set, HeaderFunction on_header)
@@ -145,10 +153,10 @@ class FileRecordReader final : public RecordReader {
                    .size_seen = std::max(size_seen_, buffer_.offset()),
                    .head_size = head_.size(),
                    .head_hash = hash_of(head_),
-                   .earlier_files = earlier_files_,
-                   .earlier_hash = earlier_hash_,
                    .skipping = header_pending_ ? resume_.skipping : skipping_,
-                   .unended = header_pending_ ? resume_.unended : unended_});
+                   .unended = header_pending_ ? resume_.unended : unended_,
+                   .only_file = input_.splits == FileSplits::kPerFile,
+                   .earlier = earlier_});
   }
 
   std::chrono::milliseconds poll_again_after() const override { return kFollowInterval; }
@@ -186,13 +194,16 @@ class FileRecordReader final : public RecordReader {
     return {};
   }
 
+  Error grown_in_a_line(std::uint64_t size_then, std::uint64_t size_now) const {
+    return changed(path(), "has grown in the middle of a line",
+                   {{"size when its last line was read", std::to_string(size_then)}, {"size now", std::to_string(size_now)}});
+  }
+
   // Begins to read the file at its header, if there is one, and then at the place.
-  void begin_file(Place place) {
-    const std::uint64_t first = ByteView(head_).starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-    place.offset = std::max(place.offset, first);
+  void begin_file(const Place& place) {
     resume_ = place;
     header_pending_ = framing_.header;
-    go_to(header_pending_ ? Place{.offset = first} : place);
+    go_to(header_pending_ ? Place{} : place);
     final_ = !input_.follow;
   }
 
@@ -209,10 +220,7 @@ class FileRecordReader final : public RecordReader {
     const auto next = std::upper_bound(names_.begin(), names_.end(), name_);
     if (next == names_.end()) return false;
     TIDEMARK_ASSIGN(std::unique_ptr<ReadableFile> file, open(*next));
-    if (!name_.empty()) {
-      ++earlier_files_;
-      earlier_hash_ = hash_of(name_, earlier_hash_);
-    }
+    if (!name_.empty()) earlier_.push_back(hash_of(name_));
     name_ = *next;
     TIDEMARK_TRY(adopt(*file, 0, 0, hash_of({})));
     file_ = std::move(file);
@@ -222,8 +230,7 @@ class FileRecordReader final : public RecordReader {
 
   Status resume(const FilePosition& position) {
     name_ = position.file;
-    earlier_files_ = position.earlier_files;
-    earlier_hash_ = position.earlier_hash;
+    earlier_ = position.earlier;
     if (!std::binary_search(names_.begin(), names_.end(), name_)) {
       return changed(path(), "is no longer there",
                      {{"path now given", input_.path}, {"position", "byte " + std::to_string(position.offset) + " of " + name_}});
@@ -231,33 +238,29 @@ class FileRecordReader final : public RecordReader {
     TIDEMARK_TRY(check_earlier());
     TIDEMARK_ASSIGN(file_, open(name_));
     TIDEMARK_TRY(adopt(*file_, std::max(position.size_seen, position.offset), position.head_size, position.head_hash));
-    if (position.unended && size_seen_ > position.offset) {
-      return changed(path(), "has grown in the middle of a line",
-                     {{"size when its last line was read", std::to_string(position.offset)}, {"size now", std::to_string(size_seen_)}});
-    }
+    if (position.unended && size_seen_ > position.offset) return grown_in_a_line(position.offset, size_seen_);
     begin_file({.offset = position.offset, .skipping = position.skipping, .unended = position.unended});
     return {};
   }
 
   // No file may have come before the current one. Files that were read may go.
   Status check_earlier() {
-    std::uint64_t count = 0;
-    std::uint64_t hash = 0;
+    std::vector<std::uint64_t> now;
+    auto then = earlier_.begin();
     for (const std::string& name : names_) {
       if (name >= name_) break;
-      ++count;
-      hash = hash_of(name, hash);
+      now.push_back(hash_of(name));
+      then = std::find(then, earlier_.end(), now.back());
+      if (then == earlier_.end()) {
+        return Error{.code = ErrorCode::kSourceChanged,
+                     .message = "files were added to \"" + input_.path + "\" before \"" + name_ + "\", which is being read",
+                     .facts = {{"the first of them", name}},
+                     .why = "files are read in the order of their names, so these would never be read",
+                     .fix = "give new files names that sort after all others"};
+      }
+      ++then;
     }
-    if (count == earlier_files_ && hash == earlier_hash_) return {};
-    if (count >= earlier_files_) {
-      return Error{.code = ErrorCode::kSourceChanged,
-                   .message = "files were added to \"" + input_.path + "\" before \"" + name_ + "\", which is being read",
-                   .facts = {{"files before it then", std::to_string(earlier_files_)}, {"files before it now", std::to_string(count)}},
-                   .why = "files are read in the order of their names, so these would never be read",
-                   .fix = "give new files names that sort after all others"};
-    }
-    earlier_files_ = count;
-    earlier_hash_ = hash;
+    earlier_ = std::move(now);
     return {};
   }
 
@@ -266,8 +269,17 @@ class FileRecordReader final : public RecordReader {
     return name_.empty() ? Status{} : check_earlier();
   }
 
+  // Passes over a byte order mark; false: what is there of the file may become one.
+  bool pass_byte_order_mark() {
+    const ByteView unread = buffer_.unread();
+    if (unread.starts_with(kByteOrderMark)) buffer_.take(kByteOrderMark.size());
+    else if (kByteOrderMark.starts_with(unread)) return final_ && at_end_;
+    return true;
+  }
+
   // Cuts what is in the buffer.
   void cut(std::size_t max_records, std::vector<RawRecord>& records, std::vector<Refused>& refused) {
+    if (buffer_.offset() == 0 && !pass_byte_order_mark()) return;
     if (skipping_ && !skip()) return;
     const std::size_t refused_limit = refused.size() + max_records;
     while (records.size() < max_records && refused.size() < refused_limit) {
@@ -307,11 +319,14 @@ class FileRecordReader final : public RecordReader {
     Result<bool> more = buffer_.fill(*file_);
     if (!more.ok()) return unreadable(path(), more.error());
     at_end_ = !*more;
+    if (!at_end_ && unended_) return grown_in_a_line(buffer_.offset(), buffer_.end_offset());
     if (!at_end_) return PollResult::kRecords;
     if (!final_) return wait_at_end();
     // Now that nothing follows it, what is left can be cut as the last record.
     if (!buffer_.unread().empty()) return PollResult::kRecords;
     TIDEMARK_TRY(adopt(*file_, std::max(size_seen_, buffer_.end_offset()), head_.size(), hash_of(head_)));
+    // It has grown since it was read to its end.
+    if (size_seen_ > buffer_.end_offset()) return PollResult::kRecords;
     file_ = nullptr;
     const auto next = std::upper_bound(names_.begin(), names_.end(), name_);
     return next == names_.end() && !input_.follow ? PollResult::kEnd : PollResult::kRecords;
@@ -370,8 +385,7 @@ class FileRecordReader final : public RecordReader {
   HeaderFunction on_header_;
 
   std::vector<std::string> names_;       // sorted; not followed: as they were at the start
-  std::uint64_t earlier_files_ = 0;
-  std::uint64_t earlier_hash_ = 0;
+  std::vector<std::uint64_t> earlier_;   // hashes of the names of the files before the current one
 
   std::string name_;                     // of the current file; empty before the first
   std::unique_ptr<ReadableFile> file_;   // null: finished
@@ -394,6 +408,7 @@ Result<std::unique_ptr<RecordReader>> open_record_reader(const IoContext& io, co
   FilePosition decoded;
   if (!position.empty()) {
     TIDEMARK_ASSIGN(decoded, decode_file_position(position));
+    if (decoded.only_file != (input.splits == FileSplits::kPerFile)) return other_splits(input, decoded.only_file);
   }
   TIDEMARK_ASSIGN(FileSet set, FileSet::of(io.files, input.path));
   if (input.splits == FileSplits::kPerFile) {
