@@ -42,39 +42,39 @@ std::string summary_json(const Manifest& manifest, const std::string& label = {}
 }
 
 void print_manifest(const Manifest& manifest) {
-  fmt::print("checkpoint  {} ({}), after {}\n", manifest.checkpoint, kind_of(manifest), manifest.previous);
-  fmt::print("job         {}\nlineage     {}, attempt {}\ncreated     {} by Tidemark {}\n", manifest.job, manifest.lineage,
+  print("checkpoint  {} ({}), after {}\n", manifest.checkpoint, kind_of(manifest), manifest.previous);
+  print("job         {}\nlineage     {}, attempt {}\ncreated     {} by Tidemark {}\n", manifest.job, manifest.lineage,
              manifest.attempt, created_text(manifest), manifest.tidemark_version);
-  fmt::print("key groups  {}, {}\n\nSOURCES\n", manifest.key_groups, manifest.hash);
+  print("key groups  {}, {}\n\nSOURCES\n", manifest.key_groups, manifest.hash);
   for (const SourceEntry& source : manifest.sources) {
     for (const SplitEntry& split : source.splits) {
-      fmt::print("  {:<24} {:<40} {:>6} bytes of position{}\n", source.operator_name, split.name, split.position.size(),
+      print("  {:<24} {:<40} {:>6} bytes of position{}\n", source.operator_name, split.name, split.position.size(),
                  split.finished ? ", finished" : "");
     }
   }
-  fmt::print("\nSTATE\n");
+  print("\nSTATE\n");
   for (const OperatorEntry& entry : manifest.operators) {
     for (const StateEntry& state : entry.states) {
-      fmt::print("  {:<24} {:<12} {:<8} {} -> {}{}\n", entry.name, state.name, state.kind, state.key.empty() ? "no key" : state.key,
+      print("  {:<24} {:<12} {:<8} {} -> {}{}\n", entry.name, state.name, state.kind, state.key.empty() ? "no key" : state.key,
                  state.value.empty() ? "nothing" : state.value,
                  state.live_buckets.empty() ? std::string{} : fmt::format(", {} live buckets", state.live_buckets.size()));
     }
   }
-  fmt::print("\nTASKS\n");
+  print("\nTASKS\n");
   for (const TaskEntry& task : manifest.tasks) {
-    fmt::print("  {:<24} {:>3}", task.task, task.subtask);
+    print("  {:<24} {:>3}", task.task, task.subtask);
     for (const InputEntry& input : task.inputs) {
-      fmt::print("  {} at {}{}", input.channel, to_string(input.watermark), input.finished ? ", finished" : "");
+      print("  {} at {}{}", input.channel, to_string(input.watermark), input.finished ? ", finished" : "");
     }
-    fmt::print("\n");
+    print("\n");
   }
-  fmt::print("\nSINKS\n");
+  print("\nSINKS\n");
   for (const std::string& sink : manifest.sinks) {
     std::size_t prepared = 0;
     for (const CommittableEntry& entry : manifest.committables) prepared += entry.sink == sink ? 1 : 0;
-    fmt::print("  {:<24} {} prepared outputs\n", sink, prepared);
+    print("  {:<24} {} prepared outputs\n", sink, prepared);
   }
-  fmt::print("\nFILES       {} files, {} bytes\n", manifest.files.size(), bytes_of(manifest));
+  print("\nFILES       {} files, {} bytes\n", manifest.files.size(), bytes_of(manifest));
 }
 
 }  // namespace
@@ -105,22 +105,22 @@ Status list_savepoints(const std::string& directory, const std::vector<std::stri
 int list_checkpoints(const std::string& directory, bool json) {
   const auto facts = read_state_directory(posix_file_system(), directory);
   if (!facts.ok()) return report(facts.error());
-  if (!json) fmt::print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", "CHECKPOINT", "STATE", "CREATED", "ATTEMPT", "BYTES", "JOB");
+  if (!json) print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", "CHECKPOINT", "STATE", "CREATED", "ATTEMPT", "BYTES", "JOB");
   for (const FoundCheckpoint& found : facts->checkpoints) {
     if (found.manifest == nullptr) {
       const char* state = found.incomplete() ? "incomplete" : "damaged";
       if (json) {
-        fmt::print("{{\"checkpoint\":{},\"state\":\"{}\"}}\n", found.id, state);
+        print("{{\"checkpoint\":{},\"state\":\"{}\"}}\n", found.id, state);
       } else {
-        fmt::print("{:>10}  {:<9}  {}\n", found.id, state, found.incomplete() ? "" : found.damage.error().message);
+        print("{:>10}  {:<9}  {}\n", found.id, state, found.incomplete() ? "" : found.damage.error().message);
       }
       continue;
     }
     const Manifest& manifest = *found.manifest;
     if (json) {
-      fmt::print("{}\n", summary_json(manifest));
+      print("{}\n", summary_json(manifest));
     } else {
-      fmt::print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", manifest.checkpoint, kind_of(manifest), created_text(manifest),
+      print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", manifest.checkpoint, kind_of(manifest), created_text(manifest),
                  manifest.attempt, bytes_of(manifest), manifest.job);
     }
   }
@@ -132,7 +132,7 @@ int show_checkpoint(const std::string& directory, const RestoreFrom& which, bool
   const auto chosen = find_checkpoint(directory, which);
   if (!chosen.ok()) return report(chosen.error());
   if (json) {
-    fmt::print("{}\n", summary_json(chosen->manifest));
+    print("{}\n", summary_json(chosen->manifest));
   } else {
     print_manifest(chosen->manifest);
   }
@@ -172,7 +172,7 @@ int verify_checkpoint(const std::string& directory, const RestoreFrom& which, bo
       if (damages.back().code == ErrorCode::kRestoreRefused) return report(damages.back());   // removed: nothing is damaged
     }
     if (json) {
-      fmt::print("{{\"file\":{},\"bytes\":{},\"checksum\":\"{:016x}\",\"ok\":{}}}\n", json_string(file.name), file.size, file.checksum,
+      print("{{\"file\":{},\"bytes\":{},\"checksum\":\"{:016x}\",\"ok\":{}}}\n", json_string(file.name), file.size, file.checksum,
                  status.ok());
     } else {
       table.add({file.name, std::to_string(file.size), fmt::format("{:016x}", file.checksum), status.ok() ? "ok" : "damaged"});
@@ -180,7 +180,7 @@ int verify_checkpoint(const std::string& directory, const RestoreFrom& which, bo
   }
   if (!json) {
     if (const Status printed = table.print(); !printed.ok()) return report(printed.error());
-    fmt::print("\ncheckpoint {}: its manifest and {} of {} files, {} bytes in all, are as they were written\n", manifest.checkpoint,
+    print("\ncheckpoint {}: its manifest and {} of {} files, {} bytes in all, are as they were written\n", manifest.checkpoint,
                manifest.files.size() - damages.size(), manifest.files.size(), bytes_of(manifest));
   }
   for (const Error& damage : damages) report(damage);

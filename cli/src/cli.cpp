@@ -2,11 +2,11 @@
 
 #include <tidemark/cli/cli.hpp>
 
+#include <charconv>
 #include <cstdio>
 #include <deque>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/core/names.hpp>
@@ -17,6 +17,7 @@
 #include "src/checkpoints_verb.hpp"
 #include "src/duration.hpp"
 #include "src/job_verbs.hpp"
+#include "src/output.hpp"
 #include "src/run_verb.hpp"
 #include "src/state_verb.hpp"
 
@@ -41,11 +42,25 @@ CLI::Option* add_duration(CLI::App& app, const std::string& flag, std::chrono::m
   return option;
 }
 
+// The three below are for CLI::Validator: empty, or what is wrong.
 // CLI11 would read -1 as the largest number.
+std::string refuse_negative(const std::string& text) { return text.starts_with('-') ? text + " is negative" : std::string{}; }
+
+// And so it would what is beyond 64 bits.
+std::string refuse_no_size(const std::string& text) {
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 60;
+  std::uint64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec == std::errc::result_out_of_range || number > kLargest) return text + " is more than there can be";
+  return refuse_negative(text);
+}
+
+// As an unset variable of a script would leave it.
+std::string refuse_empty(const std::string& text) { return text.empty() ? "it is empty" : ""; }
+
 template <class Count>
 CLI::Option* add_count(CLI::App& app, const std::string& flag, Count& value, const std::string& help) {
-  const auto check = [](const std::string& text) { return text.starts_with('-') ? text + " is negative" : std::string{}; };
-  return app.add_option(flag, value, help)->capture_default_str()->check(CLI::Validator(check, ""));
+  return app.add_option(flag, value, help)->capture_default_str()->check(CLI::Validator(refuse_negative, ""));
 }
 
 }  // namespace
@@ -144,6 +159,7 @@ class CommandLine {
     run_->add_option("--drop-state", drop_state_, "OPERATOR, OPERATOR/STATE, source or sink to give up")->type_name("NAME");
     run_->add_option("--memory", memory_, "Bound for state, queues and caches, such as 512MiB; 0: none")
         ->transform(CLI::AsSizeValue(false))
+        ->transform(CLI::Validator(refuse_no_size, ""))
         ->type_name("BYTES");
     run_->add_option("--verify", how_verified_, "What a restore reads before the first record: lazy, or full for every byte")
         ->check(CLI::IsMember({"lazy", "full"}))
@@ -177,7 +193,8 @@ class CommandLine {
     savepoint_ = app_.add_subcommand("savepoint", "Have the running job keep a checkpoint under a name; the job goes on");
     savepoint_->add_option("--label", label_, "Name of the savepoint")->required();
     stop_ = app_.add_subcommand("stop", "Have the running job stop after a final checkpoint");
-    stop_->add_option("--label", label_, "Keep the final checkpoint as a savepoint of this name");
+    stop_->add_option("--label", label_, "Keep the final checkpoint as a savepoint of this name")
+        ->check(CLI::Validator(refuse_empty, ""));
     stop_->add_flag("--drain", drain_, "Fire all windows and timers first, full or not; do not go on from such a checkpoint");
     status_ = app_.add_subcommand("status", "Show how the running job is doing");
     for (CLI::App* verb : {savepoint_, stop_, status_}) add_directory(*verb);
@@ -223,16 +240,26 @@ class CommandLine {
   CLI::App& plan_verb() { return *plan_; }
 
   int carry_out(int argc, const char* const* argv, const BuildJob& build) {
+    const int code = choose(argc, argv, build);
+    // Whoever reads a result must not take a part of it for the whole.
+    const Status written = flush_output();
+    return code == kExitDone && !written.ok() ? report(written.error()) : code;
+  }
+
+ private:
+  using StateVerb = int (*)(const StateQuery&);
+
+  int choose(int argc, const char* const* argv, const BuildJob& build) {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
-      fmt::print("{}", app_.help("", CLI::AppFormatMode::Normal));
+      print("{}", app_.help("", CLI::AppFormatMode::Normal));
       return kExitDone;
     } catch (const CLI::ParseError& error) {
       return refuse(error);
     }
     if (*version_) {
-      fmt::print("tidemark {}\n", kVersion);
+      print("tidemark {}\n", kVersion);
       return kExitDone;
     }
     const Result<RestoreFrom> which = parse_checkpoint(run_ != nullptr && *run_ ? "--from: " : "", which_);
@@ -261,9 +288,6 @@ class CommandLine {
     if (!graph.ok()) return report(graph.error());
     return *plan_ ? show_plan(*graph) : run(*std::move(graph), *which);
   }
-
- private:
-  using StateVerb = int (*)(const StateQuery&);
 
   // Where to look, and how to show it.
   void add_directory(CLI::App& verb) {
@@ -303,11 +327,12 @@ class CommandLine {
 
   int show_plan(const Graph& graph) const {
     if (const Status status = graph.check(); !status.ok()) return report(status.error());
+    if (parallelism_ == 0) return report({.code = ErrorCode::kUsage, .message = "--parallelism 0", .fix = "give 1 or more"});
     const PlanFormat format = format_ == "dot"       ? PlanFormat::kDot
                               : format_ == "mermaid" ? PlanFormat::kMermaid
                               : format_ == "json"    ? PlanFormat::kJson
                                                      : PlanFormat::kText;
-    fmt::print("{}", plan(graph, parallelism_, format));
+    print("{}", plan(graph, parallelism_, format));
     return kExitDone;
   }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,8 +19,14 @@ namespace cli_internal {
 
 // kStorageFailed: standard output takes no more (a full disk). What was written before may be cut off.
 Status write_line(std::string_view line);
-// At the end, when nothing else will be written.
+// At the end, when nothing else will be written. kStorageFailed also if anything before could not be.
 Status flush_output();
+// On standard output. Does not throw, as fmt::print would: flush_output() says that something is missing.
+template <class... Args>
+void print(fmt::format_string<Args...> format, Args&&... args) {
+  const std::string text = fmt::format(format, std::forward<Args>(args)...);
+  (void)std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 // On standard error, where it may be lost: a job does not end because nobody can hear it (a full disk), as it would by fmt::print.
 void talk_text(std::string_view text);

@@ -27,7 +27,7 @@ extern "C" void on_signal(int signal) {
   signals_seen.fetch_add(1);
 }
 
-// SIGINT and SIGTERM are counted while this lives.
+// While this lives SIGINT and SIGTERM are counted, and a pipe that nobody reads any more (`run 2>&1 | head`) does not end the job.
 class SignalWatch {
  public:
   SignalWatch() {
@@ -37,10 +37,13 @@ class SignalWatch {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, &old_interrupt_);
     sigaction(SIGTERM, &action, &old_terminate_);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, &old_pipe_);
   }
   ~SignalWatch() {
     sigaction(SIGINT, &old_interrupt_, nullptr);
     sigaction(SIGTERM, &old_terminate_, nullptr);
+    sigaction(SIGPIPE, &old_pipe_, nullptr);
   }
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
@@ -48,6 +51,7 @@ class SignalWatch {
  private:
   struct sigaction old_interrupt_ {};
   struct sigaction old_terminate_ {};
+  struct sigaction old_pipe_ {};
 };
 
 void say_how_it_starts(const StartReport& report, const RuntimeOptions& options) {

@@ -37,6 +37,10 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
     return refuse("max_batch must lie between 1 and 65536", "leave it at its default of 1000");
   if (options.checkpoint_timeout.count() <= 0) return refuse("checkpoint_timeout must be positive", "the default is ten minutes");
   if (options.checkpoint_every.count() < 0) return refuse("checkpoint_every must not be negative", "zero means: only the final checkpoint");
+  // The clock counts nanoseconds.
+  if (std::max(options.checkpoint_every, options.checkpoint_timeout) > std::chrono::years{100}) {
+    return refuse("checkpoint_every and checkpoint_timeout must not exceed a hundred years", "zero means: only the final checkpoint");
+  }
   if (options.step_warning.count() < 0) return refuse("step_warning must not be negative", "zero means: nothing is watched");
   if (options.memory != 0 && options.state_directory.empty())
     return refuse("memory is bounded, but there is no state directory for what leaves it", "set state_directory, or memory to 0");

@@ -1,6 +1,7 @@
 """The command line of a job as its user meets it: every test starts the real program."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -14,6 +15,13 @@ class Usage(JobTest):
         done = call(FRAUD, *arguments)
         self.assertEqual(done.stdout, "")
         return done
+
+    def test_a_result_that_cannot_be_written_is_an_error(self):
+        job = ["--transactions", "x", "--out", "y"]
+        for words in (["--help"], ["version"], ["plan", *job], ["plan", *job, "--format", "json"]):
+            with self.subTest(words), open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([FRAUD, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=PATIENCE_S)
+                self.assert_error(done, "TM0301", 1, "standard output")
 
     def test_help_is_a_result(self):
         for arguments, words in (
@@ -44,6 +52,11 @@ class Usage(JobTest):
             (["run", *job, "--from", "yesterday"], ["--from", "yesterday", "checkpoints ls"]),
             (["run", *job, "--from", "0"], ["--from"]),
             (["run", *job, "--memory", "much"], ["--memory", "much"]),
+            (["run", *job, "--memory", "-1"], ["--memory", "-1 is negative"]),
+            (["run", *job, "--memory", "99999999999999999999"], ["--memory", "more than there can be"]),
+            (["run", *job, "--memory", "2305843009213693952"], ["--memory", "more than there can be"]),
+            (["plan", *job, "--parallelism", "0"], ["--parallelism"]),
+            (["stop", "--label", ""], ["--label", "empty"]),
             (["run", *job, "--verify", "some"], ["some", "lazy", "full"]),
             (["run", *job, "--parallelism"], ["--parallelism"]),
             (["plan", *job, "--format", "pdf"], ["pdf", "mermaid"]),
@@ -62,6 +75,7 @@ class Usage(JobTest):
             ("--parallelism", 1000, "parallelism 1000"),
             ("--batch", 0, "batch"),
             ("--batch", 100_000, "batch"),
+            ("--checkpoint-every", "40000d", "a hundred years"),
         ):
             with self.subTest(flag=flag, value=value):
                 self.assert_error(self.run_job("job", flag, value), "TM0104", 2, word)
@@ -206,6 +220,28 @@ class Run(JobTest):
             done = subprocess.run(words, stderr=full, check=False, timeout=PATIENCE_S)   # F11
         self.assertEqual(done.returncode, 0)
         self.assertEqual(results(self.out("job")), results(self.out("heard")))
+
+    def test_a_job_goes_on_when_the_pipe_to_its_reader_is_closed(self):
+        self.run_well("heard")
+        reading, writing = os.pipe()
+        os.close(reading)
+        words = [FRAUD, "run", "--transactions", self.input, "--out", self.out("job"), "--state", self.folder / "job" / "state"]
+        done = subprocess.run(words, stderr=writing, check=False, timeout=PATIENCE_S)
+        os.close(writing)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(results(self.out("job")), results(self.out("heard")))
+
+    def test_a_fresh_start_into_results_whose_marker_is_gone_is_refused(self):
+        self.run_well("job")
+        hidden = [path for path in self.out("job").rglob(".*") if path.is_file()]
+        self.assertTrue(hidden)
+        for path in hidden:
+            path.unlink()
+        before = tree(self.out("job"))
+        for state, more in (("other", ()), ("job/state", ("--from", "none"))):
+            words = ["--transactions", self.input, "--out", self.out("job"), "--state", self.folder / state, *more]
+            self.assert_error(call(FRAUD, "run", *words), "TM0502", 3, "already holds output", "  fix  : ")
+        self.assertEqual(tree(self.out("job")), before)
 
     def test_a_fresh_start_into_old_results_is_refused(self):
         self.run_well("job")

@@ -106,8 +106,7 @@ class AStop(RunningJobTest):
     def test_with_a_bad_label_is_refused_and_the_job_goes_on(self):
         job = self.start_and_wait()
         for label in ("", "..", "a/b", "x" * 65):
-            if label:
-                self.assert_error(self.ask("stop", "--label", label), "TM0103", 2)
+            self.assert_error(self.ask("stop", "--label", label), "TM0103" if label else "TM0101", 2)
             self.assert_error(self.ask("savepoint", "--label", label), "TM0103", 2)
         self.asked_well("savepoint", "--label", "taken")
         self.assert_error(self.ask("stop", "--label", "taken"), "TM0103", 2, "already")

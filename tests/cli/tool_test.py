@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -77,6 +78,13 @@ class Checkpoints(JobTest):
         for verb in ("ls", "show"):
             arguments = ("checkpoints", verb, "--state", self.state)
             self.assertEqual(call(FRAUD, *arguments).stdout, call(TOOL, *arguments).stdout)
+
+    def test_that_cannot_be_written_out_are_an_error(self):
+        for words in (["ls"], ["ls", "--json"], ["show"], ["show", "--json"], ["verify"], ["verify", "--json"]):
+            with self.subTest(words), open("/dev/full", "w", encoding="utf-8") as full:
+                call_words = [TOOL, "checkpoints", *words, "--state", str(self.state)]
+                done = subprocess.run(call_words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+                self.assert_error(done, "TM0301", 1, "standard output")
 
     def test_a_damaged_one_is_listed_as_such(self):
         manifest = sorted(self.state.glob("checkpoints/*/manifest"))[-1]

@@ -1,5 +1,6 @@
 // Where records end, whatever part of the file is in view; and CSV written and read back.
 
+#include <limits>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -61,6 +62,15 @@ std::vector<Piece> cut_all(const Framing& framing, std::string_view text, std::s
     in_view = view;
   }
   return pieces;
+}
+
+TEST(Framing, HasNoLimitWhereTheGreatestNumberIsGiven) {
+  for (std::size_t less = 0; less < 4; ++less) {
+    const Cut cut = cut_record({}, "abcdef\nx", std::numeric_limits<std::size_t>::max() - less, false);
+    EXPECT_EQ(cut.kind, CutKind::kRecord);
+    EXPECT_EQ(cut.size, 6u);
+    EXPECT_EQ(cut.next, 7u);
+  }
 }
 
 RC_GTEST_PROP(Framing, DependsOnTheBytesAndNotOnHowTheyAreRead, ()) {

@@ -1,5 +1,7 @@
 #include "src/framing.hpp"
 
+#include <algorithm>
+
 #include "src/byte_scan.hpp"
 
 namespace tidemark {
@@ -52,8 +54,9 @@ QuotedEnd find_quoted_end(ByteView bytes, char delimiter) {
 
 Cut cut_record(const Framing& framing, ByteView bytes, std::size_t max_record_bytes, bool final) {
   // A record of the greatest size ends within this window, with its line end; so what is beyond it never decides.
-  const ByteView window = bytes.substr(0, max_record_bytes + 2);
-  const bool window_full = window.size() == max_record_bytes + 2;
+  const std::size_t most = std::min(max_record_bytes, ByteView::npos - 2) + 2;
+  const ByteView window = bytes.substr(0, most);
+  const bool window_full = window.size() == most;
   const std::size_t first_line_end = window.find('\n');
   QuotedEnd end{.line_end = first_line_end};
   if (framing.quoted && window.substr(0, first_line_end).find('"') != kNone) end = find_quoted_end(window, framing.delimiter);

@@ -106,7 +106,7 @@ class CsvHeader {
  public:
   CsvHeader(std::initializer_list<std::string> columns) : columns_(columns) {}
   CsvHeader(std::vector<std::string> columns) : columns_(std::move(columns)) {}  // NOLINT: a list of columns is a header
-  // The columns of the input's first file, looked up when the first row is written: for rows that go out as they came in (CsvRow::raw).
+  // The columns of the input's first file, for rows that go out as they came in (CsvRow::raw): all its files must have them in that order.
   static CsvHeader of(FileInput input, CsvFormat format = {});
 
  private:
