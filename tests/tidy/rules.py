@@ -100,7 +100,7 @@ SEAMS = (
     Seam(
         "writes to the terminal",
         r"\bstd::(cout|cerr|clog|puts|printf|putchar)\b|\bfmt::print\b|" + _calls("printf", "fprintf", "puts", "fputs", "putchar"),
-        ("cli/",),
+        (),
     ),
 )
 
