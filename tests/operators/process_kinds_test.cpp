@@ -98,6 +98,23 @@ TEST(ProcessWithStateHandles, SeesNoEntryAfterItsTimeToLive) {
   EXPECT_TRUE(seen_last_at(50, 108)) << "a record behind sees what is alive";
 }
 
+// K8: by its own time, however far the watermark that lets it fire goes on; so the last timers see their state at the end as well.
+TEST(ProcessWithStateHandles, SeesInATimerWhatIsAliveAtTheTimersTime) {
+  const auto seen_by_timer_at = [](std::int64_t time, std::vector<std::int64_t> watermarks, auto order) {
+    Script<Visit> script;
+    script.record({.key = 1, .shop = "a", .timer = time}, at(100));
+    for (const std::int64_t watermark : watermarks) script.watermark(at(watermark));
+    script.end();
+    EXPECT_EQ(shops(order).disagreement(script), "");
+    return texts(shops(order).play(script)).at(1);
+  };
+  for (const auto& watermarks : std::vector<std::vector<std::int64_t>>{{}, {105}, {104, 112}, {107, 150}, {1000}}) {
+    EXPECT_EQ(seen_by_timer_at(105, watermarks, ArrivalOrder{}), "1: timer a | a1 | a | 1 1");
+    EXPECT_EQ(seen_by_timer_at(105, watermarks, EventTimeOrder{}), "1: timer a | a1 | a | 1 1");
+    EXPECT_EQ(seen_by_timer_at(110, watermarks, ArrivalOrder{}), "1: timer - | a1 | a | 1 1") << "at the end of its life";
+  }
+}
+
 TEST(ProcessWithStateHandles, RenewsByWritingAndWhereAskedByReading) {
   const auto script = Script<Visit>{}
                           .record({.key = 1, .shop = "a"}, at(100))

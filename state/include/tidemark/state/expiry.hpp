@@ -1,9 +1,10 @@
 #pragma once
 // How long an entry of keyed state lives, by event time (K8).
 //
-// An entry written at time e is seen by an access at time t if t < e + ttl and the operator's watermark < e + ttl - 1us. Both are looked at
-// when the state is accessed, so what is seen does not depend on how soon clean-up comes by. When the watermark is there the entry is dead
-// for good, and so is its row, which takes no tombstone: the row says when it was written, and readers know by dropped_through().
+// An entry written at time e is seen by an access at time t if t < e + ttl and the operator's watermark < e + ttl - 1us; for a timer that
+// is the watermark before the step that lets it fire. Both are looked at when the state is accessed, so what is seen does not depend on
+// how soon clean-up comes by. When the watermark is there, and its timers have fired, the entry is dead for good, and so is its row, which
+// takes no tombstone: the row says when it was written, and readers know by dropped_through().
 
 #include <algorithm>
 #include <optional>

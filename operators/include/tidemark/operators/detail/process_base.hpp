@@ -78,7 +78,7 @@ class ProcessBase : public Operator {
 
   KeyedStates<Key, State>& states() { return states_; }
 
-  // Calls the function. The caller has set call_.at, call_.watermark and call_.decision.
+  // Calls the function. The caller has set call_.at and the three watermarks in call_.
   void call_record(std::uint64_t hash, const Key& key, const T& record) {
     call_.hash = hash;
     call_.key = &key;
@@ -152,9 +152,9 @@ class ProcessBase : public Operator {
     if constexpr (!Info::kHasState) {
       call();
     } else if constexpr (Info::kWrites) {
-      call(states_.to_change(call_.hash, *call_.key, {call_.at.time, call_.watermark, call_.decision}));
+      call(states_.to_change(call_.hash, *call_.key, {call_.at.time, call_.expired, call_.decision}));
     } else {
-      call(states_.to_read(call_.hash, *call_.key, {call_.at.time, call_.watermark, call_.decision}));
+      call(states_.to_read(call_.hash, *call_.key, {call_.at.time, call_.expired, call_.decision}));
     }
     if (call_.forget) [[unlikely]] {
       call_.forget = false;

@@ -67,7 +67,7 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
     const bool timed = in.has_times();
     CallPosition& at = this->call_.at;
     at.batch = &in;
-    this->call_.watermark = this->watermark_;
+    this->call_.watermark = this->call_.expired = this->watermark_;
     std::size_t i = next_;
     for (std::size_t k = i; k < std::min(i + Base::kAhead, n); ++k) this->states().prefetch(in.hashes[k]);
     try {
@@ -95,7 +95,8 @@ class ProcessOperator final : public ProcessBase<Key, T, Out, F> {
   Progress run_step() {
     if constexpr (Function::kHasTimers) {
       this->call_.watermark = this->watermark_;
-      this->call_.decision = this->forwarded_;   // windows that this step passes are dropped behind its timers
+      // What this step lets expire goes behind its timers, and so do the windows that it passes.
+      this->call_.expired = this->call_.decision = this->forwarded_;
       std::size_t calls = 0;
       while (this->timers().due(this->watermark_) != nullptr) {
         if (calls++ == Base::kCallsPerPiece) return Progress::kMore;

@@ -163,6 +163,7 @@ struct ProcessCall {
   std::uint64_t hash = 0;
   CallPosition at;
   EventTime watermark = kMinusInfinity;
+  EventTime expired = kMinusInfinity;    // the watermark by which an entry of state has expired
   EventTime decision = kMinusInfinity;   // the watermark by which a window of state is gone
   bool forget = false;
   ProcessTimers<Key>* timers = nullptr;
