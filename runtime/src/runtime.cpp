@@ -211,7 +211,14 @@ class Runtime::Job {
     // The control thread last: it joins the workers when a short job ends.
     for (auto& worker : workers_) worker->start();
     if (check_) check_->start();
-    control_->start();
+    try {
+      control_->start();
+    } catch (...) {
+      // The check tells the control of what it finds.
+      if (check_) check_->stop();
+      io_pool_->join();
+      throw;
+    }
     return {};
   }
 
@@ -226,6 +233,12 @@ class Runtime::Job {
     } catch (const std::exception& broken) {
       control_->on_task_failed(task.index(),
                                a_defect("stopped the job in task " + task.describe(), broken,
+                                        "the job goes on from its last checkpoint when it is started again"),
+                               true);
+    } catch (...) {   // from code of the user's that nothing else guards
+      const std::runtime_error unknown("an exception that is no std::exception");
+      control_->on_task_failed(task.index(),
+                               a_defect("stopped the job in task " + task.describe(), unknown,
                                         "the job goes on from its last checkpoint when it is started again"),
                                true);
     }

@@ -17,14 +17,28 @@ using core_internal::Situation;
 using core_internal::sometimes;
 
 // A sink's part of a snapshot, on an I/O thread.
+// In a catch block.
+Error threw_at_epoch(const std::string& sink) {
+  std::string what = "an exception that is no std::exception";
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+  }
+  return Error{.code = ErrorCode::kSinkFailed,
+               .message = "sink \"" + sink + "\" threw while it prepared an epoch",
+               .facts = {{"exception", what}}};
+}
+
 void finish_seal(SnapshotWork& work, EpochSeal& seal, CommittableEntry entry) {
   Result<Bytes> sealed = [&]() -> Result<Bytes> {
     try {
       return seal();
-    } catch (const std::exception& error) {
-      return Error{.code = ErrorCode::kSinkFailed,
-                   .message = "sink \"" + entry.sink + "\" threw while it prepared an epoch",
-                   .facts = {{"exception", error.what()}}};
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (...) {
+      return threw_at_epoch(entry.sink);
     }
   }();
   // Whatever the reason: what a writer has let go cannot be sealed again, and going on would lose it.
@@ -239,11 +253,14 @@ Stepped::Step Task::step() {
     if (!progress) {
       if (source == nullptr) {
         progress = take_input();
-      } else if (!paused_ && (!memory_is_short() || source->draining())) {
-        const SourceHead::Found found = source->read();
-        progress = found == SourceHead::Found::kSomething;
-        source_waits_ = found == SourceHead::Found::kNothingNow;
-        ended_ = found == SourceHead::Found::kEnded;
+      } else if (!paused_) {
+        memory_held_ = memory_is_short() && !source->draining();
+        if (!memory_held_) {
+          const SourceHead::Found found = source->read();
+          progress = found == SourceHead::Found::kSomething;
+          source_waits_ = found == SourceHead::Found::kNothingNow;
+          ended_ = found == SourceHead::Found::kEnded;
+        }
       }
     }
     if (ended_ && !end_reported_ && !progress) {
@@ -256,6 +273,11 @@ Stepped::Step Task::step() {
   } else if (!last_blocked_ && !std::exchange(flushed_, true)) {
     for (auto& writer : writers) writer->flush();   // nothing more at hand: a quiet stream is not delayed
     progress = true;
+  }
+  if (progress && memory_ != nullptr) {
+    for (Link& link : links) {
+      if (link.backend) link.backend->follow_growth(snapshot_ == 0);   // else the rows under way make more of it clean
+    }
   }
   if (!progress || (++steps_ & 63U) == 0) {
     publish_gauges();
@@ -280,7 +302,8 @@ bool Task::ready() {
 }
 
 std::chrono::milliseconds Task::wait() const {
-  if (source != nullptr && memory_is_short()) return std::chrono::milliseconds{1};
+  // As it was at the step, and not as it is now: another task may have made room meanwhile, and wakes nobody.
+  if (source != nullptr && memory_held_) return std::chrono::milliseconds{1};
   if (source != nullptr && source_waits_ && !paused_) return source->poll_again_after();
   return std::chrono::milliseconds{0};
 }
@@ -390,6 +413,21 @@ void Task::take_barrier() {
   if (barrier.then_pause) paused_ = true;
 }
 
+// Of what the link's operator wrote, if it is a sink's.
+EpochSeal Task::seal_of(Link& link, CheckpointId id) {
+  try {
+    return link.op->seal(id);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const BrokenInvariant&) {
+    throw;
+  } catch (const JobFailure&) {
+    throw;
+  } catch (...) {
+    throw JobFailure(threw_at_epoch(link.context->name));
+  }
+}
+
 void Task::begin_snapshot(CheckpointId id) {
   TIDEMARK_CHECK(snapshot_ == 0 && !work_, "checkpoint " + std::to_string(id) + " began before the one before it was settled");
   TaskSnapshot snapshot;
@@ -427,7 +465,7 @@ void Task::begin_snapshot(CheckpointId id) {
   if (rows_ != nullptr) rows_->begin(id, work_);
   for (Link& link : links) {
     budget_.at_work.store(link.op.get(), std::memory_order_relaxed);
-    EpochSeal seal = link.op->seal(id);
+    EpochSeal seal = seal_of(link, id);
     if (!seal) continue;
     work_->begin();
     io_->post([work = work_, seal = std::move(seal), entry = CommittableEntry{link.context->name, subtask_, id, {}},

@@ -149,6 +149,7 @@ class Task final : public Stepped {
   bool barrier_complete() const;
   void take_barrier();
   void begin_snapshot(CheckpointId id);
+  static EpochSeal seal_of(Link& link, CheckpointId id);
   bool encode_slice();
   bool disk_is_behind() const { return rows_ != nullptr && rows_->is_behind(); }
   void give_up_memory();
@@ -176,6 +177,7 @@ class Task final : public Stepped {
   bool end_reported_ = false;
   bool paused_ = false;
   bool source_waits_ = false;
+  bool memory_held_ = false;                    // the source was not read at the last step, for want of memory
   bool flushed_ = true;
   bool last_blocked_ = false;
 

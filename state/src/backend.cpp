@@ -42,6 +42,10 @@ void StateBackend::shrink(bool to_the_least) {
   for (const auto& component : components_) component->shrink(to_the_least);
 }
 
+void StateBackend::follow_growth(bool may_shrink) {
+  for (const auto& component : components_) component->follow_growth(may_shrink);
+}
+
 void StateBackend::note_checkpoint(std::uint64_t number) {
   for (const auto& component : components_) component->note_checkpoint(number);
 }

@@ -107,6 +107,15 @@ TEST(ProcessWithWindows, TellsATimerThatIsSetTooLateThatItsWindowIsGone) {
   EXPECT_EQ(texts(shops().play(script)).back(), "1: timer 5 gone - | | a");
 }
 
+// A6: a window that has no end gives its result at +infinity.
+TEST(ProcessWithWindows, KeepsTheWindowOfARecordAtPlusInfinity) {
+  Script<Visit> script;
+  script.record({.key = 1, .shop = "a", .at_end = true}, kPlusInfinity).end();
+  const std::string end = std::to_string(micros(kPlusInfinity));
+  EXPECT_EQ(texts(shops().play(script)), (std::vector<std::string>{"1: - | |", "1: timer " + end + " a | a1 | a"}));
+  EXPECT_EQ(texts(shops(event_time_order()).play(script)), texts(shops().play(script)));
+}
+
 struct Lateness {
   EventTime watermark;   // of the operator
   EventTime as_of;       // of the record at 5

@@ -2,7 +2,9 @@
 // F07, F35, F36, F38).
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
+#include <tuple>
 
 #include <gmock/gmock.h>
 
@@ -68,6 +70,79 @@ TEST(JobFaults, F36FailsWithThePositionWhenAFunctionThrowsWhatIsNoException) {
   ASSERT_EQ(result.state, JobState::kFailed);
   EXPECT_EQ(result.error->code, ErrorCode::kUserFunction);
   EXPECT_THAT(result.error->describe(), HasSubstr("position 217"));
+}
+
+// Throws when an epoch is prepared: on the task's thread, or on that for disk work.
+class ThrowingSink final : public SinkBase {
+ public:
+  ThrowingSink(std::function<void()> on_task, std::function<void()> beside_it)
+      : on_task_(std::move(on_task)), beside_it_(std::move(beside_it)) {}
+  std::string describe() const override { return under_.describe(); }
+  SinkGuarantee guarantee() const override { return under_.guarantee(); }
+  Result<std::unique_ptr<SinkWriterBase>> open_writer(const IoContext&, const SinkIdentity&) override {
+    return std::unique_ptr<SinkWriterBase>{std::make_unique<Writer>(*this)};
+  }
+  Result<std::unique_ptr<SinkCommitter>> open_committer(const IoContext& io, const SinkIdentity& identity) override {
+    return under_.open_committer(io, identity);
+  }
+
+ private:
+  struct Writer final : SinkWriter<std::int64_t> {
+    explicit Writer(const ThrowingSink& made_by) : sink(made_by) {}
+    Status write(const Batch<std::int64_t>&) override { return {}; }
+    EpochSeal seal(CheckpointId) override {
+      sink.on_task_();
+      return [this]() -> Result<Bytes> {
+        sink.beside_it_();
+        return Bytes{};
+      };
+    }
+    const ThrowingSink& sink;
+  };
+
+  std::function<void()> on_task_;
+  std::function<void()> beside_it_;
+  std::shared_ptr<memory_internal::MemoryTarget<std::int64_t>> target_ = std::make_shared<memory_internal::MemoryTarget<std::int64_t>>();
+  memory_internal::TransactionalMemorySink<std::int64_t> under_{target_};
+};
+
+TEST(JobFaults, F36FailsWhenASinkThrowsWhileItPreparesAnEpoch) {
+  const auto fine = [] {};
+  const auto error = [] { throw std::runtime_error("no paper"); };
+  const auto number = [] { throw 42; };
+  using Case = std::tuple<std::function<void()>, std::function<void()>, const char*>;
+  for (const auto& [on_task, beside_it, word] : {Case{error, fine, "no paper"}, Case{number, fine, "no std::exception"},
+                                                 Case{fine, error, "no paper"}, Case{fine, number, "no std::exception"}}) {
+    const test_support::TemporaryDirectory directory;
+    Graph graph;
+    graph.from("numbers", numbers_source()).to("printer", Sink<std::int64_t>(std::make_shared<ThrowingSink>(on_task, beside_it)));
+    const JobResult result = run(std::move(graph), options_in(directory));
+    ASSERT_EQ(result.state, JobState::kFailed);
+    EXPECT_EQ(result.error->code, ErrorCode::kSinkFailed);
+    EXPECT_THAT(result.error->describe(), HasSubstr("sink \"printer\" threw"));
+    EXPECT_THAT(result.error->describe(), HasSubstr(word));
+  }
+}
+
+TEST(JobFaults, F36FailsWhenTheOrderOfTiesThrows) {
+  for (const bool number : {false, true}) {
+    const test_support::TemporaryDirectory directory;
+    const MemorySink<std::int64_t> target;
+    Graph graph;
+    graph.from("numbers", numbers_source())
+        .with_event_time([](const std::int64_t&) { return event_time(5); })
+        .key_by([](const std::int64_t&) { return 1; })
+        .process<std::int64_t>("ties", [](const std::int64_t& each, ProcessContext<int>&, Collector<std::int64_t>& out) { out(each); },
+                               event_time_order([number](const std::int64_t&) -> int {
+                                 if (number) throw 42;
+                                 throw std::runtime_error("no order");
+                               }))
+        .to("target", target.sink());
+    const JobResult result = run(std::move(graph), options_in(directory));
+    ASSERT_EQ(result.state, JobState::kFailed);
+    EXPECT_EQ(result.error->code, ErrorCode::kUserFunction);
+    EXPECT_THAT(result.error->describe(), HasSubstr("operator \"ties\" threw"));
+  }
 }
 
 // Takes nothing while it is broken.

@@ -92,6 +92,48 @@ TEST(MemoryBound, HoldsForTheWholeProcess) { EXPECT_EQ(run_totals(kMemory), 0); 
 
 TEST(MemoryBound, WouldBeBrokenByTheStateWithoutIt) { EXPECT_NE(run_totals(0), 0); }
 
+// 300 MB of texts in lists, which grow while the tables stay as they are, and within a second, before the first checkpoint is due.
+constexpr std::uint64_t kLists = 3000;
+constexpr std::uint64_t kTexts = 100;   // of a list, each of 1000 bytes
+
+struct Texts {
+  struct State {
+    ListState<std::string> texts{"texts"};
+  };
+  void operator()(const std::uint64_t& record, State& state, ProcessContext<std::uint64_t>&, Collector<std::uint64_t>& out) {
+    state.texts.append(std::string(1000, static_cast<char>('a' + record % 26)));
+    if (state.texts.size() == kTexts) out(record);
+  }
+};
+
+int run_lists(const std::string& directory, std::size_t memory) {
+  std::uint64_t outputs = 0;
+  Graph graph;
+  graph.from("records", generator_source<std::uint64_t>("records", kLists * kTexts, [](std::uint64_t i) { return i; }))
+      .key_by([](const std::uint64_t& i) { return i / kTexts; })
+      .process<std::uint64_t>("lists", Texts{})
+      .to("out", callback_sink<std::uint64_t>([&](const Batch<std::uint64_t>& batch) { outputs += batch.size(); }));
+  RuntimeOptions options;
+  options.state_directory = directory;
+  options.memory = memory;
+  auto runtime = Runtime::start(std::move(graph), options);
+  if (!runtime.ok()) return std::fprintf(stderr, "%s\n", runtime.error().describe().c_str()), 2;
+  const JobResult result = (*runtime)->wait();
+  if (result.state != JobState::kFinished) {
+    return std::fprintf(stderr, "%s\n", result.error ? result.error->describe().c_str() : "not finished"), 3;
+  }
+  return outputs == kLists ? 0 : 4;
+}
+
+TEST(MemoryBound, HoldsWhereWhatTheStateOwnsGrowsAndItsTablesDoNot) {
+  const auto limited = [](std::size_t memory) {
+    return run_limited(kMemory + kMemory / 10 + kConstant,
+                       [memory](const std::string& directory) { return run_lists(directory + "/state", memory); });
+  };
+  EXPECT_EQ(limited(kMemory), 0);
+  EXPECT_NE(limited(0), 0);
+}
+
 // One record among small ones has a hundred megabytes. It crosses an exchange, becomes its key's state, is part of checkpoints, is read
 // back after a restore, and is a line of a result file.
 constexpr std::size_t kGiant = 100'000'000;

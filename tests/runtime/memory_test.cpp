@@ -531,6 +531,55 @@ TEST(Memory, TakesTheCheckpointsThatItNeedsWhereOnlyTheFinalOneIsWanted) {
   EXPECT_EQ(sorted(sink.committed()), expected(records, false));
 }
 
+// As another sink, but a commit takes some time, as one on a disk does.
+class SlowToCommit final : public SinkBase {
+ public:
+  explicit SlowToCommit(std::shared_ptr<SinkBase> under) : under_(std::move(under)) {}
+  std::string describe() const override { return under_->describe(); }
+  SinkGuarantee guarantee() const override { return under_->guarantee(); }
+  Result<std::unique_ptr<SinkWriterBase>> open_writer(const IoContext& io, const SinkIdentity& identity) override {
+    return under_->open_writer(io, identity);
+  }
+  Result<std::unique_ptr<SinkCommitter>> open_committer(const IoContext& io, const SinkIdentity& identity) override {
+    TIDEMARK_ASSIGN(auto committer, under_->open_committer(io, identity));
+    return std::unique_ptr<SinkCommitter>{std::make_unique<Committer>(std::move(committer))};
+  }
+
+ private:
+  struct Committer final : SinkCommitter {
+    explicit Committer(std::unique_ptr<SinkCommitter> of_under) : under(std::move(of_under)) {}
+    Result<CheckpointId> committed_epoch() override { return under->committed_epoch(); }
+    Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
+      std::this_thread::sleep_for(5ms);
+      return under->commit(epoch, previous, committables);
+    }
+    std::unique_ptr<SinkCommitter> under;
+  };
+  std::shared_ptr<SinkBase> under_;
+};
+
+// The last task to make room is not the one that brings records in, which sleeps by then.
+TEST(Memory, ThatIsMadeByAnotherTaskLetsTheSourcesGoOn) {
+  const std::uint64_t records = 300'000;
+  for (const std::uint32_t workers : {1U, 2U}) {
+    test_support::TemporaryDirectory directory;
+    MemorySink<Milestones::Out> sink;
+    Graph graph;
+    records_by_key(graph, records, 2)
+        .process<Milestones::Out>("milestones", Milestones{})
+        .to("out", Sink<Milestones::Out>(std::make_shared<SlowToCommit>(sink.sink().base())));
+    RuntimeOptions options = bounded(directory);
+    options.memory *= 2;
+    options.checkpoint_every = 0ms;
+    options.parallelism = 2;
+    options.workers = workers;
+    auto runtime = Runtime::start(std::move(graph), options);
+    ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
+    ASSERT_TRUE((*runtime)->wait_for(60s)) << "it neither reads nor ends";
+    EXPECT_EQ(sorted(sink.committed()), expected(records, false));
+  }
+}
+
 TEST(Memory, ThatIsTooLittleForTheQueuesIsRefusedWithTheNumbers) {
   test_support::TemporaryDirectory directory;
   MemorySink<Milestones::Out> sink;

@@ -97,6 +97,7 @@ class StateBackend {
   // As in StateComponent, for all components.
   void attach(ColdRows* cold, MemoryBudget* budget);
   void shrink(bool to_the_least = false);
+  void follow_growth(bool may_shrink);
   void note_checkpoint(std::uint64_t number);
   void freeze(RowSink& rows);
   bool encode_some(std::size_t max_rows);

@@ -106,6 +106,10 @@ class StateComponent {
   // default nothing can be given up.
   virtual void shrink(bool to_the_least) { (void)to_the_least; }
 
+  // Now and then between two checkpoints, since what keys and values own on the heap grows without the tables: charges what it is now,
+  // reckoned from some of them. may_shrink: and gives up clean entries where the job holds more than it may. By default nothing grows so.
+  virtual void follow_growth(bool may_shrink) { (void)may_shrink; }
+
   // Takes a row from a checkpoint: the key as it was put, without the state id. The entry is clean. Rows that are dead by
   // dropped_through() are skipped. Errors: kCheckpointCorrupt.
   virtual Status restore_row(ByteView key_after_state_id, ByteView value) = 0;

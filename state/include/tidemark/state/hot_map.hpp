@@ -27,6 +27,7 @@
 #include <tidemark/state/detail/keyed_rows.hpp>
 #include <tidemark/state/detail/row_context.hpp>
 #include <tidemark/state/detail/same_key.hpp>
+#include <tidemark/state/detail/sought_key.hpp>
 #include <tidemark/state/detail/sub_table.hpp>
 
 namespace tidemark {
@@ -37,8 +38,11 @@ class HotMap {
   static constexpr bool kManyRows = requires { requires Rows::kMany; };
   using Slot = state_internal::Slot<Key, Value>;
   using SubTable = state_internal::SubTable<Slot>;
+  using Sought = state_internal::SoughtKey<Key>;
 
  public:
+  static constexpr bool kOwnsHeap = state_internal::kMayOwnHeap<Key, Value>;
+
   // Where a walk stands. Good as long as no key is added; erase() and find_to_change() are allowed during a walk.
   struct Cursor {
     std::uint32_t group = 0;
@@ -315,8 +319,9 @@ class HotMap {
       shrink_at_ = (shrink_at_ + 1) % tables_.size();
       SubTable& table = tables_[shrink_at_];
       if (table.limit == 0) continue;
-      const std::uint32_t half = SubTable::dense_limit_of(std::max(table.capacity() / 2, 8u));
-      evict(table, half / 4 * 3 - 1);
+      std::uint32_t most = SubTable::dense_limit_of(std::max(table.capacity() / 2, 8u)) / 4 * 3 - 1;
+      if constexpr (kOwnsHeap) most = std::min(most, (table.live + table.erased) / 2);   // a few may hold much
+      evict(table, most);
       if (next_capacity(table) < table.capacity()) rehash(table);
     }
   }
@@ -360,8 +365,12 @@ class HotMap {
     }
   }
 
-  // What keys and values own on the heap, reckoned from those that were encoded or read last.
+  // What keys and values own on the heap, reckoned from those that were looked at or read last; the second looks at up to `max` more.
   std::size_t heap_bytes() const { return heap_sample_.of(size_); }
+  void sample_heap(std::size_t max) {
+    const auto take = [this](std::uint64_t, const Key& key, const Value& value) { heap_sample_.take(key, value); };
+    if (kOwnsHeap && visit_some(sample_at_, max, take)) sample_at_ = {};
+  }
   std::size_t overhead_bytes() const { return sizeof *this + tables_.capacity() * sizeof(SubTable); }
 
  private:
@@ -372,16 +381,6 @@ class HotMap {
     const SubTable& table;
     const Key& key;
     bool operator()(std::uint32_t slot) const { return state_internal::same_key(key, table.slots[slot].key); }
-  };
-  // A key that is looked up in the store.
-  struct Sought {
-    std::uint64_t hash;
-    Key key;
-    bool found;
-  };
-  struct ByHash {
-    bool operator()(const Sought& a, std::uint64_t hash) const { return a.hash < hash; }
-    bool operator()(std::uint64_t hash, const Sought& b) const { return hash < b.hash; }
   };
   struct Position {
     std::uint64_t group;
@@ -444,7 +443,6 @@ class HotMap {
   void hand_out(SubTable& table, std::uint32_t slot) {
     Slot& entry = table.slots[slot];
     const bool erased = is_erased(table, slot);
-    if (!erased) heap_sample_.take(entry.key, entry.cell.get());
     if (!erased || !planted(core_internal::Bug::kP20)) rows_.encode(context_, entry.meta, entry.key, entry.cell.get(), erased);
   }
 
@@ -571,7 +569,7 @@ class HotMap {
 
   // Brings in one entry from the store: its slot, or kNone.
   [[gnu::noinline]] std::uint32_t load(SubTable& table, std::uint64_t hash, const Key& key) {
-    const auto [known, end] = std::equal_range(absent_.begin(), absent_.end(), hash, ByHash{});
+    const auto [known, end] = std::equal_range(absent_.begin(), absent_.end(), hash, state_internal::ByHash{});
     if (std::any_of(known, end, [&key](const Sought& absent) { return state_internal::same_key(absent.key, key); })) return kNone;
     std::vector<Sought> sought{{hash, key, false}};
     read(sought);
@@ -692,6 +690,7 @@ class HotMap {
   std::size_t shrink_at_ = 0;                         // the sub-table that gave up memory last
   bool incomplete_ = false;                           // a sub-table is
   state_internal::HeapSample heap_sample_;
+  Cursor sample_at_;
   std::vector<Sought> absent_;                        // keys that are neither here nor in the store, by hash: those of the last fetch()
   Rows rows_;
 };

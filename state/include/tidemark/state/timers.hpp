@@ -226,6 +226,7 @@ class TimerTable final : public StateComponent {
   }
   // What lies beside the blocks of the index.
   [[gnu::noinline]] void charge() {
+    timers_.sample_heap(state_internal::kSampledAtSettle);
     blocks_.charge_heap(timers_.heap_bytes() + ladder_.bytes());
     charge_at_ = ladder_.size() + kChargedTogether;
   }

@@ -135,6 +135,10 @@ class WindowEntriesTable final
     };
     this->shrink_slices(enough, [&](Live& live) { live.map->shrink(enough); });
   }
+  void follow_growth(bool may_shrink) override {
+    Base::follow_growth(may_shrink);
+    if (Base::Slice::kOwnsHeap && may_shrink && blocks_.spent()) shrink(false);
+  }
   void freeze(RowSink& rows) override {
     Base::freeze(rows);
     life_.freeze();

@@ -167,7 +167,14 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
   }
 
   // Records are taken from the buffer some at a time, so that their states can be asked for ahead.
-  bool have_record() { return next_ahead_ < ahead_.size() || fetch(); }
+  bool have_record() {
+    if (next_ahead_ < ahead_.size()) return true;
+    try {
+      return fetch();
+    } catch (...) {
+      this->fail_at(this->watermark_);   // the user's order of ties, say
+    }
+  }
   const EventTime* due_timer() {
     if constexpr (Function::kHasTimers) return this->timers().due(this->watermark_);
     return nullptr;
@@ -217,8 +224,9 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
   }
   void move_clock(EventTime time) {
     greatest_ = std::max(greatest_, time);
-    const EventTime clock = saturating_add(greatest_, Duration{-1});
-    this->call_.watermark = this->call_.decision = clock;
+    // Of a window without an end (A6) there are results at +infinity, which no clock has passed.
+    const EventTime clock = greatest_ == kPlusInfinity ? kLastRecordTime : saturating_add(greatest_, Duration{-1});
+    this->call_.watermark = this->call_.expired = this->call_.decision = clock;
     this->call_.at = {.time = time, .as_of = time < greatest_ ? clock : kMinusInfinity};   // T5
   }
 

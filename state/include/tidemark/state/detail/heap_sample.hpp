@@ -11,11 +11,18 @@ namespace tidemark {
 inline namespace v0 {
 namespace state_internal {
 
+template <class Key, class Value>
+inline constexpr bool kMayOwnHeap = !std::is_trivially_copyable_v<Key> || !std::is_trivially_copyable_v<Value>;
+
+// How many entries of a state are looked at: between two checkpoints each time, and at the end of one.
+inline constexpr std::size_t kSampledOften = 32;
+inline constexpr std::size_t kSampledAtSettle = 1024;
+
 class HeapSample {
  public:
   template <class Key, class Value>
   void take(const Key& key, const Value& value) {
-    if constexpr (!std::is_trivially_copyable_v<Key> || !std::is_trivially_copyable_v<Value>) {
+    if constexpr (kMayOwnHeap<Key, Value>) {
       bytes_ += static_cast<double>(footprint(key) + footprint(value));
       if (++entries_ == kMost) {   // older ones count ever less
         bytes_ /= 2;
@@ -29,7 +36,7 @@ class HeapSample {
   }
 
  private:
-  static constexpr std::uint32_t kMost = 8192;
+  static constexpr std::uint32_t kMost = 1024;
 
   double bytes_ = 0;
   std::uint32_t entries_ = 0;

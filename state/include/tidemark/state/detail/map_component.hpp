@@ -36,6 +36,7 @@ class MapComponent : public StateComponent {
   bool encode_some(std::size_t max_rows) override { return map_.encode_some(max_rows); }
   void settle(bool completed) override {
     map_.settle(completed);
+    map_.sample_heap(kSampledAtSettle);
     blocks_.charge_heap(map_.heap_bytes());
     end_settle();
   }
@@ -44,6 +45,14 @@ class MapComponent : public StateComponent {
       blocks_.charge_heap(map_.heap_bytes());
       return !to_the_least && !blocks_.spent();
     });
+  }
+
+  void follow_growth(bool may_shrink) override {
+    if constexpr (Map::kOwnsHeap) {
+      map_.sample_heap(kSampledOften);
+      blocks_.charge_heap(map_.heap_bytes());
+      if (may_shrink && blocks_.spent()) shrink(false);
+    }
   }
 
   std::size_t entries() const override { return map_.size(); }

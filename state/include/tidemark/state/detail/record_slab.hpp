@@ -36,6 +36,7 @@ class RecordSlab {
   Record& entry(std::uint32_t place) { return chunks_[place / kChunk]->nodes[place % kChunk].record; }
 
   std::uint32_t add(const RowContext& context, Record&& record) {
+    if (next_number_ % kSampled == 0) heap_sample_.take(record.key, record.value);
     const std::uint32_t place = take_place(std::move(record), next_number_++);
     if (context.tracking) set(dirty_, place);
     return place;
@@ -152,12 +153,13 @@ class RecordSlab {
     return chunks_.size() * sizeof(Chunk) + free_.capacity() * sizeof(std::uint32_t) +
            (tombstones_.capacity() + frozen_tombstones_.capacity()) * sizeof(Tombstone);
   }
-  // What the keys and values of so many records own on the heap, reckoned from those that were encoded or read last.
+  // What the keys and values of so many records own on the heap, reckoned from those that were added or read last.
   std::size_t heap_bytes(std::size_t records) const { return heap_sample_.of(records); }
 
  private:
   static constexpr std::uint32_t kChunk = 256;
   static constexpr std::uint32_t kWords = kChunk / 64;
+  static constexpr std::uint64_t kSampled = 8;   // one of so many is looked at
   // The first two are dirty and frozen, and change places at a freeze.
   enum : std::uint32_t { kInFlight = 2, kStored = 3, kPlanes = 4 };
   using Plane = std::array<std::uint64_t, kWords>;
@@ -220,7 +222,6 @@ class RecordSlab {
   }
   void encode(RowContext& context, std::uint32_t place) {
     const Node& node = node_of(place);
-    heap_sample_.take(node.record.key, node.record.value);
     context.value.clear();
     Codec<T>::encode(node.record.value, context.value);
     context.rows->put(row_key(context, node.record.time, node.record.hash, node.record.key, node.number), context.value);

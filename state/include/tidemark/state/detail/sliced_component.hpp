@@ -80,8 +80,15 @@ class SlicedComponent : public StateComponent {
     for (Live& live : slices_) live.map->settle(completed);
     for (Live& doomed : doomed_) recycle(std::move(doomed.map));
     doomed_.clear();
+    sample_heap(kSampledAtSettle);
     charge_heap();
     end_settle();
+  }
+  void follow_growth(bool) override {
+    if constexpr (Slice::kOwnsHeap) {
+      sample_heap(kSampledOften);
+      charge_heap();
+    }
   }
 
   EventTime dropped_through() const override { return dropped_through_; }
@@ -109,6 +116,10 @@ class SlicedComponent : public StateComponent {
   SlicedComponent(StateSchema schema, const KeySpace& space, std::uint32_t first_group, std::uint32_t end_group)
       : StateComponent(std::move(schema)), space_(space), first_group_(first_group), end_group_(end_group) {}
 
+  // `max`: in all slices together, but something of each.
+  void sample_heap(std::size_t max) {
+    for (Live& live : slices_) live.map->sample_heap(max / slices_.size() + 1);
+  }
   void charge_heap() {
     std::size_t bytes = 0;
     for (const Live& live : slices_) bytes += live.map->heap_bytes();
