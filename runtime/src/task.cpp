@@ -274,11 +274,7 @@ Stepped::Step Task::step() {
     for (auto& writer : writers) writer->flush();   // nothing more at hand: a quiet stream is not delayed
     progress = true;
   }
-  if (progress && memory_ != nullptr) {
-    for (Link& link : links) {
-      if (link.backend) link.backend->follow_growth(snapshot_ == 0);   // else the rows under way make more of it clean
-    }
-  }
+  if (progress && memory_ != nullptr) follow_growth();
   if (!progress || (++steps_ & 63U) == 0) {
     publish_gauges();
     // What a checkpoint under way will free is not known yet.
@@ -495,6 +491,14 @@ bool Task::encode_slice() {
   }
   if (done) std::exchange(work_, nullptr)->finish({});
   return true;
+}
+
+// To look for what may go takes as long as the state is large, so not at every step. What a checkpoint under way will free is not known.
+void Task::follow_growth() {
+  const bool may_shrink = snapshot_ == 0 && (steps_ & 15U) == 0;
+  for (Link& link : links) {
+    if (link.backend) link.backend->follow_growth(may_shrink);
+  }
 }
 
 // What was written is clean now, and may go.

@@ -152,6 +152,7 @@ class Task final : public Stepped {
   static EpochSeal seal_of(Link& link, CheckpointId id);
   bool encode_slice();
   bool disk_is_behind() const { return rows_ != nullptr && rows_->is_behind(); }
+  void follow_growth();
   void give_up_memory();
   bool memory_is_short() const;
   void publish_gauges();

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <tidemark/core/detail/xxh3.hpp>
 #include <tidemark/file/csv.hpp>
 #include <tidemark/file/lines.hpp>
 
@@ -194,6 +195,23 @@ TEST_F(ChangedInput, IsRefusedWhenTheFileBecameADirectory) {
   ASSERT_TRUE(posix_file_system().remove_file(directory_ / "d.csv").ok());
   ASSERT_TRUE(posix_file_system().make_directory(directory_ / "d.csv").ok());
   expect_refused("is no longer there");
+}
+
+// Version 1 had how many files came before, and a hash of their names one after the other.
+TEST_F(ChangedInput, IsReadOnFromAPositionOfVersion1AndRefusedAsItWas) {
+  const Bytes now = position_;
+  const Bytes name = "b.csv";
+  position_ = "\x01" + now.substr(1, now.size() - 1 - 8);   // without the hash of the one earlier file
+  append_u64(position_, 1);
+  append_u64(position_, detail::xxh3(name.data(), name.size(), 0));
+  EXPECT_THAT(go_on().values, ElementsAre("5"));
+  write_file(directory_ / "c.csv", "a\n9\n");
+  expect_refused("files were added");
+  ASSERT_TRUE(posix_file_system().remove_file(directory_ / "c.csv").ok());
+  ASSERT_TRUE(posix_file_system().rename(directory_ / "b.csv", directory_ / "a.csv").ok());
+  expect_refused("files were added");
+  ASSERT_TRUE(posix_file_system().remove_file(directory_ / "a.csv").ok());
+  EXPECT_THAT(go_on().values, ElementsAre("5"));
 }
 
 // A position in one split for all files does not say what of them a split for each has read.

@@ -144,7 +144,7 @@ TEST_P(Golden, StateHoldsSomethingOfEveryKindAndOutputThatIsPending) {
 // RocksDB's files and the payload of the manifest are read by later releases, but not promised byte for byte.
 TEST(GoldenToday, IsWrittenAsTheNewestGoldenDirectoryHasIt) {
   TemporaryDirectory directory;
-  const std::string newest = std::string{GOLDEN_DIRECTORY} + "/v5";
+  const std::string newest = std::string{GOLDEN_DIRECTORY} + "/v6";
   const std::string today = directory / "today";
   const Status written = golden::write_golden(today);
   ASSERT_TRUE(written.ok()) << written.error().describe();
@@ -159,7 +159,7 @@ TEST(GoldenToday, IsWrittenAsTheNewestGoldenDirectoryHasIt) {
   EXPECT_TRUE(now == then);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Golden, ::testing::Values("v1", "v2", "v3", "v4", "v5"),
+INSTANTIATE_TEST_SUITE_P(Every, Golden, ::testing::Values("v1", "v2", "v3", "v4", "v5", "v6"),
                          [](const auto& each) { return std::string{each.param}; });
 
 }  // namespace

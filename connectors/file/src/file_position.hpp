@@ -2,6 +2,7 @@
 // A position in the files of a split, as the checkpoint keeps it.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,14 @@ struct FilePosition {
   bool unended = false;              // the record before the position has no line end
   bool only_file = false;            // the split is this file
   std::vector<std::uint64_t> earlier;   // hashes of the names of the files before it, in the order of their names
+
+  // Of a position in the form of before, version 1, which says less: how many earlier files there were, and a hash of their names one after
+  // the other. Then only_file and earlier say nothing. Never written.
+  struct EarlierInOne {
+    std::uint64_t files = 0;
+    std::uint64_t hash = 0;
+  };
+  std::optional<EarlierInOne> earlier_in_one{};
 };
 
 Bytes encode(const FilePosition& position);

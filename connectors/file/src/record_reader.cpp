@@ -235,12 +235,26 @@ class FileRecordReader final : public RecordReader {
       return changed(path(), "is no longer there",
                      {{"path now given", input_.path}, {"position", "byte " + std::to_string(position.offset) + " of " + name_}});
     }
+    if (position.earlier_in_one) earlier_ = earlier_of(*position.earlier_in_one);
     TIDEMARK_TRY(check_earlier());
     TIDEMARK_ASSIGN(file_, open(name_));
     TIDEMARK_TRY(adopt(*file_, std::max(position.size_seen, position.offset), position.head_size, position.head_hash));
     if (position.unended && size_seen_ > position.offset) return grown_in_a_line(position.offset, size_seen_);
     begin_file({.offset = position.offset, .skipping = position.skipping, .unended = position.unended});
     return {};
+  }
+
+  // What a position of the version before can say of the files that are there now: they are those of then, or there are fewer. Otherwise
+  // that there was none.
+  std::vector<std::uint64_t> earlier_of(const FilePosition::EarlierInOne& then) const {
+    std::vector<std::uint64_t> now;
+    std::uint64_t hash = 0;
+    for (const std::string& name : names_) {
+      if (name >= name_) break;
+      now.push_back(hash_of(name));
+      hash = hash_of(name, hash);
+    }
+    return now.size() < then.files || (now.size() == then.files && hash == then.hash) ? now : std::vector<std::uint64_t>{};
   }
 
   // No file may have come before the current one. Files that were read may go.
@@ -408,7 +422,8 @@ Result<std::unique_ptr<RecordReader>> open_record_reader(const IoContext& io, co
   FilePosition decoded;
   if (!position.empty()) {
     TIDEMARK_ASSIGN(decoded, decode_file_position(position));
-    if (decoded.only_file != (input.splits == FileSplits::kPerFile)) return other_splits(input, decoded.only_file);
+    const bool says_which = !decoded.earlier_in_one;
+    if (says_which && decoded.only_file != (input.splits == FileSplits::kPerFile)) return other_splits(input, decoded.only_file);
   }
   TIDEMARK_ASSIGN(FileSet set, FileSet::of(io.files, input.path));
   if (input.splits == FileSplits::kPerFile) {
