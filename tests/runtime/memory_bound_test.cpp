@@ -42,6 +42,20 @@ struct RunningTotal {
   }
 };
 
+// 0: it finished.
+int run_to_its_end(Graph graph, const std::string& directory, std::size_t memory) {
+  RuntimeOptions options;
+  options.state_directory = directory;
+  options.memory = memory;
+  auto runtime = Runtime::start(std::move(graph), options);
+  if (!runtime.ok()) return std::fprintf(stderr, "%s\n", runtime.error().describe().c_str()), 2;
+  const JobResult result = (*runtime)->wait();
+  if (result.state != JobState::kFinished) {
+    return std::fprintf(stderr, "%s\n", result.error ? result.error->describe().c_str() : "not finished"), 3;
+  }
+  return 0;
+}
+
 // Every key twice, the second time in another order. 0: it finished and the sums are right.
 int run(const std::string& directory, std::size_t memory) {
   std::uint64_t outputs = 0;
@@ -56,15 +70,7 @@ int run(const std::string& directory, std::size_t memory) {
             outputs += batch.size();
             for (const std::uint64_t value : batch.values) sum += value;
           }));
-  RuntimeOptions options;
-  options.state_directory = directory;
-  options.memory = memory;
-  auto runtime = Runtime::start(std::move(graph), options);
-  if (!runtime.ok()) return std::fprintf(stderr, "%s\n", runtime.error().describe().c_str()), 2;
-  const JobResult result = (*runtime)->wait();
-  if (result.state != JobState::kFinished) {
-    return std::fprintf(stderr, "%s\n", result.error ? result.error->describe().c_str() : "not finished"), 3;
-  }
+  if (const int failed = run_to_its_end(std::move(graph), directory, memory); failed != 0) return failed;
   return outputs == kKeys && sum == kKeys * (kKeys - 1) ? 0 : 4;
 }
 
@@ -113,15 +119,7 @@ int run_lists(const std::string& directory, std::size_t memory) {
       .key_by([](const std::uint64_t& i) { return i / kTexts; })
       .process<std::uint64_t>("lists", Texts{})
       .to("out", callback_sink<std::uint64_t>([&](const Batch<std::uint64_t>& batch) { outputs += batch.size(); }));
-  RuntimeOptions options;
-  options.state_directory = directory;
-  options.memory = memory;
-  auto runtime = Runtime::start(std::move(graph), options);
-  if (!runtime.ok()) return std::fprintf(stderr, "%s\n", runtime.error().describe().c_str()), 2;
-  const JobResult result = (*runtime)->wait();
-  if (result.state != JobState::kFinished) {
-    return std::fprintf(stderr, "%s\n", result.error ? result.error->describe().c_str() : "not finished"), 3;
-  }
+  if (const int failed = run_to_its_end(std::move(graph), directory, memory); failed != 0) return failed;
   return outputs == kLists ? 0 : 4;
 }
 
