@@ -575,7 +575,7 @@ TEST(Memory, ThatIsMadeByAnotherTaskLetsTheSourcesGoOn) {
     options.workers = workers;
     auto runtime = Runtime::start(std::move(graph), options);
     ASSERT_TRUE(runtime.ok()) << runtime.error().describe();
-    ASSERT_TRUE((*runtime)->wait_for(60s)) << "it neither reads nor ends";
+    ASSERT_TRUE((*runtime)->wait_for(180s)) << "it neither reads nor ends";
     EXPECT_EQ(sorted(sink.committed()), expected(records, false));
   }
 }
