@@ -44,20 +44,20 @@ std::string summary_json(const Manifest& manifest, const std::string& label = {}
 void print_manifest(const Manifest& manifest) {
   print("checkpoint  {} ({}), after {}\n", manifest.checkpoint, kind_of(manifest), manifest.previous);
   print("job         {}\nlineage     {}, attempt {}\ncreated     {} by Tidemark {}\n", manifest.job, manifest.lineage,
-             manifest.attempt, created_text(manifest), manifest.tidemark_version);
+        manifest.attempt, created_text(manifest), manifest.tidemark_version);
   print("key groups  {}, {}\n\nSOURCES\n", manifest.key_groups, manifest.hash);
   for (const SourceEntry& source : manifest.sources) {
     for (const SplitEntry& split : source.splits) {
       print("  {:<24} {:<40} {:>6} bytes of position{}\n", source.operator_name, split.name, split.position.size(),
-                 split.finished ? ", finished" : "");
+            split.finished ? ", finished" : "");
     }
   }
   print("\nSTATE\n");
   for (const OperatorEntry& entry : manifest.operators) {
     for (const StateEntry& state : entry.states) {
       print("  {:<24} {:<12} {:<8} {} -> {}{}\n", entry.name, state.name, state.kind, state.key.empty() ? "no key" : state.key,
-                 state.value.empty() ? "nothing" : state.value,
-                 state.live_buckets.empty() ? std::string{} : fmt::format(", {} live buckets", state.live_buckets.size()));
+            state.value.empty() ? "nothing" : state.value,
+            state.live_buckets.empty() ? std::string{} : fmt::format(", {} live buckets", state.live_buckets.size()));
     }
   }
   print("\nTASKS\n");
@@ -121,7 +121,7 @@ int list_checkpoints(const std::string& directory, bool json) {
       print("{}\n", summary_json(manifest));
     } else {
       print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", manifest.checkpoint, kind_of(manifest), created_text(manifest),
-                 manifest.attempt, bytes_of(manifest), manifest.job);
+            manifest.attempt, bytes_of(manifest), manifest.job);
     }
   }
   const Status listed = list_savepoints(directory, facts->savepoints, json);
@@ -173,7 +173,7 @@ int verify_checkpoint(const std::string& directory, const RestoreFrom& which, bo
     }
     if (json) {
       print("{{\"file\":{},\"bytes\":{},\"checksum\":\"{:016x}\",\"ok\":{}}}\n", json_string(file.name), file.size, file.checksum,
-                 status.ok());
+            status.ok());
     } else {
       table.add({file.name, std::to_string(file.size), fmt::format("{:016x}", file.checksum), status.ok() ? "ok" : "damaged"});
     }
@@ -181,7 +181,7 @@ int verify_checkpoint(const std::string& directory, const RestoreFrom& which, bo
   if (!json) {
     if (const Status printed = table.print(); !printed.ok()) return report(printed.error());
     print("\ncheckpoint {}: its manifest and {} of {} files, {} bytes in all, are as they were written\n", manifest.checkpoint,
-               manifest.files.size() - damages.size(), manifest.files.size(), bytes_of(manifest));
+          manifest.files.size() - damages.size(), manifest.files.size(), bytes_of(manifest));
   }
   for (const Error& damage : damages) report(damage);
   if (const Status flushed = flush_output(); !flushed.ok()) return report(flushed.error());
