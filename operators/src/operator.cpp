@@ -1,6 +1,7 @@
 #include <tidemark/operators/operator.hpp>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/thrown.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -53,10 +54,8 @@ void fail_by_user_exception(const OperatorContext& context, const BatchBase* bat
     throw JobFailure(std::move(error));
   } catch (const BrokenInvariant&) {
     throw;
-  } catch (const std::exception& error) {
-    what = error.what();
   } catch (...) {
-    what = "an exception that is no std::exception";
+    what = core_internal::what_was_thrown();
   }
   throw JobFailure(Error{.code = ErrorCode::kUserFunction,
                          .message = "the function of operator \"" + context.name + "\" threw" + place_of(context, batch, index),

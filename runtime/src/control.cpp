@@ -6,6 +6,7 @@
 #include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/detail/planted.hpp>
+#include <tidemark/core/detail/thrown.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -59,19 +60,15 @@ Status commit_to(CommittingSink& sink, CheckpointId epoch, CheckpointId previous
     error.facts.insert(error.facts.begin(), {"sink", sink.name + ", epoch " + std::to_string(epoch)});
     return Status{std::move(error)};
   };
-  const auto threw = [&](std::string what) {
-    return failed(Error{
-        .code = ErrorCode::kSinkFailed, .message = "a sink threw while it committed an epoch", .facts = {{"exception", std::move(what)}}});
-  };
   try {
     const Status status = sink.committer->commit(epoch, previous, committables);
     return status.ok() ? status : failed(status.error());
   } catch (const std::bad_alloc&) {
     throw;
-  } catch (const std::exception& error) {
-    return threw(error.what());
   } catch (...) {
-    return threw("it is no std::exception");
+    return failed(Error{.code = ErrorCode::kSinkFailed,
+                        .message = "a sink threw while it committed an epoch",
+                        .facts = {{"exception", core_internal::what_was_thrown()}}});
   }
 }
 

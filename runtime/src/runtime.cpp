@@ -9,6 +9,7 @@
 #include <thread>
 
 #include <tidemark/core/check.hpp>
+#include <tidemark/core/detail/thrown.hpp>
 #include "src/background_check.hpp"
 #include "src/control.hpp"
 #include "src/job_start.hpp"
@@ -34,10 +35,10 @@ std::string_view to_string(JobState state) {
 
 namespace {
 
-Error a_defect(const std::string& what_it_did, const std::exception& broken, const std::string& what_is_left) {
+Error a_defect(const std::string& what_it_did, const std::string& broken, const std::string& what_is_left) {
   return Error{.code = ErrorCode::kBrokenInvariant,
                .message = "a defect in Tidemark " + what_it_did,
-               .facts = {{"broken", broken.what()}},
+               .facts = {{"broken", broken}},
                .why = "what follows a broken invariant cannot be trusted; nothing more was written or committed",
                .fix = "please report it; " + what_is_left};
 }
@@ -66,7 +67,7 @@ class Runtime::Job {
     } catch (const JobFailure& failure) {   // operators that read their state when they are restored throw as they do on a worker
       return failure.error();
     } catch (const BrokenInvariant& broken) {
-      return a_defect("refused the start", broken, "the checkpoint is as it was");
+      return a_defect("refused the start", broken.what(), "the checkpoint is as it was");
     } catch (const std::system_error& refused) {
       return Error{.code = ErrorCode::kResourcesExhausted,
                    .message = "the job cannot start its threads",
@@ -230,15 +231,9 @@ class Runtime::Job {
       control_->on_task_failed(task.index(), failure.error(), false);
     } catch (const std::bad_alloc&) {
       on_no_memory(task);
-    } catch (const std::exception& broken) {
+    } catch (...) {   // also from code of the user's that nothing else guards
       control_->on_task_failed(task.index(),
-                               a_defect("stopped the job in task " + task.describe(), broken,
-                                        "the job goes on from its last checkpoint when it is started again"),
-                               true);
-    } catch (...) {   // from code of the user's that nothing else guards
-      const std::runtime_error unknown("an exception that is no std::exception");
-      control_->on_task_failed(task.index(),
-                               a_defect("stopped the job in task " + task.describe(), unknown,
+                               a_defect("stopped the job in task " + task.describe(), core_internal::what_was_thrown(),
                                         "the job goes on from its last checkpoint when it is started again"),
                                true);
     }

@@ -6,6 +6,7 @@
 #include <tidemark/core/check.hpp>
 #include <tidemark/core/detail/planted.hpp>
 #include <tidemark/core/detail/situations.hpp>
+#include <tidemark/core/detail/thrown.hpp>
 
 namespace tidemark {
 inline namespace v0 {
@@ -16,21 +17,14 @@ namespace {
 using core_internal::Situation;
 using core_internal::sometimes;
 
-// A sink's part of a snapshot, on an I/O thread.
 // In a catch block.
 Error threw_at_epoch(const std::string& sink) {
-  std::string what = "an exception that is no std::exception";
-  try {
-    throw;
-  } catch (const std::exception& error) {
-    what = error.what();
-  } catch (...) {
-  }
   return Error{.code = ErrorCode::kSinkFailed,
                .message = "sink \"" + sink + "\" threw while it prepared an epoch",
-               .facts = {{"exception", what}}};
+               .facts = {{"exception", core_internal::what_was_thrown()}}};
 }
 
+// A sink's part of a snapshot, on an I/O thread.
 void finish_seal(SnapshotWork& work, EpochSeal& seal, CommittableEntry entry) {
   Result<Bytes> sealed = [&]() -> Result<Bytes> {
     try {

@@ -1,9 +1,9 @@
 #include <tidemark/state/migration.hpp>
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
+#include <tidemark/core/detail/thrown.hpp>
 #include <tidemark/core/file_system.hpp>
 #include <tidemark/state/store.hpp>
 
@@ -85,20 +85,15 @@ bool take_parts(const ValueParts& value, const Paths& paths, ByteView& old, Byte
 }
 
 Status take_row_through(std::span<const Migration> steps, const std::string& state, ByteView old, Bytes& value) {
-  const auto threw = [&](const char* what) {
-    return Error{.code = ErrorCode::kUserFunction,
-                 .message = "the migration of state " + state + " threw an exception",
-                 .facts = {{"exception", what}},
-                 .why = "without it the stored values cannot be read",
-                 .fix = "correct the function given to migrate(); the checkpoint is as it was"};
-  };
   value.clear();
   try {
     if (take_through(steps, old, value) && old.empty()) return {};
-  } catch (const std::exception& thrown) {
-    return threw(thrown.what());
   } catch (...) {
-    return threw("an exception that is no std::exception");
+    return Error{.code = ErrorCode::kUserFunction,
+                 .message = "the migration of state " + state + " threw an exception",
+                 .facts = {{"exception", core_internal::what_was_thrown()}},
+                 .why = "without it the stored values cannot be read",
+                 .fix = "correct the function given to migrate(); the checkpoint is as it was"};
   }
   return Error{.code = ErrorCode::kCheckpointCorrupt,
                .message = "a row of state " + state + " cannot be decoded",
