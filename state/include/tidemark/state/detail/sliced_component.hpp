@@ -13,6 +13,7 @@
 #include <tidemark/state/component.hpp>
 #include <tidemark/state/detail/block_pool.hpp>
 #include <tidemark/state/detail/generations.hpp>
+#include <tidemark/state/detail/heap_sample.hpp>
 
 namespace tidemark {
 inline namespace v0 {
