@@ -162,15 +162,23 @@ Progress EventTimeStageBase::split_ended(std::uint32_t split) {
   wait_for_all(merger_);
   auto risen = merger_.on_watermark(index, splits_[index].generator.watermark());
   if (const auto after = merger_.on_finished(index)) risen = after;
-  if (!risen || sent_end_) return Progress::kDone;
-  sent_end_ = *risen == kPlusInfinity;
-  return Operator::on_watermark(*risen);
+  return risen && !sent_end_ ? Operator::on_watermark(*risen) : Progress::kDone;
 }
 
 Progress EventTimeStageBase::on_watermark(EventTime watermark) {
   TIDEMARK_CHECK(watermark == kPlusInfinity, "only the end of the input comes from above");
   if (std::exchange(sent_end_, true)) return Progress::kDone;
-  return Operator::on_watermark(watermark);
+  end_owed_ = true;
+  // Splits that had ended before a rescale, and those that a drain cuts off, have not been told of here.
+  const EventTime last = merger_.greatest();
+  if (last > merger_.output() && Operator::on_watermark(last) == Progress::kMore) return Progress::kMore;
+  return send_end();
+}
+
+Progress EventTimeStageBase::send_end() {
+  end_owed_ = false;
+  merger_.end();
+  return Operator::on_watermark(kPlusInfinity);
 }
 
 void EventTimeStageBase::save(Bytes& out) const {

@@ -13,6 +13,12 @@ bool WatermarkMerger::idle() const {
   return !all_finished() && std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.finished || input.idle; });
 }
 
+EventTime WatermarkMerger::greatest() const {
+  EventTime greatest = kMinusInfinity;
+  for (const Input& input : inputs_) greatest = std::max(greatest, input.watermark);
+  return greatest;
+}
+
 std::optional<EventTime> WatermarkMerger::on_watermark(std::size_t index, EventTime watermark) {
   Input& input = inputs_[index];
   if (input.finished || watermark <= input.watermark) return std::nullopt;
@@ -34,11 +40,9 @@ std::optional<EventTime> WatermarkMerger::on_finished(std::size_t index) {
 
 std::optional<EventTime> WatermarkMerger::derive() {
   EventTime least = kPlusInfinity;
-  EventTime greatest = kMinusInfinity;
   bool any_counted = false;
   bool any_active = false;
   for (const Input& input : inputs_) {
-    greatest = std::max(greatest, input.watermark);
     if (input.finished || input.idle) continue;
     any_active = true;
     if (input.watermark < output_) continue;   // W11: not aligned
@@ -48,10 +52,8 @@ std::optional<EventTime> WatermarkMerger::derive() {
   EventTime derived = output_;
   if (any_counted) {
     derived = least;
-  } else if (all_finished()) {
-    derived = kPlusInfinity;   // W13
   } else if (!any_active) {
-    derived = greatest;        // W12: everything open is idle
+    derived = greatest();   // W12: everything open is idle; W13: nothing is open
   }
   if (derived <= output_) return std::nullopt;
   output_ = derived;

@@ -100,7 +100,7 @@ Status Task::restore(const TaskEntry& entry) {
   for (std::size_t i = 0; i < links.size(); ++i) TIDEMARK_TRY(links[i].op->load(entry.operators[i].state));
   merger_.restore_output(entry.operators.front().watermark);
   told_idle_ = merger_.idle();
-  ended_ = source != nullptr ? source->ended() : merger_.output() == kPlusInfinity;
+  ended_ = source != nullptr ? source->ended() : merger_.all_finished();
   return {};
 }
 
@@ -330,12 +330,16 @@ bool Task::pay_owed() {
     (void)head->on_status(idle);
     return true;
   }
-  if (std::exchange(owed_.end, false)) {
-    ended_ = true;
-    (void)head->on_end();
+  if (!owed_.end) return false;
+  if (merger_.output() != kPlusInfinity) {
+    merger_.end();
+    (void)head->on_watermark(kPlusInfinity);
     return true;
   }
-  return false;
+  owed_.end = false;
+  ended_ = true;
+  (void)head->on_end();
+  return true;
 }
 
 bool Task::take_input() {

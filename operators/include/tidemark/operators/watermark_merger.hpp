@@ -25,6 +25,8 @@ class WatermarkMerger {
   std::size_t size() const { return inputs_.size(); }
   const Input& input(std::size_t index) const { return inputs_[index]; }
   EventTime output() const { return output_; }
+  // Of all inputs, finished and idle ones too.
+  EventTime greatest() const;
   bool all_finished() const;
   // True when no input that is not finished is active (and at least one is not finished).
   bool idle() const;
@@ -32,8 +34,10 @@ class WatermarkMerger {
   // Each returns the new output if it rose. Values that are not above the input's last are ignored.
   std::optional<EventTime> on_watermark(std::size_t index, EventTime watermark);
   std::optional<EventTime> on_status(std::size_t index, bool idle);
-  // kPlusInfinity once all are finished.
+  // Once all are finished, the greatest that any of them had: it depends on what was in the input, and not on which ended first.
+  // +infinity comes after that, when the owner says so.
   std::optional<EventTime> on_finished(std::size_t index);
+  void end() { output_ = kPlusInfinity; }
 
   // As recorded in a checkpoint.
   void restore(std::size_t index, const Input& input) { inputs_[index] = input; }

@@ -40,7 +40,7 @@ class EventTimeStageBase : public Operator, public SplitListener {
   Progress split_waits(std::uint32_t split) override;
   Progress split_ended(std::uint32_t split) override;
   Progress on_watermark(EventTime watermark) override;
-  bool pending() const override { return watermark_owed_ || rest_from_ < batch_end_; }
+  bool pending() const override { return end_owed_ || watermark_owed_ || rest_from_ < batch_end_; }
   void save(Bytes& out) const override;
   Status load(ByteView saved) override;
   Status load_rescaled(std::span<const ByteView> saved) override;
@@ -65,12 +65,14 @@ class EventTimeStageBase : public Operator, public SplitListener {
   std::optional<Quarantined> refusal(SplitState& split, EventTime& reached, EventTime time) const;
   // The watermark of the split is due: merges it and hands the result on.
   Progress send_watermark(const SplitState& split);
+  Progress send_end();
 
   EventTimeOptions options_;
   Refusals refusals_;
   std::vector<SplitState> splits_;
   WatermarkMerger merger_;
   bool sent_end_ = false;
+  bool end_owed_ = false;   // the last watermark before it went out, and those below had enough
   // The batch in work: what of it was not sent yet, and whether its split's watermark is to be sent first.
   std::size_t rest_from_ = 0;
   std::size_t batch_end_ = 0;
@@ -110,6 +112,7 @@ class EventTimeStage final : public EventTimeStageBase {
 
   // Sends the batch, cut where a watermark is due, with the watermarks between. Usually that is the whole batch and one watermark.
   Progress resume() override {
+    if (end_owed_) return send_end();
     while (true) {
       if (watermark_owed_) {
         watermark_owed_ = false;

@@ -16,6 +16,7 @@
 
 #include <tidemark/core/check.hpp>
 #include <tidemark/operators/detail/process_base.hpp>
+#include <tidemark/operators/detail/records_left.hpp>
 #include <tidemark/operators/late.hpp>
 #include <tidemark/operators/process_order.hpp>
 #include <tidemark/operators/refusals.hpp>
@@ -72,6 +73,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     this->watermark_ = watermark;
     stepping_ = true;
     this->timers().begin_step();
+    if (watermark == kPlusInfinity) count_left();
     return run_step();
   }
 
@@ -155,7 +157,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
       if (timer == nullptr || (record && ahead_[next_ahead_].time <= *timer)) {
         handle(ahead_[next_ahead_++]);
       } else {
-        fire(record);
+        fire();
       }
       if (this->full() && this->flush() == Progress::kMore) return Progress::kMore;
     }
@@ -201,7 +203,13 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     return !ahead_.empty();
   }
 
+  // Of what waits at the end of the input.
+  void count_left() {
+    if constexpr (Function::kHasTimers) buffer_->each_waiting([this](std::uint64_t hash, const Key& key) { left_.add(hash, key); });
+  }
+
   void handle(Item& item) {
+    if (this->watermark_ == kPlusInfinity) left_.take_off(item.hash, item.key);
     move_clock(item.time);
     try {
       this->call_record(item.hash, item.key, item.value);
@@ -209,10 +217,11 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
       this->fail_at(item.time);   // records that waited keep their time, but not their origin
     }
   }
-  void fire(bool records_left) {
-    // T4: what a timer sets when the input has ended and no record is left does not run.
-    this->timers().set_ended(this->watermark_ == kPlusInfinity && !records_left);
+  void fire() {
     const auto timer = this->timers().take();
+    // T4: what a timer sets when the input has ended does not run. It does while a record of its key is left: it would have, had the
+    // watermark come up to that one in a step of its own (P3). Other keys' records do not count: whose they are follows the parallelism.
+    this->timers().set_ended(this->watermark_ == kPlusInfinity && !left_.has(timer.hash, timer.key));
     move_clock(timer.time);
     try {
       this->call_timer(timer.hash, timer.key, timer.time, timer.tag);
@@ -242,6 +251,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
   std::vector<Item> ahead_;             // taken from the buffer, to be handled in this step
   std::vector<std::uint64_t> hashes_;   // theirs
   std::size_t next_ahead_ = 0;
+  RecordsLeft<Key> left_;               // to be handled in the last step; counted if there are timers
   EventTime greatest_ = kMinusInfinity;   // τ
 };
 
