@@ -68,7 +68,7 @@ CoordinatorActions Coordinator::on_acknowledged(std::size_t task, CheckpointId i
                      .id = id,
                      .previous = completed_,
                      .checkpoint_kind = kind_,
-                     .drained = kind_ == CheckpointKind::kFinal && ending_ == Ending::kDrain});
+                     .drained = kind_ == CheckpointKind::kFinal && cut_off_});
   return actions;
 }
 
@@ -81,9 +81,10 @@ CoordinatorActions Coordinator::on_declined(std::size_t task, CheckpointId id, E
   return actions;
 }
 
-CoordinatorActions Coordinator::on_task_ended(std::size_t task, SteadyTime now) {
+CoordinatorActions Coordinator::on_task_ended(std::size_t task, bool cut_off, SteadyTime now) {
   TIDEMARK_CHECK(task < tasks_.size() && !ended_[task], "task " + std::to_string(task) + " ended twice");
   ended_[task] = true;
+  cut_off_ |= cut_off;
   --running_;
   CoordinatorActions actions;
   begin_if_due(now, actions);
@@ -137,7 +138,7 @@ CoordinatorActions Coordinator::on_committed(CheckpointId id, SteadyTime now) {
     actions.push_back({.kind = Action::Kind::kKeep, .id = id, .checkpoint_kind = kind_, .labels = std::exchange(labels_, {})});
   }
   actions.push_back({.kind = Action::Kind::kCollectGarbage, .id = id, .checkpoint_kind = kind_});
-  if (kind_ == CheckpointKind::kFinal && ending_ != Ending::kDrain) {
+  if (kind_ == CheckpointKind::kFinal && !cut_off_) {
     finish(Action::Kind::kFinished, actions);
   } else if (kind_ != CheckpointKind::kPeriodic || ending_ == Ending::kCancel) {
     finish(Action::Kind::kStopped, actions);
@@ -189,7 +190,12 @@ CoordinatorActions Coordinator::on_savepoint_requested(std::string label, Steady
   return actions;
 }
 
-CoordinatorActions Coordinator::on_stop_requested(bool drain, const std::string& label, SteadyTime now) {
+Result<CoordinatorActions> Coordinator::on_stop_requested(bool drain, const std::string& label, SteadyTime now) {
+  if (drain && ending_ == Ending::kStop) {
+    return Error{.code = ErrorCode::kJobNotRunning,
+                 .message = "the job is stopping already, and was told not to drain",
+                 .fix = "start it again from the checkpoint with which it stops, and drain it then"};
+  }
   CoordinatorActions actions;
   // At the end of the input there is nothing left to stop or to drain: the job finishes.
   if (ending_ == Ending::kNone && !all_ended()) {

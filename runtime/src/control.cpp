@@ -241,9 +241,9 @@ void Control::take_snapshot(TaskSnapshot snapshot, std::optional<Error> error) {
   carry_out(coordinator_.on_acknowledged(task, id));
 }
 
-void Control::on_task_ended(std::size_t task) {
-  post([this, task] {
-    if (!ended_) carry_out(coordinator_.on_task_ended(task, now()));
+void Control::on_task_ended(std::size_t task, bool cut_off) {
+  post([this, task, cut_off] {
+    if (!ended_) carry_out(coordinator_.on_task_ended(task, cut_off, now()));
   });
 }
 
@@ -274,7 +274,7 @@ void Control::on_checked(Status status) {
   });
 }
 
-CheckpointAnswer Control::ask(std::string label, bool keeps, std::function<CoordinatorActions()> act) {
+CheckpointAnswer Control::ask(std::string label, bool keeps, std::function<Result<CoordinatorActions>()> act) {
   auto request = std::make_shared<Request>();
   request->label = std::move(label);
   CheckpointAnswer answer = request->answer.get_future();
@@ -282,8 +282,10 @@ CheckpointAnswer Control::ask(std::string label, bool keeps, std::function<Coord
     if (ended_) return request->answer.set_value(ended_before_it());
     const Status allowed = keeps ? check_label(request->label) : Status{};
     if (!allowed.ok()) return request->answer.set_value(allowed);
+    Result<CoordinatorActions> actions = act();
+    if (!actions.ok()) return request->answer.set_value(actions.error());
     requests_.push_back(std::move(*request));
-    carry_out(act());
+    carry_out(*std::move(actions));
   });
   return answer;
 }

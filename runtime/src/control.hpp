@@ -64,7 +64,7 @@ class Control final : private core_internal::Loop {
 
   // From any thread; none waits.
   void on_snapshot(TaskSnapshot snapshot, std::optional<Error> error);
-  void on_task_ended(std::size_t task);
+  void on_task_ended(std::size_t task, bool cut_off);
   void on_task_failed(std::size_t task, Error error, bool broken_invariant);
   void on_memory_spent();
   // How the background check of the restored checkpoint ended.
@@ -87,7 +87,7 @@ class Control final : private core_internal::Loop {
 
   void post(std::function<void()> message);
   // Takes a request down if its label, when it `keeps` a checkpoint, is allowed, and acts on it.
-  CheckpointAnswer ask(std::string label, bool keeps, std::function<CoordinatorActions()> act);
+  CheckpointAnswer ask(std::string label, bool keeps, std::function<Result<CoordinatorActions>()> act);
   Status check_label(const std::string& label) const;
   void keep(const CoordinatorAction& action);
   void answer(const std::vector<std::string>& labels, const Result<CheckpointId>& answer);

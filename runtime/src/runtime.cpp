@@ -190,7 +190,7 @@ class Runtime::Job {
       Task::Reports reports{
           .on_snapshot = [this](TaskSnapshot snapshot,
                                 std::optional<Error> error) { control_->on_snapshot(std::move(snapshot), std::move(error)); },
-          .on_ended = [this](std::size_t index) { control_->on_task_ended(index); },
+          .on_ended = [this](std::size_t index, bool cut_off) { control_->on_task_ended(index, cut_off); },
           .on_no_memory = [this](std::size_t index) { on_no_memory(*job_.tasks[index]); },
           .on_memory_spent = [this] { control_->on_memory_spent(); }};
       std::unique_ptr<SnapshotRows> rows;

@@ -79,6 +79,7 @@ SourceHead::Found SourceHead::read() {
   const bool more = std::any_of(splits_.begin(), splits_.end(), [](const OpenSplit& open) { return open.reader != nullptr; });
   if (more && !draining_) return Found::kNothingNow;
   if (!std::exchange(infinity_sent_, true)) {
+    cut_off_ = more;
     (void)on_watermark(kPlusInfinity);
   } else {
     end_sent_ = true;

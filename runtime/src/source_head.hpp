@@ -44,6 +44,8 @@ class SourceHead final : public Operator {
   // Where each split stands.
   std::vector<Split> splits() const;
   bool ended() const { return end_sent_; }
+  // Whether a drain ended a split before its time.
+  bool cut_off() const { return cut_off_; }
 
   Progress on_batch(BatchBase& batch) override;
   void save(Bytes& out) const override;
@@ -74,6 +76,7 @@ class SourceHead final : public Operator {
   std::vector<std::uint32_t> ended_splits_;    // to be told, when those below have taken their last batches; more than one after a rescale
   std::optional<std::uint32_t> waiting_split_;
   bool draining_ = false;
+  bool cut_off_ = false;
   bool infinity_sent_ = false;
   bool end_sent_ = false;
 };

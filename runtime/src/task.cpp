@@ -259,7 +259,7 @@ Stepped::Step Task::step() {
     }
     if (ended_ && !end_reported_ && !progress) {
       end_reported_ = true;
-      reports_.on_ended(index_);
+      reports_.on_ended(index_, source != nullptr && source->cut_off());
     }
   }
   if (progress) {

@@ -64,7 +64,7 @@ class Task final : public Stepped {
   // What a task tells the coordinator. Any of these is called on the task's worker or on an I/O thread.
   struct Reports {
     SnapshotWork::Report on_snapshot;
-    std::function<void(std::size_t task)> on_ended;
+    std::function<void(std::size_t task, bool cut_off)> on_ended;
     std::function<void(std::size_t task)> on_no_memory;   // on an I/O thread
     std::function<void()> on_memory_spent;      // what is dirty keeps memory from being given up
   };

@@ -215,7 +215,7 @@ TEST(Coordinator, DoesNothingMoreOnceATaskHasFailed) {
   EXPECT_EQ(text(c.on_published(5)), "");
   EXPECT_EQ(text(c.on_committed(5, kStart)), "");
   EXPECT_EQ(text(c.on_abort_settled(5, kStart)), "");
-  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart)), "");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "", kStart)), "");
   EXPECT_EQ(text(c.on_cancelled()), "");
   EXPECT_EQ(text(c.on_time(kStart + 100s)), "");
 }
@@ -223,9 +223,9 @@ TEST(Coordinator, DoesNothingMoreOnceATaskHasFailed) {
 // C8.
 TEST(Coordinator, EndsTheJobWithAFinalCheckpointOnceEveryTaskHasEnded) {
   Coordinator c = coordinator();
-  EXPECT_EQ(text(c.on_task_ended(0, kStart)), "");
-  EXPECT_EQ(text(c.on_task_ended(2, kStart)), "");
-  EXPECT_EQ(text(c.on_task_ended(1, kStart)), "begin 5 (final)");
+  EXPECT_EQ(text(c.on_task_ended(0, false, kStart)), "");
+  EXPECT_EQ(text(c.on_task_ended(2, false, kStart)), "");
+  EXPECT_EQ(text(c.on_task_ended(1, false, kStart)), "begin 5 (final)");
   EXPECT_EQ(text(acknowledge_all(c, 5)), "publish 5 after 4");
   EXPECT_EQ(text(c.on_published(5)), "commit 5 after 4");
   EXPECT_EQ(text(c.on_committed(5, kStart)), "collect garbage 5, finished 5");
@@ -234,7 +234,7 @@ TEST(Coordinator, EndsTheJobWithAFinalCheckpointOnceEveryTaskHasEnded) {
 TEST(Coordinator, TakesTheFinalCheckpointAfterThePendingOne) {
   Coordinator c = coordinator();
   (void)c.on_time(kStart + 10s);
-  for (const std::size_t task : {0U, 1U, 2U}) EXPECT_EQ(text(c.on_task_ended(task, kStart + 11s)), "");
+  for (const std::size_t task : {0U, 1U, 2U}) EXPECT_EQ(text(c.on_task_ended(task, false, kStart + 11s)), "");
   acknowledge_all(c, 5);
   (void)c.on_published(5);
   EXPECT_EQ(text(c.on_committed(5, kStart + 12s)), "collect garbage 5, begin 6 (final)");
@@ -243,7 +243,7 @@ TEST(Coordinator, TakesTheFinalCheckpointAfterThePendingOne) {
 TEST(Coordinator, TriesTheFinalCheckpointAgainAndThenFails) {
   Coordinator c = coordinator({.interval = 0s, .min_pause = 1s, .timeout = 60s, .tolerated_failures = 1});
   EXPECT_EQ(c.next_wakeup(), std::nullopt);
-  for (const std::size_t task : {0U, 1U, 2U}) (void)c.on_task_ended(task, kStart);
+  for (const std::size_t task : {0U, 1U, 2U}) (void)c.on_task_ended(task, false, kStart);
   (void)c.on_declined(0, 5, failure("disk full"));
   EXPECT_EQ(text(c.on_abort_settled(5, kStart)), "");
   EXPECT_EQ(c.next_wakeup(), kStart + 1s);
@@ -260,7 +260,7 @@ TEST(Coordinator, BeginsTheLastCheckpointOfAStopAtOnceAlthoughThePeriodicOneBefo
   (void)c.on_time(kStart + 10s);
   (void)c.on_declined(0, 5, failure("disk full"));
   (void)c.on_abort_settled(5, kStart + 11s);
-  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 12s)), "begin 6 (stop)");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "", kStart + 12s)), "begin 6 (stop)");
   (void)c.on_declined(0, 6, failure("disk full"));
   EXPECT_EQ(text(c.on_abort_settled(6, kStart + 13s)), "") << "again, but at the pace of the others";
   EXPECT_EQ(c.next_wakeup(), kStart + 22s);
@@ -268,8 +268,8 @@ TEST(Coordinator, BeginsTheLastCheckpointOfAStopAtOnceAlthoughThePeriodicOneBefo
 
 TEST(Coordinator, StopsAfterACheckpointThatBeginsAtOnce) {
   Coordinator c = coordinator();
-  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 1s)), "begin 5 (stop)");
-  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 2s)), "");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "", kStart + 1s)), "begin 5 (stop)");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "", kStart + 2s)), "");
   EXPECT_EQ(text(acknowledge_all(c, 5)), "publish 5 after 4");
   (void)c.on_published(5);
   EXPECT_EQ(text(c.on_committed(5, kStart + 3s)), "collect garbage 5, stopped 5");
@@ -278,7 +278,7 @@ TEST(Coordinator, StopsAfterACheckpointThatBeginsAtOnce) {
 TEST(Coordinator, F06StopsAfterThePendingCheckpointAndOneMore) {
   Coordinator c = coordinator();
   (void)c.on_time(kStart + 10s);
-  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart + 11s)), "");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "", kStart + 11s)), "");
   acknowledge_all(c, 5);
   (void)c.on_published(5);
   EXPECT_EQ(text(c.on_committed(5, kStart + 12s)), "collect garbage 5, begin 6 (stop)");
@@ -295,23 +295,38 @@ TEST(Coordinator, TriesTheLastCheckpointOfAStopAgain) {
 
 TEST(Coordinator, MarksTheLastCheckpointOfADrain) {
   Coordinator c = coordinator();
-  EXPECT_EQ(text(c.on_stop_requested(true, "", kStart)), "drain 0");
-  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart)), "");   // the first request decided
+  EXPECT_EQ(text(*c.on_stop_requested(true, "", kStart)), "drain 0");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "", kStart)), "");   // the first request decided
   EXPECT_EQ(text(c.on_time(kStart + 10s)), "");   // the end is near: no periodic ones any more
-  for (const std::size_t task : {0U, 1U}) (void)c.on_task_ended(task, kStart + 11s);
-  EXPECT_EQ(text(c.on_task_ended(2, kStart + 11s)), "begin 5 (final)");
+  for (const std::size_t task : {0U, 1U}) (void)c.on_task_ended(task, task == 0, kStart + 11s);
+  EXPECT_EQ(text(c.on_task_ended(2, false, kStart + 11s)), "begin 5 (final)");
   EXPECT_EQ(text(acknowledge_all(c, 5)), "publish 5 after 4 (drained)");
   (void)c.on_published(5);
   EXPECT_EQ(text(c.on_committed(5, kStart + 12s)), "collect garbage 5, stopped 5");
 }
 
 TEST(Coordinator, FinishesAJobThatIsToldToDrainAtItsEnd) {
+  // When so many of its tasks have ended: all, or the source alone.
+  for (const std::size_t ended : {3U, 1U}) {
+    Coordinator c = coordinator();
+    for (std::size_t task = 0; task < ended; ++task) (void)c.on_task_ended(task, false, kStart);
+    (void)c.on_stop_requested(true, "", kStart);
+    for (std::size_t task = ended; task < 3; ++task) (void)c.on_task_ended(task, false, kStart);
+    EXPECT_EQ(text(acknowledge_all(c, 5)), "publish 5 after 4");   // not drained: its input did end
+    (void)c.on_published(5);
+    EXPECT_EQ(text(c.on_committed(5, kStart)), "collect garbage 5, finished 5");
+  }
+}
+
+TEST(Coordinator, RefusesToDrainAJobThatIsStoppingWithout) {
   Coordinator c = coordinator();
-  for (const std::size_t task : {0U, 1U, 2U}) (void)c.on_task_ended(task, kStart);
-  (void)c.on_stop_requested(true, "", kStart);
-  EXPECT_EQ(text(acknowledge_all(c, 5)), "publish 5 after 4");   // not drained: its input did end
+  (void)c.on_stop_requested(false, "", kStart);
+  const auto refused = c.on_stop_requested(true, "kept", kStart);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kJobNotRunning);
+  acknowledge_all(c, 5);
   (void)c.on_published(5);
-  EXPECT_EQ(text(c.on_committed(5, kStart)), "collect garbage 5, finished 5");
+  EXPECT_EQ(text(c.on_committed(5, kStart)), "collect garbage 5, stopped 5");   // its label went with it
 }
 
 // C10.
@@ -361,8 +376,8 @@ TEST(Coordinator, GivesASavepointUpWithItsCheckpoint) {
 
 TEST(Coordinator, KeepsTheLastCheckpointOfAStopHoweverOftenItIsTried) {
   Coordinator c = coordinator();
-  EXPECT_EQ(text(c.on_stop_requested(false, "a", kStart + 1s)), "begin 5 (stop)");
-  EXPECT_EQ(text(c.on_stop_requested(false, "b", kStart + 2s)), "");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "a", kStart + 1s)), "begin 5 (stop)");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "b", kStart + 2s)), "");
   EXPECT_EQ(text(c.on_savepoint_requested("c", kStart + 2s)), "");
   EXPECT_EQ(text(c.on_declined(0, 5, failure("disk full"))), "abort 5");
   (void)c.on_abort_settled(5, kStart + 2s);
@@ -376,13 +391,13 @@ TEST(Coordinator, KeepsTheLastCheckpointOfADrainAndOfAFinishedJob) {
   for (const bool drain : {true, false}) {
     Coordinator c = coordinator();
     if (drain) {
-      EXPECT_EQ(text(c.on_stop_requested(true, "a", kStart)), "drain 0");
+      EXPECT_EQ(text(*c.on_stop_requested(true, "a", kStart)), "drain 0");
     } else {
-      (void)c.on_task_ended(0, kStart);
-      (void)c.on_task_ended(1, kStart);
+      (void)c.on_task_ended(0, false, kStart);
+      (void)c.on_task_ended(1, false, kStart);
     }
     for (const std::size_t task : {0U, 1U, 2U}) {
-      if (drain || task == 2) (void)c.on_task_ended(task, kStart);
+      if (drain || task == 2) (void)c.on_task_ended(task, drain, kStart);
     }
     if (!drain) {
       EXPECT_EQ(text(c.on_savepoint_requested("a", kStart)), "");
@@ -432,7 +447,7 @@ TEST(Coordinator, F06IsNotCancelledAnyMoreWhileTheSinksCommitItsLastCheckpoint) 
   EXPECT_EQ(text(stopping.on_committed(5, kStart)), "collect garbage 5, stopped 5");
 
   Coordinator finishing = coordinator();
-  for (const std::size_t task : {0, 1, 2}) (void)finishing.on_task_ended(task, kStart);
+  for (const std::size_t task : {0, 1, 2}) (void)finishing.on_task_ended(task, false, kStart);
   acknowledge_all(finishing, 5);
   (void)finishing.on_published(5);
   EXPECT_EQ(text(finishing.on_cancelled()), "");
@@ -442,7 +457,7 @@ TEST(Coordinator, F06IsNotCancelledAnyMoreWhileTheSinksCommitItsLastCheckpoint) 
 TEST(Coordinator, TakesNoCheckpointOfItsOwnAccordWhenTheIntervalIsZero) {
   Coordinator c = coordinator({.interval = 0s, .min_pause = 0s, .timeout = 60s, .tolerated_failures = 0});
   EXPECT_EQ(text(c.on_time(kStart + 1000h)), "");
-  EXPECT_EQ(text(c.on_stop_requested(false, "", kStart)), "begin 5 (stop)");
+  EXPECT_EQ(text(*c.on_stop_requested(false, "", kStart)), "begin 5 (stop)");
 }
 
 // Fault F48: two checkpoints x three tasks x abort, in every order that can happen.

@@ -81,8 +81,9 @@ class Coordinator {
   CoordinatorActions on_acknowledged(std::size_t task, CheckpointId id);
   // The task could not take part in `id`. Ignored for older or aborted ones.
   CoordinatorActions on_declined(std::size_t task, CheckpointId id, Error error);
-  // The task saw the end of all its inputs. It goes on to take part in checkpoints.
-  CoordinatorActions on_task_ended(std::size_t task, SteadyTime now);
+  // The task saw the end of all its inputs, or of its source, which a drain may have `cut_off` before it had ended. It goes on to take part
+  // in checkpoints.
+  CoordinatorActions on_task_ended(std::size_t task, bool cut_off, SteadyTime now);
   // The task failed for good: the attempt is over.
   CoordinatorActions on_task_failed(std::size_t task, Error error);
   CoordinatorActions on_published(CheckpointId id);
@@ -101,10 +102,10 @@ class Coordinator {
   // A wish for a checkpoint at once, after which the job goes on, kept under `label` (C10). A pending periodic one began before the wish,
   // so the next one is meant. If it is aborted, the wish goes with it.
   CoordinatorActions on_savepoint_requested(std::string label, SteadyTime now);
-  // A wish for a last checkpoint at once, kept under `label` unless that is empty. With drain: kDrain first; the final checkpoint then
-  // counts as drained and ends in kStopped. The last checkpoint is tried again with its labels if it fails. Of two requests the first
-  // decides whether the job drains.
-  CoordinatorActions on_stop_requested(bool drain, const std::string& label, SteadyTime now);
+  // A wish for a last checkpoint at once, kept under `label` unless that is empty. With drain: kDrain first; if that cuts off a source, the
+  // final checkpoint counts as drained and ends in kStopped. The last checkpoint is tried again with its labels if it fails. Of two requests
+  // the first decides whether the job drains; a drain that comes second is refused.
+  Result<CoordinatorActions> on_stop_requested(bool drain, const std::string& label, SteadyTime now);
   // The host will not wait: no new checkpoint. What is being published is awaited, since it cannot be taken back; its commit is left to
   // recovery, and so is one under way. While the sinks commit the last checkpoint of a job there is nothing left to cancel: it ends as it
   // would have.
@@ -139,6 +140,7 @@ class Coordinator {
   std::vector<bool> ended_;
   std::size_t missing_ = 0;
   std::size_t running_ = 0;            // tasks that have not ended
+  bool cut_off_ = false;               // a source, by a drain
   Phase phase_ = Phase::kIdle;
   CheckpointKind kind_ = CheckpointKind::kPeriodic;
   Ending ending_ = Ending::kNone;

@@ -182,7 +182,7 @@ class Runtime {
   // but the user. Errors: kBadName; kBadConfiguration without a state directory; kCheckpointFailed and what the disk says; kJobNotRunning.
   CheckpointAnswer request_savepoint(std::string label);
   // Take a final checkpoint, commit, and stop (C9). Any thread; does not wait. No window fires for it unless it drains. If the label is
-  // refused the job goes on; the errors are those of request_savepoint().
+  // refused the job goes on; the errors are those of request_savepoint(), and kJobNotRunning if it is to drain and stops already without.
   CheckpointAnswer request_stop(StopOptions options = {});
   // Stop now, with no further checkpoint. Any thread; does not wait. A job whose sinks already commit its last one ends as it would have.
   void request_cancel();
