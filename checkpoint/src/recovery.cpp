@@ -200,12 +200,14 @@ Status check_choice(const Manifest& manifest, const JobFacts& job, const Recover
                    "output between the two would be written a second time",
                    "restore a newer checkpoint, or fork with --fork-lineage and a target of its own");
   }
-  if (manifest.drained && !options.allow_drained) {
-    return refusal(ErrorCode::kDrained, name_of(manifest.checkpoint) + " was taken after a drain", {},
-                   "its windows have fired before they were full",
-                   "start from an older one with --from ID, or allow it with --allow-drained");
-  }
   return {};
+}
+
+Status check_drained(const Manifest& manifest, const RecoveryOptions& options) {
+  if (!manifest.drained || options.allow_drained) return {};
+  return refusal(ErrorCode::kDrained, name_of(manifest.checkpoint) + " was taken after a drain", {},
+                 "its windows have fired before they were full",
+                 "allow it with --allow-drained, or start from an older one with --from ID and --fork-lineage");
 }
 
 }  // namespace
@@ -243,6 +245,11 @@ Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFac
   const std::shared_ptr<const Manifest>& manifest = renamed.manifest;
   RecoveryPlan plan;
   plan.answer = manifest->finished && !options.fork_lineage ? RecoveryPlan::Answer::kAlreadyFinished : RecoveryPlan::Answer::kRestore;
+  plan.refusal = check_drained(*manifest, options);
+  if (!plan.refusal.ok()) {
+    if (options.from != From::kLatest || options.fork_lineage) return plan.refusal;
+    plan.answer = RecoveryPlan::Answer::kDrained;
+  }
   plan.manifest = manifest;
   plan.seed = manifest->seed;
   plan.attempt = next_attempt(directory, options);

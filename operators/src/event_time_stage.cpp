@@ -169,8 +169,10 @@ Progress EventTimeStageBase::on_watermark(EventTime watermark) {
   TIDEMARK_CHECK(watermark == kPlusInfinity, "only the end of the input comes from above");
   if (std::exchange(sent_end_, true)) return Progress::kDone;
   end_owed_ = true;
-  // Splits that had ended before a rescale, and those that a drain cuts off, have not been told of here.
-  const EventTime last = merger_.greatest();
+  // Nothing follows the last record, so the watermark may reach it, and timers up to there run as they would in the midst of the input: how
+  // far the clock comes before the end depends on what was read alone (D1), not on which split ended first.
+  EventTime last = kMinusInfinity;
+  for (const SplitState& split : splits_) last = std::max(last, split.generator.greatest());
   if (last > merger_.output() && Operator::on_watermark(last) == Progress::kMore) return Progress::kMore;
   return send_end();
 }

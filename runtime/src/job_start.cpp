@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <span>
 
@@ -52,12 +53,22 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
   return {};
 }
 
+// However the two paths are written.
+bool lies_in(const std::string& directory, const std::string& path) {
+  const auto whole = [](const std::string& given) {
+    std::error_code unknown;   // where this process is
+    const std::filesystem::path absolute = std::filesystem::absolute(given, unknown);
+    return (unknown ? std::filesystem::path{given} : absolute).lexically_normal().string();
+  };
+  return whole(path).starts_with(join_path(whole(directory), ""));
+}
+
 // `restored`: the directory of the checkpoint.
 Status commit_again(const RuntimeOptions& options, const std::string& restored, const RecoveryPlan& plan,
                     std::vector<CommittingSink>& sinks) {
   if (plan.completed == 0) return {};   // a new lineage
   // The manifest is there, but whoever wrote it may have failed before it was to last: output must not outlive it.
-  if (restored.starts_with(options.state_directory + "/")) {
+  if (lies_in(options.state_directory, restored)) {
     TIDEMARK_TRY(options.files->sync_directory(restored));
     TIDEMARK_TRY(options.files->sync_directory(parent_path(restored)));
   }
@@ -66,13 +77,13 @@ Status commit_again(const RuntimeOptions& options, const std::string& restored, 
       // New in the job, or back in it: what was committed meanwhile had no output of this sink.
       TIDEMARK_ASSIGN(const CheckpointId held, sink.committer->committed_epoch());
       TIDEMARK_TRY(sink.committer->commit(plan.manifest->checkpoint, held, {}));
-      continue;
+    } else {
+      std::vector<Committable> mine;
+      for (const CommittableEntry& entry : plan.recommit) {
+        if (entry.sink == sink.name) mine.push_back({entry.subtask, entry.epoch, entry.bytes});
+      }
+      TIDEMARK_TRY(sink.committer->commit(plan.manifest->checkpoint, plan.manifest->previous, mine));
     }
-    std::vector<Committable> mine;
-    for (const CommittableEntry& entry : plan.recommit) {
-      if (entry.sink == sink.name) mine.push_back({entry.subtask, entry.epoch, entry.bytes});
-    }
-    TIDEMARK_TRY(sink.committer->commit(plan.manifest->checkpoint, plan.manifest->previous, mine));
     if (plan.newest) TIDEMARK_TRY(sink.committer->discard_unlisted());
   }
   return {};
@@ -397,8 +408,9 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     TIDEMARK_TRY(check_later ? check_checkpoint_in(*options.files, restored, *manifest)
                              : verify_checkpoint_in(*options.files, restored, *manifest));
   }
-  if (plan.answer == RecoveryPlan::Answer::kAlreadyFinished) {
+  if (plan.answer == RecoveryPlan::Answer::kAlreadyFinished || plan.answer == RecoveryPlan::Answer::kDrained) {
     TIDEMARK_TRY(commit_again(options, restored, plan, prepared.facts.sinks));
+    TIDEMARK_TRY(plan.refusal);
     prepared.already_finished = true;
     return prepared;
   }

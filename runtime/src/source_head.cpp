@@ -151,15 +151,17 @@ Status SourceHead::load(ByteView saved) {
   return {};
 }
 
-// An end that was sent is sent again: other tasks than those that had it may have to hear of it now.
+// An end that was sent is sent again: other tasks than those that had it may have to hear of it now. So is the end of a split: by a stage
+// that is new in the job.
 Status SourceHead::load_rescaled(std::span<const ByteView> saved) {
   for (const ByteView one : saved) {
     std::uint8_t flags = 0;
     TIDEMARK_TRY(take_saved(one, flags, ended_splits_));
   }
-  std::erase_if(ended_splits_, [this](std::uint32_t number) {
-    return std::none_of(splits_.begin(), splits_.end(), [number](const OpenSplit& open) { return open.split.number == number; });
-  });
+  ended_splits_.clear();
+  for (const OpenSplit& open : splits_) {
+    if (open.split.finished) ended_splits_.push_back(open.split.number);
+  }
   return {};
 }
 

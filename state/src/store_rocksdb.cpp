@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
@@ -213,7 +214,11 @@ class RocksStore final : public StateStore {
         visit_rows(*db_, *dead_->get(), first, 0, [&](ByteView key, ByteView value) { return key < end && visit(key, value); }));
   }
 
-  void set_dropped(std::map<StateId, Dropped> durable) override { dead_->set(DeadRows{durable}); }
+  void set_dropped(std::map<StateId, Dropped> durable) override {
+    dead_->set(DeadRows{durable});
+    remove_dead_files(durable);
+    dropped_ = std::move(durable);
+  }
 
   Status health() const override {
     Status first = errors_->first();
@@ -251,6 +256,35 @@ class RocksStore final : public StateStore {
         result.status = statuses[i];
       }
     }
+  }
+
+  // Of a state whose time goes on by a bucket from checkpoint to checkpoint each file overlaps no other. RocksDB takes it into its last level
+  // at once, where no count of files brings on a compaction, so it would stay for ever.
+  void remove_dead_files(const std::map<StateId, Dropped>& dropped) {
+    std::vector<std::pair<std::string, std::string>> bounds;
+    for (const auto& [id, of_state] : dropped) {
+      const auto before = dropped_.find(id);
+      if (before != dropped_.end() && before->second == of_state) continue;
+      const bool all = of_state.through == kPlusInfinity;
+      if (of_state.through == kMinusInfinity || (of_state.stamped && !all)) continue;
+      auto& [first, end] = bounds.emplace_back();
+      append_u16_big_endian(first, id);
+      if (all && id == std::numeric_limits<StateId>::max()) continue;   // no key lies behind it
+      append_u16_big_endian(end, static_cast<StateId>(id + all));
+      if (!all) append_time_big_endian(end, of_state.through + Duration{1});
+    }
+    if (bounds.empty()) return;
+    std::vector<rocksdb::Slice> slices;
+    slices.reserve(bounds.size() * 2);
+    std::vector<rocksdb::RangePtr> ranges;
+    for (const auto& [first, end] : bounds) {
+      slices.emplace_back(first);
+      slices.emplace_back(end);
+      ranges.emplace_back(&slices[slices.size() - 2], end.empty() ? nullptr : &slices.back());
+    }
+    constexpr bool kWithEnd = false;
+    // An error is one of RocksDB's MANIFEST: health() tells it.
+    (void)rocksdb::DeleteFilesInRanges(db_.get(), db_->DefaultColumnFamily(), ranges.data(), ranges.size(), kWithEnd).ok();
   }
 
   // Ill health is the reason behind whatever else failed, and success means nothing without health.
@@ -318,6 +352,7 @@ class RocksStore final : public StateStore {
   std::unique_ptr<core_internal::Jobs> jobs_;
   std::unique_ptr<rocksdb::Env> environment_;
   std::shared_ptr<state_internal::SharedDeadRows> dead_ = std::make_shared<state_internal::SharedDeadRows>();
+  std::map<StateId, Dropped> dropped_;   // what it says
   std::shared_ptr<BackgroundErrors> errors_ = std::make_shared<BackgroundErrors>();
   rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -14,6 +14,12 @@ const std::string kOurs = test_support::sample_manifest().lineage;
 FoundCheckpoint complete(CheckpointId id) {
   return {.id = id, .manifest = std::make_shared<const Manifest>(test_support::sample_manifest(id)), .damage = {}};
 }
+// Built on `previous`.
+FoundCheckpoint after(CheckpointId previous, CheckpointId id) {
+  Manifest manifest = test_support::sample_manifest(id);
+  manifest.previous = previous;
+  return {.id = id, .manifest = std::make_shared<const Manifest>(manifest), .damage = {}};
+}
 FoundCheckpoint foreign(CheckpointId id) {
   Manifest manifest = test_support::sample_manifest(id);
   manifest.lineage = std::string(32, 'f');
@@ -51,6 +57,11 @@ TEST(Retention, FollowsTheTable) {
       {"one never completed goes at a start, too", {complete(1), complete(2), incomplete(3)}, 2, {}, 2, {3}},
       {"the pending one stays", {complete(1), complete(2), incomplete(3)}, 2, {3}, 2, {}},
       {"an unreadable one stays and does not count as kept", {complete(1), complete(2), unreadable(3), complete(4)}, 4, {}, 2, {1}},
+      {"one that was abandoned goes before the one that was gone back to", {after(3, 4), after(4, 5), after(4, 6)}, 6, {}, 2, {5}},
+      {"several do", {after(3, 4), after(4, 5), after(5, 6), after(4, 7), after(7, 8)}, 8, {}, 3, {5, 6}},
+      {"not before another is committed in its place", {after(3, 4), after(4, 5), after(4, 6)}, 5, {}, 2, {}},
+      {"one that is in use stays though it was abandoned", {after(3, 4), after(4, 5), after(4, 6)}, 6, {5}, 2, {}},
+      {"where the one before is gone the newest older one is kept", {after(3, 5), after(5, 6), after(3, 7)}, 7, {}, 2, {5}},
       {"another lineage's stay and do not count", {foreign(1), complete(2), foreign(3), complete(4), complete(5)}, 5, {}, 2, {2}},
   };
   for (const Case& one : cases) {

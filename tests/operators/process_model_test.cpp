@@ -19,7 +19,7 @@ struct Given {
 };
 
 // The rule, word for word: take the least item by (time, records first, bytes), or (time, tag) for timers; tau never falls. A timer that runs
-// behind the last watermark before the end, and behind the last record, sets no timers (T4).
+// behind the last watermark before the end sets no timers (T4).
 std::vector<Text> model_of_key(std::vector<Given> records, std::int64_t last_watermark) {
   std::stable_sort(records.begin(), records.end(), [](const Given& a, const Given& b) {
     return a.time != b.time ? a.time < b.time : encoded(a.item) < encoded(b.item);
@@ -52,7 +52,7 @@ std::vector<Text> model_of_key(std::vector<Given> records, std::int64_t last_wat
       timers.erase(least);
       say(std::to_string(records.front().item.key) + ": timer " + std::to_string(time) + (tag == 0 ? "" : "/" + std::to_string(tag)), time);
       if (const auto found = on_fire.find(time); found != on_fire.end()) {
-        if (tau <= last_watermark || next < records.size()) {
+        if (tau <= last_watermark) {
           for (const TimerAction& action : found->second) set(action);
         }
         on_fire.erase(found);

@@ -1,5 +1,5 @@
-// What goes wrong around a job: a function that always throws, or says something else each time; a quarantine that takes nothing (faults
-// F07, F35, F36, F38).
+// What goes wrong around a job: a function that always throws, or says something else each time; a quarantine that takes nothing; a
+// start after one that was cut off (faults F01, F07, F13, F35, F36, F38).
 
 #include <algorithm>
 #include <functional>
@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include <tidemark/checkpoint/layout.hpp>
 #include <tidemark/file/pace.hpp>
 #include <tidemark/memory/memory_sink.hpp>
 #include <tidemark/memory/memory_source.hpp>
@@ -23,6 +24,7 @@ namespace tidemark {
 namespace {
 
 using namespace numbers;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 
 JobResult run(Graph graph, const RuntimeOptions& options) {
@@ -239,6 +241,68 @@ TEST(JobFaults, F38KeepsWhatWasCommittedThoughTheFunctionSaysSomethingElseWhenIt
     if (!files.fired()) break;
   }
   EXPECT_GT(of_both, 0U);
+}
+
+// Over the numbers; `copy` is new in a later release of the job.
+Graph to_sinks(const MemorySink<std::int64_t>& target, const MemorySink<std::int64_t>* copy) {
+  Graph graph;
+  auto numbers = graph.from("numbers", paced(memory_source(all_numbers()), Pace::records_per_second(2000)));
+  numbers.to("target", target.sink());
+  if (copy != nullptr) numbers.to("copy", copy->sink());
+  return graph;
+}
+void run_and_stop(Graph graph, RuntimeOptions options) {
+  options.checkpoint_every = {};
+  auto job = Runtime::start(std::move(graph), options);
+  ASSERT_TRUE(job.ok()) << job.error().describe();
+  (*job)->request_stop();
+  EXPECT_EQ((*job)->wait().state, JobState::kStopped);
+}
+
+TEST(JobFaults, F01OutputOfASinkThatIsNewGoesIfItsFirstCheckpointWasCutOff) {   // I6
+  const test_support::TemporaryDirectory directory;
+  const MemorySink<std::int64_t> target, copy;
+  RuntimeOptions options = options_in(directory);
+  run_and_stop(to_sinks(target, nullptr), options);
+  {
+    test_support::RecordingFileSystem files{posix_file_system(), [](const std::string& step) -> Status {
+      if (!step.starts_with("rename") || step.find("/checkpoints/") == std::string::npos) return {};
+      return Error{.code = ErrorCode::kStorageFailed, .message = "cut off"};
+    }};
+    options.files = &files;
+    options.tolerated_checkpoint_failures = 0;
+    options.checkpoint_every = std::chrono::milliseconds{20};   // there is output by then
+    EXPECT_EQ(run(to_sinks(target, &copy), options).state, JobState::kFailed);
+    EXPECT_GT(copy.prepared_records(), 0u);
+    options.files = nullptr;
+  }
+  options = options_in(directory);
+  options.checkpoint_every = {};
+  auto job = Runtime::start(to_sinks(target, &copy), options);
+  ASSERT_TRUE(job.ok()) << job.error().describe();
+  (*job)->request_cancel();
+  (*job)->wait();
+  EXPECT_EQ(copy.prepared_records(), 0u);
+}
+
+// Whoever wrote the manifest may have died before its name was to last, and output must not outlive it.
+TEST(JobFaults, F13AStartSyncsWhatItCommitsAgainHoweverTheDirectoryIsWritten) {   // R1
+  const test_support::TemporaryDirectory directory;
+  const MemorySink<std::int64_t> target;
+  RuntimeOptions options = options_in(directory);
+  run_and_stop(to_sinks(target, nullptr), options);
+  for (const char* written : {"/state", "/state/", "//state", "/./state//"}) {
+    test_support::RecordingFileSystem files{posix_file_system()};
+    options.files = &files;
+    options.state_directory = directory.path() + written;
+    options.checkpoint_every = {};
+    auto job = Runtime::start(to_sinks(target, nullptr), options);
+    ASSERT_TRUE(job.ok()) << written << ": " << job.error().describe();
+    const CheckpointId restored = (*job)->start_report().restored_checkpoint;
+    (*job)->request_cancel();
+    (*job)->wait();
+    EXPECT_THAT(files.steps(), Contains("sync_directory " + checkpoint_path(options.state_directory, restored))) << written;
+  }
 }
 
 }  // namespace

@@ -105,6 +105,7 @@ class TwoSplits final : public SourceBase {
   void push(std::size_t split, std::int64_t at) {
     for (std::int64_t account = 1; account <= kAccounts; ++account) queues_[split]->push({account, 1, at}, true);
   }
+  void close(std::size_t split) { queues_[split]->close(); }
   void close() {
     for (auto& queue : queues_) queue->close();
   }
@@ -132,6 +133,16 @@ class UnevenSplits : public ::testing::Test {
     start(build);
     for (const std::size_t split : {0, 1}) push_both(split, 100);
     EXPECT_TRUE(comes_to(94));
+    runtime_->request_stop({});
+    expect_ended();
+  }
+  // One split of the first source ends at 100, the other comes to 200, and the job is stopped.
+  void run_until_one_has_ended(const BuildOfTwo& build) {
+    start(build);
+    first_->push(0, 100);
+    first_->close(0);
+    first_->push(1, 200);
+    EXPECT_TRUE(comes_to(194));
     runtime_->request_stop({});
     expect_ended();
   }
@@ -311,6 +322,32 @@ TEST_F(UnevenSplits, KeepTheTwoClocksOfASourceApartAtAnotherParallelism) {   // 
   run_to_100(&by_two_times);
   options_.parallelism = 1;
   EXPECT_TRUE(run_to_the_end(&by_two_times, 1000, 2 * TwoSplits::kAccounts));   // a window of each account by either time
+}
+
+// Windows by the same time, once or twice.
+BuildOfTwo by_time(bool twice) {
+  return [=](Source<Deposit> first, const Source<Deposit>&, Sink<std::string> lines) {
+    Graph graph;
+    auto deposits = graph.from("deposits", first);
+    const auto results = [&](const char* name) {
+      auto windows = deposits.with_event_time(&Deposit::time, {.out_of_orderness = 5us}).key_by(&Deposit::account).window(tumbling(100us));
+      return windows.aggregate(name, sum(&Deposit::cents)).map(&sum_of);
+    };
+    auto once = results("once");
+    if (twice) {
+      auto again = results("again");
+      once.union_with(again).to("lines", lines);
+    } else {
+      once.to("lines", lines);
+    }
+    return graph;
+  };
+}
+
+TEST_F(UnevenSplits, DoNotHoldUpANewClockOfTheSourceOnceOneHasEnded) {   // W13, K10
+  options_.parallelism = 1;
+  run_until_one_has_ended(by_time(false));
+  EXPECT_TRUE(run_to_the_end(by_time(true), 1000));
 }
 
 TEST_F(UnevenSplits, AreReadOnWhileASourceBeginsAnewThatIsGivenUpAndStillThere) {   // K10

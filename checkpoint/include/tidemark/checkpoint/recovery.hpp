@@ -84,9 +84,12 @@ struct StateMigration {
 };
 
 struct RecoveryPlan {
-  enum class Answer : std::uint8_t { kFreshStart, kRestore, kAlreadyFinished };
+  // kDrained: the newest checkpoint was taken after a drain, and it is not allowed to go on from that. What it lists is committed like that
+  // of a job that had finished, and then the start is refused.
+  enum class Answer : std::uint8_t { kFreshStart, kRestore, kAlreadyFinished, kDrained };
   Answer answer{};
-  // To restore (kRestore) or to commit again (kAlreadyFinished); null at a fresh start. Renamed operators, sources and sinks have the names
+  Status refusal;                             // kDrained: what to say then; else success
+  // To restore (kRestore) or to commit again (kAlreadyFinished, kDrained); null at a fresh start. Renamed operators, sources and sinks have the names
   // that the job gives them, whatever the checkpoint on disk says.
   std::shared_ptr<const Manifest> manifest;
   std::string lineage;                        // to go on with; empty: draw a new one

@@ -83,14 +83,6 @@ class TimeBuffer final : public StateComponent {
   }
   // In memory.
   std::size_t size() const { return ladder_.size(); }
-  // Calls each(hash, key) for every record that waits, in no promised order. Those in the store alone are read, and stay there. Throws as
-  // front().
-  template <class Each>
-  void each_waiting(Each each) {
-    ladder_.each([&](const Waiting& waiting) { each(waiting.hash, slab_.entry(waiting.place).key); });
-    state_internal::Horizon read = horizon_;
-    while (has_more(read)) read_rows(read, [&](const Entry& entry, std::uint64_t) { each(entry.hash, entry.key); });
-  }
 
   void attach(ColdRows* cold, MemoryBudget* budget) override {
     if (cold != nullptr) cold_ = std::make_unique<state_internal::ColdFetch>(*cold, schema().name);
@@ -195,23 +187,14 @@ class TimeBuffer final : public StateComponent {
     return least;
   }
   void read_more() {
-    if (!has_more(horizon_)) return;
-    read_rows(horizon_, [this](Entry&& entry, std::uint64_t number) { bring_in(std::move(entry), number); });
-  }
-  // Whether rows behind the horizon may be of records that wait.
-  bool has_more(state_internal::Horizon& horizon) const {
-    horizon.raise(state_internal::end_of(dropped_through_));
-    return !horizon.covers(kPlusInfinity);
-  }
-  // The next rows behind the horizon.
-  template <class Take>
-  void read_rows(state_internal::Horizon& horizon, Take take) {
-    horizon.read_more(*cold_, id(), [&](const RowPosition& position, ByteView key, ByteView value) {
+    horizon_.raise(state_internal::end_of(dropped_through_));
+    if (horizon_.covers(kPlusInfinity)) return;
+    horizon_.read_more(*cold_, id(), [this](const RowPosition& position, ByteView key, ByteView value) {
       if (!owns(position.hash)) return true;
       Entry entry{};
       std::uint64_t number = 0;
       if (!take_row(key, value, entry, number)) return false;
-      if (slab_.has_left(number)) take(std::move(entry), number);
+      if (slab_.has_left(number)) bring_in(std::move(entry), number);
       return true;
     });
   }

@@ -16,7 +16,6 @@
 
 #include <tidemark/core/check.hpp>
 #include <tidemark/operators/detail/process_base.hpp>
-#include <tidemark/operators/detail/records_left.hpp>
 #include <tidemark/operators/late.hpp>
 #include <tidemark/operators/process_order.hpp>
 #include <tidemark/operators/refusals.hpp>
@@ -73,7 +72,6 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     this->watermark_ = watermark;
     stepping_ = true;
     this->timers().begin_step();
-    if (watermark == kPlusInfinity) count_left();
     return run_step();
   }
 
@@ -203,13 +201,7 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     return !ahead_.empty();
   }
 
-  // Of what waits at the end of the input.
-  void count_left() {
-    if constexpr (Function::kHasTimers) buffer_->each_waiting([this](std::uint64_t hash, const Key& key) { left_.add(hash, key); });
-  }
-
   void handle(Item& item) {
-    if (this->watermark_ == kPlusInfinity) left_.take_off(item.hash, item.key);
     move_clock(item.time);
     try {
       this->call_record(item.hash, item.key, item.value);
@@ -218,10 +210,10 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
     }
   }
   void fire() {
+    // T4. Also while records are left: whose they are follows the parallelism. There are some only if an operator above has emitted them at
+    // +infinity, for the watermark has been at the time of the last record of all sources before (W13).
+    this->timers().set_ended(this->watermark_ == kPlusInfinity);
     const auto timer = this->timers().take();
-    // T4: what a timer sets when the input has ended does not run. It does while a record of its key is left: it would have, had the
-    // watermark come up to that one in a step of its own (P3). Other keys' records do not count: whose they are follows the parallelism.
-    this->timers().set_ended(this->watermark_ == kPlusInfinity && !left_.has(timer.hash, timer.key));
     move_clock(timer.time);
     try {
       this->call_timer(timer.hash, timer.key, timer.time, timer.tag);
@@ -251,7 +243,6 @@ class OrderedProcessOperator final : public ProcessBase<Key, T, Out, F> {
   std::vector<Item> ahead_;             // taken from the buffer, to be handled in this step
   std::vector<std::uint64_t> hashes_;   // theirs
   std::size_t next_ahead_ = 0;
-  RecordsLeft<Key> left_;               // to be handled in the last step; counted if there are timers
   EventTime greatest_ = kMinusInfinity;   // τ
 };
 

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <tidemark/state/component.hpp>
-#include <tidemark/state/detail/heap_sample.hpp>
 #include <tidemark/state/hot_map.hpp>
 
 namespace tidemark {
