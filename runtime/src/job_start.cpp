@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <span>
 
@@ -53,22 +52,12 @@ Status check_options(const RuntimeOptions& options, const KeySpace& space) {
   return {};
 }
 
-// However the two paths are written.
-bool lies_in(const std::string& directory, const std::string& path) {
-  const auto whole = [](const std::string& given) {
-    std::error_code unknown;   // where this process is
-    const std::filesystem::path absolute = std::filesystem::absolute(given, unknown);
-    return (unknown ? std::filesystem::path{given} : absolute).lexically_normal().string();
-  };
-  return whole(path).starts_with(join_path(whole(directory), ""));
-}
-
 // `restored`: the directory of the checkpoint.
 Status commit_again(const RuntimeOptions& options, const std::string& restored, const RecoveryPlan& plan,
                     std::vector<CommittingSink>& sinks) {
   if (plan.completed == 0) return {};   // a new lineage
   // The manifest is there, but whoever wrote it may have failed before it was to last: output must not outlive it.
-  if (lies_in(options.state_directory, restored)) {
+  if (restored.starts_with(join_path(options.state_directory, ""))) {
     TIDEMARK_TRY(options.files->sync_directory(restored));
     TIDEMARK_TRY(options.files->sync_directory(parent_path(restored)));
   }

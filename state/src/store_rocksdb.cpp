@@ -258,8 +258,8 @@ class RocksStore final : public StateStore {
     }
   }
 
-  // Of a state whose time goes on by a bucket from checkpoint to checkpoint each file overlaps no other. RocksDB takes it into its last level
-  // at once, where no count of files brings on a compaction, so it would stay for ever.
+  // Of a state whose time goes on by a bucket from checkpoint to checkpoint each file overlaps no other. RocksDB takes it into its last
+  // level at once, where no count of files brings on a compaction, so it would stay for ever.
   void remove_dead_files(const std::map<StateId, Dropped>& dropped) {
     std::vector<std::pair<std::string, std::string>> bounds;
     for (const auto& [id, of_state] : dropped) {

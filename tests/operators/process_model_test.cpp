@@ -18,8 +18,8 @@ struct Given {
   std::int64_t time = 0;
 };
 
-// The rule, word for word: take the least item by (time, records first, bytes), or (time, tag) for timers; tau never falls. A timer that runs
-// behind the last watermark before the end sets no timers (T4).
+// The rule, word for word: take the least item by (time, records first, bytes), or (time, tag) for timers; tau never falls. A timer that
+// runs behind the last watermark before the end sets no timers (T4).
 std::vector<Text> model_of_key(std::vector<Given> records, std::int64_t last_watermark) {
   std::stable_sort(records.begin(), records.end(), [](const Given& a, const Given& b) {
     return a.time != b.time ? a.time < b.time : encoded(a.item) < encoded(b.item);

@@ -67,7 +67,8 @@ class Trial {
     expect_whole_checkpoints();
     const bool drained = result && result->state == JobState::kStopped && newest() != nullptr && newest()->drained;
     if (drained) expect_a_refusal(process);
-    const bool done = drained || (result && (result->state == JobState::kFinished || result->state == JobState::kAlreadyFinished));
+    const bool refused = ended_;
+    const bool done = drained || refused || (result && (result->state == JobState::kFinished || result->state == JobState::kAlreadyFinished));
     seen_.add(proof::seen_in(tree));
     proof::Verdict verdict = proof::judge(expected_of_now(), seen_, seen_.committed, tree);
     if (!done) {   // it is not complete, and what was visible and not yet lasting may come back with a later process
@@ -79,8 +80,8 @@ class Trial {
     if (result && result->state == JobState::kFinished && !world_.failed() && !world_.cut()) {
       if (const std::string left = proof::leftover(tree, restored_); !left.empty()) complain(left);
     }
-    ended_ = ended_ || done;
-    finished_ = done && !drained;
+    ended_ = done;
+    finished_ = done && !drained && !refused;
   }
   // What a drained checkpoint holds is all there will be.
   const Output& expected_of_now() {
@@ -117,7 +118,7 @@ class Trial {
   std::optional<JobResult> run_process(const ProcessPlan& process) {
     auto runtime = Runtime::start(plan_.job.graph(plan_.input, plan_.pace, kOut), options_of(process, kState));
     if (!runtime.ok()) {
-      // A process died between the checkpoint of a drain and its answer.
+      // A process died between the checkpoint of a drain and its answer. This start has committed what that one had not.
       ended_ = runtime.error().code == ErrorCode::kDrained && newest() != nullptr && newest()->drained;
       if (!world_.cut() && !world_.failed() && !ended_) complain(runtime.error().describe());
       return std::nullopt;

@@ -103,8 +103,8 @@ class Coordinator {
   // so the next one is meant. If it is aborted, the wish goes with it.
   CoordinatorActions on_savepoint_requested(std::string label, SteadyTime now);
   // A wish for a last checkpoint at once, kept under `label` unless that is empty. With drain: kDrain first; if that cuts off a source, the
-  // final checkpoint counts as drained and ends in kStopped. The last checkpoint is tried again with its labels if it fails. Of two requests
-  // the first decides whether the job drains; a drain that comes second is refused.
+  // final checkpoint counts as drained and ends in kStopped. The last checkpoint is tried again with its labels if it fails. Of two
+  // requests the first decides whether the job drains; a drain that comes second is refused.
   Result<CoordinatorActions> on_stop_requested(bool drain, const std::string& label, SteadyTime now);
   // The host will not wait: no new checkpoint. What is being published is awaited, since it cannot be taken back; its commit is left to
   // recovery, and so is one under way. While the sinks commit the last checkpoint of a job there is nothing left to cancel: it ends as it

@@ -89,8 +89,8 @@ struct RecoveryPlan {
   enum class Answer : std::uint8_t { kFreshStart, kRestore, kAlreadyFinished, kDrained };
   Answer answer{};
   Status refusal;                             // kDrained: what to say then; else success
-  // To restore (kRestore) or to commit again (kAlreadyFinished, kDrained); null at a fresh start. Renamed operators, sources and sinks have the names
-  // that the job gives them, whatever the checkpoint on disk says.
+  // To restore (kRestore) or to commit again (kAlreadyFinished, kDrained); null at a fresh start. Renamed operators, sources and sinks have
+  // the names that the job gives them, whatever the checkpoint on disk says.
   std::shared_ptr<const Manifest> manifest;
   std::string lineage;                        // to go on with; empty: draw a new one
   std::optional<std::uint64_t> seed;          // of keys; none: draw one

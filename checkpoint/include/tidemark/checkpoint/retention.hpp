@@ -26,10 +26,10 @@ struct Deletions {
   friend bool operator==(const Deletions&, const Deletions&) = default;
 };
 
-// Deletes: complete checkpoints of this lineage beyond the newest `retain` of those at or below `committed`, and of these the ones that were
-// abandoned, by a start from an older one (each says which was before it; where that is not there, the next older one is taken for it);
-// checkpoints without a manifest (never completed); live directories of other attempts. Keeps: what is in use, newer than `committed`, of
-// another lineage, or unreadable.
+// Deletes: complete checkpoints of this lineage beyond the newest `retain` of those at or below `committed`, and of these the ones that
+// were abandoned, by a start from an older one (each says which was before it; where that is not there, the next older one is taken for
+// it); checkpoints without a manifest (never completed); live directories of other attempts. Keeps: what is in use, newer than
+// `committed`, of another lineage, or unreadable.
 Deletions choose_deletions(const DirectoryFacts& directory, const RetentionFacts& facts);
 
 }  // namespace v0
