@@ -68,7 +68,8 @@ class Trial {
     const bool drained = result && result->state == JobState::kStopped && newest() != nullptr && newest()->drained;
     if (drained) expect_a_refusal(process);
     const bool refused = ended_;
-    const bool done = drained || refused || (result && (result->state == JobState::kFinished || result->state == JobState::kAlreadyFinished));
+    const bool ran_out = result && (result->state == JobState::kFinished || result->state == JobState::kAlreadyFinished);
+    const bool done = ran_out || drained || refused;
     seen_.add(proof::seen_in(tree));
     proof::Verdict verdict = proof::judge(expected_of_now(), seen_, seen_.committed, tree);
     if (!done) {   // it is not complete, and what was visible and not yet lasting may come back with a later process
@@ -81,7 +82,7 @@ class Trial {
       if (const std::string left = proof::leftover(tree, restored_); !left.empty()) complain(left);
     }
     ended_ = done;
-    finished_ = done && !drained && !refused;
+    finished_ = ran_out;
   }
   // What a drained checkpoint holds is all there will be.
   const Output& expected_of_now() {
