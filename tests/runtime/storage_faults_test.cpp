@@ -251,7 +251,7 @@ TEST(StorageFault, F11JobGoesOnByItselfWhenThereIsSpaceAgainAndHasLeftNothingBeh
 
 // Each start reads what the one before has left, and goes on by a checkpoint; the i-th read of each fails.
 void each_failed_read(Fault fault, std::size_t stride, Outcomes& outcomes) {
-  World world{make_payments(22, 2, 20'000)};
+  World world{make_payments(22, 2, 40'000)};
   world.options.max_batch = 20;
   const auto go_on = [&](JobResult& result) {
     auto runtime = world.start();
