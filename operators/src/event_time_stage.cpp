@@ -173,6 +173,7 @@ Progress EventTimeStageBase::on_watermark(EventTime watermark) {
   // far the clock comes before the end depends on what was read alone (D1), not on which split ended first.
   EventTime last = kMinusInfinity;
   for (const SplitState& split : splits_) last = std::max(last, split.generator.greatest());
+  last = std::min(last, kLastRecordTime - Duration{1});   // A6: no watermark in the midst of the input is higher either
   if (last > merger_.output() && Operator::on_watermark(last) == Progress::kMore) return Progress::kMore;
   return send_end();
 }

@@ -96,6 +96,23 @@ TEST(EndOfInput, LetsTimersOfEachKeyRunUpToTheLastRecordOfAnyOther_D1) {
   expect_same(splits, event_time_order(), Duration{100}, 6 + 2 + 4 + 1);
 }
 
+TEST(EndOfInput, FiresTheWindowOfTheLastTimeThatARecordMayHave_A6) {
+  const MemorySink<std::uint64_t> sink;
+  Graph graph;
+  const Splits splits{{{1, kLastRecordTime - Duration{7}}, {1, kLastRecordTime - Duration{1}}, {1, kLastRecordTime}}};
+  graph.from("beats", memory_source(splits))
+      .with_event_time(&Beat::time)
+      .key_by(&Beat::key)
+      .window(tumbling(Duration{5}))   // the last one would end behind that time
+      .aggregate("windows", count())
+      .map([](const auto& window) { return static_cast<std::uint64_t>(window.value); })
+      .to("counts", sink.sink());
+  auto job = Runtime::start(graph, {.logger = Logger::silent()});
+  ASSERT_TRUE(job.ok()) << job.error().describe();
+  EXPECT_EQ((*job)->wait().state, JobState::kFinished);
+  EXPECT_EQ(sink.committed(), (std::vector<std::uint64_t>{1, 2}));
+}
+
 // Whoever has the split then that had ended tells of its last record, whether it has another one beside or not.
 TEST(EndOfInput, LetsTimersRunUpToTheLastRecordAlsoAfterADrain_D1) {
   Splits splits{{{-1, event_time(5000)}}, {}};
