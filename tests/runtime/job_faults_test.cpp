@@ -1,9 +1,10 @@
 // What goes wrong around a job: a function that always throws, or says something else each time; a quarantine that takes nothing; a
-// start after one that was cut off (faults F01, F07, F13, F35, F36, F38).
+// start after one that was cut off (faults F01, F04, F07, F13, F35, F36, F38).
 
 #include <algorithm>
 #include <functional>
 #include <stdexcept>
+#include <thread>
 #include <tuple>
 
 #include <gmock/gmock.h>
@@ -283,6 +284,65 @@ TEST(JobFaults, F01OutputOfASinkThatIsNewGoesIfItsFirstCheckpointWasCutOff) {   
   (*job)->request_cancel();
   (*job)->wait();
   EXPECT_EQ(copy.prepared_records(), 0u);
+}
+
+// Commits nothing while `*broken`.
+class BreakableCommits final : public SinkBase {
+ public:
+  using Target = memory_internal::MemoryTarget<std::int64_t>;
+  BreakableCommits(std::shared_ptr<Target> target, const bool* broken) : under_(std::move(target)), broken_(broken) {}
+  std::string describe() const override { return under_.describe(); }
+  SinkGuarantee guarantee() const override { return under_.guarantee(); }
+  Result<std::unique_ptr<SinkWriterBase>> open_writer(const IoContext& io, const SinkIdentity& identity) override {
+    return under_.open_writer(io, identity);
+  }
+  Result<std::unique_ptr<SinkCommitter>> open_committer(const IoContext& io, const SinkIdentity& identity) override {
+    TIDEMARK_ASSIGN(auto under, under_.open_committer(io, identity));
+    return std::unique_ptr<SinkCommitter>{std::make_unique<Committer>(std::move(under), broken_)};
+  }
+
+ private:
+  struct Committer final : SinkCommitter {
+    Committer(std::unique_ptr<SinkCommitter> of, const bool* flag) : under(std::move(of)), broken(flag) {}
+    Result<CheckpointId> committed_epoch() override { return under->committed_epoch(); }
+    Status commit(CheckpointId epoch, CheckpointId previous, const std::vector<Committable>& committables) override {
+      if (*broken) return Error{.code = ErrorCode::kSinkFailed, .message = "no commit today"};
+      return under->commit(epoch, previous, committables);
+    }
+    Status discard_unlisted() override { return under->discard_unlisted(); }
+    std::unique_ptr<SinkCommitter> under;
+    const bool* broken;
+  };
+
+  memory_internal::TransactionalMemorySink<std::int64_t> under_;
+  const bool* broken_;
+};
+
+TEST(JobFaults, F04OutputOfADrainThatWasPublishedIsCommittedThoughTheJobMayNotGoOn) {   // C9
+  const test_support::TemporaryDirectory directory;
+  const auto target = std::make_shared<BreakableCommits::Target>();
+  bool broken = true;
+  const auto graph = [&] {
+    Graph made;
+    auto numbers = made.from("numbers", paced(memory_source(all_numbers()), Pace::records_per_second(2000)));
+    numbers.to("target", Sink<std::int64_t>(std::make_shared<BreakableCommits>(target, &broken)));
+    return made;
+  };
+  RuntimeOptions options = options_in(directory);
+  options.checkpoint_every = {};
+  {
+    auto job = Runtime::start(graph(), options);
+    ASSERT_TRUE(job.ok()) << job.error().describe();
+    while ((*job)->snapshot().records_out < 20) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    (*job)->request_stop({.drain = true});
+    EXPECT_EQ((*job)->wait().state, JobState::kFailed);
+  }
+  EXPECT_EQ(target->committed().size(), 0u);
+  broken = false;
+  const auto refused = Runtime::start(graph(), options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kDrained);
+  EXPECT_GE(target->committed().size(), 20u);
 }
 
 // Whoever wrote the manifest may have died before its name was to last, and output must not outlive it.
