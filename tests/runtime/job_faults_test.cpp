@@ -245,9 +245,9 @@ TEST(JobFaults, F38KeepsWhatWasCommittedThoughTheFunctionSaysSomethingElseWhenIt
 }
 
 // Over the numbers; `copy` is new in a later release of the job.
-Graph to_sinks(const MemorySink<std::int64_t>& target, const MemorySink<std::int64_t>* copy) {
+Graph to_sinks(const MemorySink<std::int64_t>& target, const MemorySink<std::int64_t>* copy, double per_second = 2000) {
   Graph graph;
-  auto numbers = graph.from("numbers", paced(memory_source(all_numbers()), Pace::records_per_second(2000)));
+  auto numbers = graph.from("numbers", paced(memory_source(all_numbers()), Pace::records_per_second(per_second)));
   numbers.to("target", target.sink());
   if (copy != nullptr) numbers.to("copy", copy->sink());
   return graph;
@@ -272,14 +272,14 @@ TEST(JobFaults, F01OutputOfASinkThatIsNewGoesIfItsFirstCheckpointWasCutOff) {   
     }};
     options.files = &files;
     options.tolerated_checkpoint_failures = 0;
-    options.checkpoint_every = std::chrono::milliseconds{20};   // there is output by then
+    options.checkpoint_every = std::chrono::milliseconds{50};   // there is output by then
     EXPECT_EQ(run(to_sinks(target, &copy), options).state, JobState::kFailed);
     EXPECT_GT(copy.prepared_records(), 0u);
     options.files = nullptr;
   }
   options = options_in(directory);
   options.checkpoint_every = {};
-  auto job = Runtime::start(to_sinks(target, &copy), options);
+  auto job = Runtime::start(to_sinks(target, &copy, 10), options);   // far from its end, and so from its own first checkpoint
   ASSERT_TRUE(job.ok()) << job.error().describe();
   (*job)->request_cancel();
   (*job)->wait();
@@ -324,7 +324,7 @@ TEST(JobFaults, F04OutputOfADrainThatWasPublishedIsCommittedThoughTheJobMayNotGo
   bool broken = true;
   const auto graph = [&] {
     Graph made;
-    auto numbers = made.from("numbers", paced(memory_source(all_numbers()), Pace::records_per_second(2000)));
+    auto numbers = made.from("numbers", paced(memory_source(all_numbers()), Pace::records_per_second(500)));
     numbers.to("target", Sink<std::int64_t>(std::make_shared<BreakableCommits>(target, &broken)));
     return made;
   };
