@@ -154,11 +154,11 @@ Status SourceHead::load(ByteView saved) {
 // An end that was sent is sent again: other tasks than those that had it may have to hear of it now. So is the end of a split: by a stage
 // that is new in the job.
 Status SourceHead::load_rescaled(std::span<const ByteView> saved) {
-  for (const ByteView one : saved) {
+  for (const ByteView one : saved) {   // only to know that it can be read
     std::uint8_t flags = 0;
-    TIDEMARK_TRY(take_saved(one, flags, ended_splits_));
+    std::vector<std::uint32_t> owed;
+    TIDEMARK_TRY(take_saved(one, flags, owed));
   }
-  ended_splits_.clear();
   for (const OpenSplit& open : splits_) {
     if (open.split.finished) ended_splits_.push_back(open.split.number);
   }
