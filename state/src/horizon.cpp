@@ -14,17 +14,17 @@ void Horizon::read_more(ColdFetch& cold, StateId state,
     append_u64_big_endian(first, through_.hash + 1);
   }
   RowPosition last;
-  std::size_t rows = 0;
+  ReadQuota quota{kReadTogether};
   bool stopped = false;
   cold.read_range(state, first, {}, [&](ByteView key, ByteView value) {
     RowPosition position;
     ByteView rest = key;
     if (!take_time_big_endian(rest, position.time) || !take_u64_big_endian(rest, position.hash)) return ColdFetch::Next::kMalformed;
-    if (rows >= kReadTogether && position != last) {
+    if (quota.spent() && position != last) {
       stopped = true;
       return ColdFetch::Next::kStop;
     }
-    ++rows;
+    quota.take(key, value);
     last = position;
     return take(position, key, value) ? ColdFetch::Next::kGoOn : ColdFetch::Next::kMalformed;
   });

@@ -116,18 +116,37 @@ DeadRows::Answer DeadRows::judge(ByteView key, ByteView value, std::string* next
   if (!take_u16_big_endian(rest, id) || id >= dropped_.size()) return Answer::kAlive;
   const EventTime through = dropped_[id].through;
   if (through == kMinusInfinity) return Answer::kAlive;
-  if (through == kPlusInfinity) {
-    next->clear();
-    if (id != 0xFFFF) append_u16_big_endian(*next, static_cast<StateId>(id + 1));
-    return Answer::kDeadRange;
+  if (through != kPlusInfinity) {
+    EventTime time{};
+    if (dropped_[id].stamped) return take_time(value, time) && time <= through ? Answer::kDead : Answer::kAlive;
+    if (!take_time_big_endian(rest, time) || time > through) return Answer::kAlive;
   }
-  EventTime time{};
-  if (dropped_[id].stamped) return take_time(value, time) && time <= through ? Answer::kDead : Answer::kAlive;
-  if (!take_time_big_endian(rest, time) || time > through) return Answer::kAlive;
-  next->clear();
-  append_u16_big_endian(*next, id);
-  append_time_big_endian(*next, through + Duration{1});
+  set_end(id, next);
   return Answer::kDeadRange;
+}
+
+std::vector<DeadRows::Range> DeadRows::ranges_since(const DeadRows& before) const {
+  std::vector<Range> ranges;
+  for (std::size_t id = 0; id < dropped_.size(); ++id) {
+    const Dropped& of_state = dropped_[id];
+    if (id < before.dropped_.size() && before.dropped_[id] == of_state) continue;
+    if (of_state.through == kMinusInfinity || (of_state.stamped && of_state.through != kPlusInfinity)) continue;
+    Range& range = ranges.emplace_back();
+    append_u16_big_endian(range.first, static_cast<StateId>(id));
+    set_end(static_cast<StateId>(id), &range.end);
+  }
+  return ranges;
+}
+
+void DeadRows::set_end(StateId id, std::string* end) const {
+  const EventTime through = dropped_[id].through;
+  end->clear();
+  if (through != kPlusInfinity) {
+    append_u16_big_endian(*end, id);
+    append_time_big_endian(*end, through + Duration{1});
+  } else if (id != 0xFFFF) {
+    append_u16_big_endian(*end, static_cast<StateId>(id + 1));
+  }
 }
 
 rocksdb::Options row_file_options(rocksdb::Env* environment) {

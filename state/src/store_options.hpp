@@ -33,7 +33,18 @@ class DeadRows {
   // touched otherwise.
   Answer judge(ByteView key, ByteView value, std::string* next) const;
 
+  // All rows with first <= key < end are dead. An empty `end`: to the last row of all.
+  struct Range {
+    std::string first;
+    std::string end;
+  };
+  // But for those that were the same in `before`.
+  std::vector<Range> ranges_since(const DeadRows& before) const;
+
  private:
+  // Of a state that has such a range: the first key behind it, empty if there is none.
+  void set_end(StateId id, std::string* end) const;
+
   std::vector<Dropped> dropped_;   // by state id
 };
 

@@ -215,9 +215,9 @@ class RocksStore final : public StateStore {
   }
 
   void set_dropped(std::map<StateId, Dropped> durable) override {
+    const std::shared_ptr<const DeadRows> before = dead_->get();
     dead_->set(DeadRows{durable});
-    remove_dead_files(durable);
-    dropped_ = std::move(durable);
+    remove_dead_files(dead_->get()->ranges_since(*before));
   }
 
   Status health() const override {
@@ -260,24 +260,12 @@ class RocksStore final : public StateStore {
 
   // Of a state whose time goes on by a bucket from checkpoint to checkpoint each file overlaps no other. RocksDB takes it into its last
   // level at once, where no count of files brings on a compaction, so it would stay for ever.
-  void remove_dead_files(const std::map<StateId, Dropped>& dropped) {
-    std::vector<std::pair<std::string, std::string>> bounds;
-    for (const auto& [id, of_state] : dropped) {
-      const auto before = dropped_.find(id);
-      if (before != dropped_.end() && before->second == of_state) continue;
-      const bool all = of_state.through == kPlusInfinity;
-      if (of_state.through == kMinusInfinity || (of_state.stamped && !all)) continue;
-      auto& [first, end] = bounds.emplace_back();
-      append_u16_big_endian(first, id);
-      if (all && id == std::numeric_limits<StateId>::max()) continue;   // no key lies behind it
-      append_u16_big_endian(end, static_cast<StateId>(id + all));
-      if (!all) append_time_big_endian(end, of_state.through + Duration{1});
-    }
-    if (bounds.empty()) return;
+  void remove_dead_files(const std::vector<DeadRows::Range>& dead) {
+    if (dead.empty()) return;
     std::vector<rocksdb::Slice> slices;
-    slices.reserve(bounds.size() * 2);
+    slices.reserve(dead.size() * 2);
     std::vector<rocksdb::RangePtr> ranges;
-    for (const auto& [first, end] : bounds) {
+    for (const auto& [first, end] : dead) {
       slices.emplace_back(first);
       slices.emplace_back(end);
       ranges.emplace_back(&slices[slices.size() - 2], end.empty() ? nullptr : &slices.back());
@@ -352,7 +340,6 @@ class RocksStore final : public StateStore {
   std::unique_ptr<core_internal::Jobs> jobs_;
   std::unique_ptr<rocksdb::Env> environment_;
   std::shared_ptr<state_internal::SharedDeadRows> dead_ = std::make_shared<state_internal::SharedDeadRows>();
-  std::map<StateId, Dropped> dropped_;   // what it says
   std::shared_ptr<BackgroundErrors> errors_ = std::make_shared<BackgroundErrors>();
   rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -53,6 +53,20 @@ TEST(DenseIndex, KeepsNumbersUntilTheyAreRemoved) {
   }
 }
 
+// Nor do the tables of state: a user's key is any struct that can be stored.
+TEST(DenseIndex, NeedsNoEqualityOfItsKeys) {
+  struct Card {
+    std::int32_t bank = 0;
+    std::int32_t number = 0;
+  };
+  DenseIndex<Card, int> index;
+  index[index.find_or_add(7, {1, 2})] = 12;
+  index[index.find_or_add(7, {1, 3})] = 13;
+  EXPECT_EQ(index[index.find_or_add(7, {1, 2})], 12);
+  EXPECT_EQ(index[index.find_or_add(7, {1, 3})], 13);
+  EXPECT_EQ(index.size(), 2u);
+}
+
 TEST(Slicing, MakesEveryWindowOfWholeSlices) {
   std::mt19937 random(7);
   for (int round = 0; round < 500; ++round) {

@@ -9,6 +9,7 @@
 #include <tidemark/state/store.hpp>
 
 #include "row_keys.hpp"
+#include "src/store_options.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace tidemark {
@@ -80,6 +81,26 @@ TEST_F(DeadFiles, StayWhileOneOfTheirRowsIsAlive) {
   // Whether a row of a stamped state is dead is in its value.
   store_->set_dropped({{1, {event_time(4)}}, {2, {event_time(100), true}}});
   EXPECT_EQ(row_files(), 2u);
+}
+
+TEST(DeadRows, NameTheRangesThatWereNotDeadBefore) {
+  using state_internal::DeadRows;
+  const DeadRows before{{{1, {event_time(5)}}, {2, {event_time(5)}}}};
+  const DeadRows now{{{1, {event_time(5)}},
+                      {2, {event_time(6)}},
+                      {3, {event_time(1), true}},
+                      {4, {kMinusInfinity}},
+                      {5, {kPlusInfinity, true}},
+                      {0xFFFF, {kPlusInfinity}}}};
+  const std::vector<DeadRows::Range> ranges = now.ranges_since(before);
+  ASSERT_EQ(ranges.size(), 3u);
+  EXPECT_EQ(ranges[0].first, timeless_key(2, ""));
+  EXPECT_EQ(ranges[0].end, timed_key(2, 7, ""));
+  EXPECT_EQ(ranges[1].first, timeless_key(5, ""));
+  EXPECT_EQ(ranges[1].end, timeless_key(6, ""));
+  EXPECT_EQ(ranges[2].first, timeless_key(0xFFFF, ""));
+  EXPECT_EQ(ranges[2].end, "") << "no row lies behind those of the last state";
+  EXPECT_TRUE(now.ranges_since(now).empty());
 }
 
 }  // namespace

@@ -116,5 +116,120 @@ TEST(WaitingRecords, AreChargedWithWhatTheyOwnBeforeTheirFirstCheckpoint) {
   EXPECT_GT(budget.used(), kBudget) << "ten million bytes";
 }
 
+TEST(WaitingRecords, AreChargedAtTheNextLookHoweverFewTheyAre) {
+  MemoryBudget budget{kBudget, 1};
+  StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+  auto& buffer = backend.time_buffer<std::uint64_t, std::string>("waiting");
+  backend.attach(nullptr, &budget);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    buffer.add(event_time(static_cast<std::int64_t>(i)), hash_of(i), i, std::string(100'000, 'x'));
+  }
+  backend.follow_growth(false);
+  EXPECT_GT(budget.used(), kBudget) << "ten million bytes";
+}
+
+TEST(TimersOfLargeKeys, AreChargedAtTheNextLookHoweverFewTheyAre) {
+  MemoryBudget budget{kBudget, 1};
+  StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+  auto& timers = backend.timers<std::string>();
+  backend.attach(nullptr, &budget);
+  for (std::uint64_t i = 0; i < 100; ++i) (void)timers.set(hash_of(i), std::string(100'000, 'x'), event_time(static_cast<std::int64_t>(i)));
+  for (int looks = 0; looks < 4; ++looks) backend.follow_growth(false);
+  EXPECT_GT(budget.used(), kBudget) << "ten million bytes";
+}
+
+using Slices = SliceTable<std::uint64_t, std::string>;
+
+// A slice has tables of its own, however little is in it.
+TEST(ManySlices, AreChargedWithWhatEachOwnsUntilTheyAreDropped) {
+  PlayedStore store;
+  MemoryBudget budget{kBudget, 1};
+  StateBackend backend{KeySpace{.groups = 128, .seed = 0}, 0, 128};
+  Slices& slices = backend.slice_table<std::uint64_t, std::string>("slices", "", SliceResidency::kWhatIsTouched);
+  backend.attach(&store, &budget);
+  constexpr std::int64_t kSlices = 2000;
+  for (std::int64_t end = 1; end <= kSlices; ++end) (void)slices.slice(event_time(end));
+  EXPECT_GT(slices.bytes(), kSlices * 1000u);
+  EXPECT_GE(budget.used(), slices.bytes());
+  slices.drop_through(event_time(kSlices));
+  EXPECT_LT(slices.bytes(), kMiB) << "memory of slices that are gone is kept for a few of the next alone";
+  EXPECT_LT(budget.used(), kMiB);
+}
+
+// Accumulators grow with their records, also in slices other than the one that was used last.
+TEST(ManySlices, AreChargedForTheHeapOfTheirValuesAsItGrows) {
+  PlayedStore store;
+  MemoryBudget budget{64 * kMiB, 1};
+  StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+  Slices& slices = backend.slice_table<std::uint64_t, std::string>("slices", "", SliceResidency::kWhatIsTouched);
+  backend.attach(&store, &budget);
+  constexpr std::uint64_t kSlices = 50;
+  for (std::uint64_t round = 1; round <= 20; ++round) {
+    for (std::uint64_t slice = 1; slice <= kSlices; ++slice) {
+      for (std::uint64_t key = 0; key < 10; ++key) {
+        slices.slice(event_time(static_cast<std::int64_t>(slice))).upsert(hash_of(key), key).append(2000, 'x');
+      }
+    }
+    for (int looks = 0; looks < 20; ++looks) backend.follow_growth(false);
+    const std::size_t held = kSlices * 10 * 2000 * round;
+    EXPECT_GT(budget.used(), held / 2) << round;
+    EXPECT_LT(budget.used(), 3 * held + kMiB) << round;
+  }
+}
+
+// What is read together is few bytes, however large the rows are.
+TEST(RowsOfAMegabyte, OfASliceAreReadAFewAtATime) {
+  PlayedStore store;
+  StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+  Slices& slices = backend.slice_table<std::uint64_t, std::string>("slices", "", SliceResidency::kParts);
+  backend.attach(&store, nullptr);
+  constexpr std::uint64_t kLarge = 50;
+  for (std::uint64_t key = 0; key < kLarge; ++key) slices.slice(event_time(1)).upsert(hash_of(key), key).append(kMiB / 4, 'x');
+  RowCollector rows;
+  backend.note_checkpoint(1);
+  backend.freeze(rows);
+  while (!backend.encode_some(1000)) {}
+  store.ingest(rows);
+  backend.settle(true);
+  backend.shrink(true);
+  ASSERT_EQ(slices.entries(), 0u);
+  std::size_t put = 0;
+  for (Visited visited{}; visited != Visited::kAll;) {
+    visited = slices.visit_some(
+        event_time(1), {}, 1000, [](std::string& into, const std::string& from) { into += from; },
+        [&put](std::uint64_t, std::uint64_t, const std::string& value) { put += value.size() == kMiB / 4 ? 1 : 0; });
+    EXPECT_LE(slices.keys_read(), 5u);
+  }
+  EXPECT_EQ(put, kLarge);
+}
+
+TEST(RowsOfAMegabyte, ThatWaitForTheirTimeAreReadAFewAtATime) {
+  PlayedStore store;
+  StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+  auto& buffer = backend.time_buffer<std::uint64_t, std::string>("waiting");
+  backend.attach(&store, nullptr);
+  constexpr std::int64_t kLarge = 50;
+  for (std::int64_t i = 1; i <= kLarge; ++i) buffer.add(event_time(i), 7, 7, std::string(kMiB / 4, 'x'));
+  RowCollector rows;
+  backend.note_checkpoint(1);
+  backend.freeze(rows);
+  while (!backend.encode_some(1000)) {}
+  store.ingest(rows);
+  backend.settle(true);
+  StateBackend restored{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+  auto& lazy = restored.time_buffer<std::uint64_t, std::string>("waiting");
+  restored.attach(&store, nullptr);
+  restored.note_checkpoint(1);
+  store.restore_lazily(restored, {{}});
+  for (std::int64_t i = 1; i <= kLarge; ++i) {
+    const auto* record = lazy.front(event_time(kLarge));
+    ASSERT_NE(record, nullptr) << i;
+    EXPECT_EQ(record->time, event_time(i));
+    EXPECT_LE(lazy.size(), 5u);
+    lazy.pop_front();
+  }
+  EXPECT_EQ(lazy.front(event_time(kLarge)), nullptr);
+}
+
 }  // namespace
 }  // namespace tidemark::state_test

@@ -131,6 +131,7 @@ class DueIndex final : public StateComponent {
     charge();
     end_settle();
   }
+  void follow_growth(bool) override { charge(); }
   // Nothing is brought in: a table that is restored as a whole files its keys itself.
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
     DueKey<Key> due;

@@ -29,7 +29,7 @@ enum class SliceResidency : std::uint8_t {
 // How far a call has brought the visit of a slice.
 enum class Visited : std::uint8_t {
   kSome,   // as many were put as were asked for, or fewer
-  kRead,   // nothing was put: a few thousand rows were read from the store
+  kRead,   // nothing was put: up to a few thousand rows were read from the store
   kAll,    // the visit is done
 };
 
@@ -143,16 +143,15 @@ class SliceTable final : public state_internal::SlicedComponent<HotMap<Key, Valu
     // Parts go by whole key groups, and as many as can: nobody looks for them again before the slice is visited, and each checkpoint that
     // makes them clean should be worth it, for every task, also if another one has made room already.
     const auto enough = [&] {
-      this->charge_heap();
       if (to_the_least) return false;
       return residency_ == SliceResidency::kParts ? blocks_.roomy() : !blocks_.spent();
     };
-    this->shrink_slices(enough, [&](Live& live) {
+    this->shrink_slices(enough, [&](Live& live, const auto& enough_now) {
       if (visit_.begun && live.end == visit_.end) return;
       if (residency_ == SliceResidency::kParts) {
         drop_clean(live);
       } else {
-        live.map->shrink(enough);
+        live.map->shrink(enough_now);
       }
     });
   }
@@ -264,18 +263,18 @@ class SliceTable final : public state_internal::SlicedComponent<HotMap<Key, Valu
     Bytes from;
     append_time_big_endian(from, live.end);
     append_u64_big_endian(from, stretch.first);
-    std::size_t left = kRowsPerRead;
+    state_internal::ReadQuota quota{kRowsPerRead};
     std::uint64_t last_hash = stretch.first;
     Row row;
     cold()->read_range(id(), from, row_key_behind(live.end, stretch.last), [&](ByteView key, ByteView value) {
       ByteView rest = key.substr(sizeof(std::uint64_t));
       std::uint64_t generation = 0;
       if (!state_internal::take_row_key(rest, row.hash, row.key) || !Generations::take(rest, generation)) return Next::kMalformed;
-      if (left == 0 && row.hash != last_hash) {
+      if (quota.spent() && row.hash != last_hash) {
         stretch.last = row.hash - 1;
         return Next::kStop;
       }
-      left -= left > 0 ? 1 : 0;
+      quota.take(key, value);
       last_hash = row.hash;
       if (live.generations != nullptr) {
         const std::uint64_t in_memory = live.generations->of_group(group_at(row.hash));

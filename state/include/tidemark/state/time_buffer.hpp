@@ -117,6 +117,7 @@ class TimeBuffer final : public StateComponent {
     charge();
     end_settle();
   }
+  void follow_growth(bool) override { charge(); }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
     Entry entry{};
     std::uint64_t number = 0;

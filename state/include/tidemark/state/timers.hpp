@@ -177,6 +177,7 @@ class TimerTable final : public StateComponent {
     charge();
     end_settle();
   }
+  void follow_growth(bool) override { charge(state_internal::kSampledOften); }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
     Timer timer;
     if (!take_timer(key_after_state_id, value, timer)) return malformed_row();
@@ -225,8 +226,8 @@ class TimerTable final : public StateComponent {
     if (ladder_.size() >= charge_at_) [[unlikely]] charge();
   }
   // What lies beside the blocks of the index.
-  [[gnu::noinline]] void charge() {
-    timers_.sample_heap(state_internal::kSampledAtSettle);
+  [[gnu::noinline]] void charge(std::size_t sampled = state_internal::kSampledAtSettle) {
+    timers_.sample_heap(sampled);
     blocks_.charge_heap(timers_.heap_bytes() + ladder_.bytes());
     charge_at_ = ladder_.size() + kChargedTogether;
   }

@@ -129,11 +129,8 @@ class WindowEntriesTable final
     return true;
   }
   void shrink(bool to_the_least) override {
-    const auto enough = [&] {
-      this->charge_heap();
-      return !to_the_least && !blocks_.spent();
-    };
-    this->shrink_slices(enough, [&](Live& live) { live.map->shrink(enough); });
+    const auto enough = [&] { return !to_the_least && !blocks_.spent(); };
+    this->shrink_slices(enough, [&](Live& live, const auto& enough_now) { live.map->shrink(enough_now); });
   }
   void follow_growth(bool may_shrink) override {
     Base::follow_growth(may_shrink);

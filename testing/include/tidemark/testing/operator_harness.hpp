@@ -360,8 +360,25 @@ class OperatorHarness {
         continue;
       }
       if (testing_internal::leaves_memory(options.interruption) && at % 3 != 2) {
-        instance->settle(rows, true);
-        instance->state().shrink(true);
+        if (at % 4 == 0 || at + 1 == script.elements().size()) {
+          instance->settle(rows, true);
+          instance->state().shrink(true);
+          continue;
+        }
+        // The checkpoint ends, well or not, and memory is given up, while the operator works on the next element.
+        bool settled = false;
+        std::size_t steps = 0;
+        const auto between_steps = [&, when = at % 4 - 1, completes = at % 7 != 1] {
+          if (!settled && steps++ == when) {
+            instance->settle(rows, completes);
+            settled = true;
+          }
+          if (settled) instance->state().shrink(true);
+        };
+        ++at;
+        instance->record_to(&play.events, &at);
+        instance->feed(script, at, between_steps);
+        if (!settled) instance->settle(rows, true);
         continue;
       }
       testing_internal::add_counters(play.counters, instance->counters());
@@ -461,7 +478,7 @@ class OperatorHarness {
       for (auto& [outlet, recorder] : recorders_) recorder->record_to(events, element);
     }
 
-    void feed(const Script<T>& script, std::size_t at) {
+    void feed(const Script<T>& script, std::size_t at, const std::function<void()>& between_steps = {}) {
       budget_.batches = options_.step_budget;
       Batch<T> batch;
       const Progress progress = std::visit([&](const auto& element) { return give(element, batch, script.is_timed()); },
@@ -470,6 +487,7 @@ class OperatorHarness {
       while (true) {
         for (auto& [outlet, recorder] : recorders_) recorder->check_untouched();
         if (!operator_->pending()) break;
+        if (between_steps) between_steps();
         budget_.batches = options_.step_budget;
         (void)operator_->resume();
       }

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <tidemark/state/detail/same_key.hpp>
+
 namespace tidemark {
 inline namespace v0 {
 namespace operators_internal {
@@ -33,7 +35,7 @@ class DenseIndex {
     std::size_t slot = hash & mask_;
     for (; slots_[slot] != 0; slot = (slot + 1) & mask_) {
       const Entry& entry = entries_[slots_[slot] - 1];
-      if (entry.hash == hash && entry.key == key) return slots_[slot] - 1;
+      if (entry.hash == hash && state_internal::same_key(entry.key, key)) return slots_[slot] - 1;
     }
     return add(slot, hash, key);
   }

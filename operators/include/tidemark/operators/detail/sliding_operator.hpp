@@ -12,9 +12,9 @@
 //
 // Slices may be in the store for the most part: folding one visits it wherever it is, and changes nothing. What is derived is charged to
 // the job's memory. Where it does not fit, or was given up, a window fires *directly*: the keys are parted by hash into pieces of a few
-// thousand, and for one piece after the other all slices of the window are folded, those of block b from the last to the first and those
-// of b + 1 from the first to the last, so in the same order. That reads each slice once for every window that has it, and holds one piece
-// in memory.
+// thousand, fewer where they are large, and for one piece after the other all slices of the window are folded, those of block b from the
+// last to the first and those of b + 1 from the first to the last, so in the same order. That reads each slice once for every window that
+// has it, and holds one piece in memory.
 //
 // A record that is too late for some of its windows and not for others (L4) may belong to a slice that is folded already, or that still has
 // to serve windows closed to the record. Such stragglers are a small state of their own: by slice and key, and the end of the first window
@@ -84,6 +84,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   static constexpr std::int64_t kNoSlice = std::numeric_limits<std::int64_t>::max();
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::size_t kGroup = 32;             // keys whose misses in the cache overlap
+  static constexpr std::size_t kLargeKey = 4096;        // bytes: a look at the store costs less than what it brings
 
   // A folded slice: for each key its value there, or from the turn of its block on the key's suffix behind this slice.
   struct Part {
@@ -499,15 +500,30 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
         this->aggregate().merge(cell.suffix, behind);
       });
       charge();
-      if (visited == Visited::kAll) ++at_;
+      if (cells_.size() > 2 * most_in_piece() && piece_.last - piece_.first > 1) {
+        begin_shorter_piece();
+      } else if (visited == Visited::kAll) {
+        ++at_;
+      }
     }
     return true;
+  }
+  // As many keys as are worth a look at the store, but little against the memory that there is.
+  std::size_t most_in_piece() const {
+    const std::size_t each = decltype(cells_)::kBytesPerKey + key_heap_.of(1) + value_heap_.of(2);
+    return std::clamp<std::size_t>(memory_->budget() / 32 / each, each > kLargeKey ? 16 : 256, 8192);
+  }
+  void begin_shorter_piece() {
+    this->slices().leave_visit();
+    cells_.clear();
+    piece_span_ = (piece_.last - piece_.first) / 2;
+    bound_piece(piece_.last);
+    at_ = 0;
   }
   // The next piece is to be of the right size.
   void leave_piece() {
     constexpr std::uint64_t kWidest = ~std::uint64_t{0};
-    // As many keys as are worth a look at the store, but little against the memory that there is.
-    const std::size_t most = std::clamp<std::size_t>(memory_->budget() / 32 / decltype(cells_)::kBytesPerKey, 256, 8192);
+    const std::size_t most = most_in_piece();
     if (cells_.size() > most) {
       piece_span_ /= 2;
     } else if (cells_.size() < most / 2) {

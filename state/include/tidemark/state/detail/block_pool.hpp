@@ -23,7 +23,7 @@ class BlockPool {
 
   // All memory is charged to `budget` from now on; null: to nobody.
   void charge_to(MemoryBudget* budget) { account_.attach(budget); }
-  // What the entries in the blocks own on the heap besides.
+  // What is held beside the blocks for what lies in them.
   void charge_heap(std::size_t bytes) {
     heap_ = bytes;
     account_.set(bytes_ + heap_);

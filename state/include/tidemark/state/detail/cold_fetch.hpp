@@ -1,6 +1,7 @@
 #pragma once
 // One look-up of several rows in the cold tier: keys gathered, then read together.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,6 +16,21 @@
 namespace tidemark {
 inline namespace v0 {
 namespace state_internal {
+
+// How many rows are read together: so many that seeking them in all files costs little beside, but few bytes against any job's memory.
+class ReadQuota {
+ public:
+  explicit ReadQuota(std::size_t rows) : rows_(rows) {}
+  bool spent() const { return rows_ == 0 || bytes_ == 0; }
+  void take(ByteView key, ByteView value) {
+    rows_ -= std::min<std::size_t>(rows_, 1);
+    bytes_ -= std::min(bytes_, key.size() + value.size());
+  }
+
+ private:
+  std::size_t rows_;
+  std::size_t bytes_ = std::size_t{1} << 20;
+};
 
 class ColdFetch {
  public:

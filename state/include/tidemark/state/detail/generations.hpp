@@ -25,6 +25,8 @@ class Generations {
   std::uint64_t of_group(std::uint32_t group) const { return of_groups_[group]; }
   void set(std::uint32_t group, std::uint64_t generation) { of_groups_[group] = generation; }
 
+  std::size_t bytes() const { return sizeof *this + of_groups_.capacity() * sizeof(of_groups_[0]); }
+
   // To the row key of a key with this hash.
   void append(Bytes& row_key, std::uint64_t hash) const {
     const std::uint64_t generation = of_groups_[space_.group_of(hash) - first_group_];

@@ -56,7 +56,7 @@ class SlicedComponent : public StateComponent {
       if (dropped->map->may_have_frozen()) {
         doomed_.push_back(std::move(*dropped));
       } else {
-        recycle(std::move(dropped->map));
+        recycle(*dropped);
       }
     }
     slices_.erase(slices_.begin(), kept);
@@ -71,7 +71,7 @@ class SlicedComponent : public StateComponent {
   bool encode_some(std::size_t max_rows) override {
     while (!doomed_.empty()) {
       if (!doomed_.front().map->encode_some(max_rows)) return false;
-      recycle(std::move(doomed_.front().map));
+      recycle(doomed_.front());
       doomed_.erase(doomed_.begin());
     }
     return std::all_of(slices_.begin(), slices_.end(), [&](Live& live) { return live.map->encode_some(max_rows); });
@@ -79,16 +79,18 @@ class SlicedComponent : public StateComponent {
   void settle(bool completed) override {
     TIDEMARK_CHECK(!completed || doomed_.empty(), "a checkpoint completed before all its rows were taken");
     for (Live& live : slices_) live.map->settle(completed);
-    for (Live& doomed : doomed_) recycle(std::move(doomed.map));
+    for (Live& doomed : doomed_) recycle(doomed);
     doomed_.clear();
-    sample_heap(kSampledAtSettle);
-    charge_heap();
+    for (Live& live : slices_) look_at(live, kSampledAtSettle / slices_.size() + 1);
     end_settle();
   }
+  // The slice that was used last, and a few others in turn.
   void follow_growth(bool) override {
-    if constexpr (Slice::kOwnsHeap) {
-      sample_heap(kSampledOften);
-      charge_heap();
+    if (!Slice::kOwnsHeap || slices_.empty()) return;
+    if (last_ < slices_.size()) look_at(slices_[last_], kSampledOften / 2);
+    for (std::size_t i = std::min(slices_.size(), kLookedAtInTurn); i > 0; --i) {
+      if (++turn_ >= slices_.size()) turn_ = 0;
+      look_at(slices_[turn_], kSampledOften / 2 / kLookedAtInTurn);
     }
   }
 
@@ -112,26 +114,24 @@ class SlicedComponent : public StateComponent {
     EventTime end;
     std::unique_ptr<Generations> generations{};   // of values in parts: once the slice has given up memory, or was restored
     std::unique_ptr<Slice> map;
+    std::size_t charged = 0;   // of it that does not lie in blocks
   };
 
   SlicedComponent(StateSchema schema, const KeySpace& space, std::uint32_t first_group, std::uint32_t end_group)
       : StateComponent(std::move(schema)), space_(space), first_group_(first_group), end_group_(end_group) {}
 
-  // `max`: in all slices together, but something of each.
-  void sample_heap(std::size_t max) {
-    for (Live& live : slices_) live.map->sample_heap(max / slices_.size() + 1);
-  }
-  void charge_heap() {
-    std::size_t bytes = 0;
-    for (const Live& live : slices_) bytes += live.map->heap_bytes();
-    blocks_.charge_heap(bytes);
-  }
-  // Calls give_up(slice) until enough() answers true. The oldest first: it is least likely to get more records.
+  // Calls give_up(slice, enough_now) until enough() answers true; enough_now() charges what is left of the slice and asks enough(). The
+  // oldest first: it is least likely to get more records.
   template <class Enough, class GiveUp>
   void shrink_slices(const Enough& enough, GiveUp give_up) {
     for (Live& live : slices_) {
-      if (enough()) return;
-      give_up(live);
+      const auto enough_now = [&] {
+        charge(live);
+        return enough();
+      };
+      if (enough_now()) return;
+      give_up(live, enough_now);
+      charge(live);
     }
     blocks_.trim();
   }
@@ -141,7 +141,10 @@ class SlicedComponent : public StateComponent {
   template <class LeaveInStore>
   void make_stored_slices(std::span<const EventTime> ends, LeaveInStore leave_in_store) {
     for (const EventTime end : ends) {
-      if (end > dropped_through_) leave_in_store(slices_.emplace_back(Live{.end = end, .map = make(end)}));
+      if (end <= dropped_through_) continue;
+      Live& live = slices_.emplace_back(Live{.end = end, .map = make(end)});
+      leave_in_store(live);
+      charge(live);
     }
   }
 
@@ -177,6 +180,7 @@ class SlicedComponent : public StateComponent {
     if (found == slices_.end() || found->end != end) {
       TIDEMARK_CHECK(end > dropped_through_, "slice " + to_string(end) + " of " + schema().name + " was dropped");
       found = slices_.insert(found, Live{.end = end, .map = make(end)});
+      charge(*found);
     }
     return remember(found);
   }
@@ -184,13 +188,32 @@ class SlicedComponent : public StateComponent {
     last_ = static_cast<std::size_t>(live - slices_.begin());
     return *live->map;
   }
-  void recycle(std::unique_ptr<Slice> map) {
-    map->recycle({});
-    spare_.push_back(std::move(map));
+  void charge(Live& live) {
+    std::size_t now = live.map->heap_bytes() + live.map->overhead_bytes();
+    if (live.generations != nullptr) now += live.generations->bytes();
+    charge(live, now);
   }
+  void charge(Live& live, std::size_t now) {
+    beside_blocks_ += now - std::exchange(live.charged, now);   // what falls is added modulo 2^64
+    blocks_.charge_heap(beside_blocks_);
+  }
+  void look_at(Live& live, std::size_t entries) {
+    live.map->sample_heap(entries);
+    charge(live);
+  }
+  void recycle(Live& live) {
+    charge(live, 0);
+    live.map->recycle({});
+    if (spare_.size() < kMostSpare) spare_.push_back(std::move(live.map));
+  }
+
+  static constexpr std::size_t kLookedAtInTurn = 4;
+  static constexpr std::size_t kMostSpare = 16;   // windows in steady state end as they begin: a few at a time
 
   std::vector<Live> doomed_;                     // dropped, but frozen and not yet encoded
   std::vector<std::unique_ptr<Slice>> spare_;    // empty, for the next slices
+  std::size_t beside_blocks_ = 0;                // of all slices, as charged
+  std::size_t turn_ = 0;                         // of the slice that was looked at last
 };
 
 }  // namespace state_internal
