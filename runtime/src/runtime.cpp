@@ -200,6 +200,7 @@ class Runtime::Job {
                                   .files = options_.files,
                                   .stem = join_path(prepared.rows_directory, task->stage() + "-" + std::to_string(task->subtask())),
                                   .pieces = prepared.row_pieces,
+                                  .memory = memory_.get(),
                                   .on_caught_up = [task = task.get()] { task->worker->wake_if_asleep(); }});
       }
       task->begin(std::move(reports), io_pool_.get(), std::move(rows), memory_.get());

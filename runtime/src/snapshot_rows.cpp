@@ -177,6 +177,7 @@ void SnapshotRows::end() {
   open_.reset();
   in_turn_.clear();
   early_.clear();
+  charge();
   cut_ = false;
   work_.reset();
   const std::lock_guard lock(mutex_);

@@ -1,6 +1,7 @@
 #pragma once
 // The rows of a task's part of a checkpoint, on their way from the states to row files.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include <tidemark/core/detail/executor.hpp>
 #include <tidemark/core/file_system.hpp>
+#include <tidemark/state/memory_budget.hpp>
 #include <tidemark/state/rows.hpp>
 #include <tidemark/state/store.hpp>
 
@@ -44,9 +46,10 @@ class SnapshotRows final : public RowSink {
     FileSystem* files = nullptr;
     std::string stem;                    // of the paths of files: directory and task
     RowPieces pieces{};
+    MemoryBudget* memory = nullptr;      // null: no bound; outlives the object
     std::function<void()> on_caught_up;  // from any thread: is_behind() may have become false
   };
-  explicit SnapshotRows(Options options) : options_(std::move(options)) {}
+  explicit SnapshotRows(Options options) : options_(std::move(options)) { early_account_.attach(options_.memory); }
   ~SnapshotRows() override;
 
   // Each file is a part of `work`.
@@ -55,6 +58,8 @@ class SnapshotRows final : public RowSink {
   void set_in_turn(bool in_turn) { to_ = in_turn ? &in_turn_ : &early_; }
   void put(ByteView key, ByteView value) override { to_->put(key, value); }
   void erase(ByteView key) override { to_->erase(key); }
+  // There is enough for a piece.
+  bool is_full() const override { return std::max(early_.bytes(), in_turn_.bytes()) >= options_.pieces.bytes; }
 
   // Hands over what is enough for a piece; `all`: everything, and the checkpoint gets no more.
   void hand_over(bool all);
@@ -62,6 +67,8 @@ class SnapshotRows final : public RowSink {
   void give_up();
   // No more should be encoded until the disk has caught up.
   bool is_behind() const;
+  // While the disk is behind, records make rows early all the same. What is more than a piece of them is charged to the memory budget.
+  void charge() { early_account_.set(early_.bytes() - std::min(early_.bytes(), options_.pieces.bytes)); }
 
  private:
   std::shared_ptr<RowFilePart> new_file(bool early);
@@ -72,6 +79,7 @@ class SnapshotRows final : public RowSink {
   Options options_;
   RowRun in_turn_;
   RowRun early_;
+  MemoryAccount early_account_;
   RowRun* to_ = &early_;
   CheckpointId checkpoint_ = 0;
   std::shared_ptr<SnapshotWork> work_;

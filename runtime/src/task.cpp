@@ -497,6 +497,7 @@ void Task::follow_growth() {
   for (Link& link : links) {
     if (link.backend) link.backend->follow_growth(may_shrink);
   }
+  if (rows_ != nullptr) rows_->charge();
 }
 
 // What was written is clean now, and may go.

@@ -14,8 +14,9 @@ inline namespace v0 {
 
 namespace {
 
-// Tables give their rows almost in order: a row may be this many places from its own.
+// Tables give their rows almost in order: a row may be this many places from its own, or fewer where rows are large.
 constexpr std::size_t kKeptBack = 256;
+constexpr std::size_t kKeptBackBytes = std::size_t{1} << 20;
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
 
 rocksdb::EnvOptions environment_options() {
@@ -47,7 +48,7 @@ class SstWriter final : public RowFileWriter {
     TIDEMARK_CHECK(!finished_, "row file " + path_);
     const std::vector<StoredRow> rows = state_internal::sorted_rows(kept_back_, piece);
     if (!rows.empty() && !last_.empty() && rows.front().key() <= last_) return false;
-    const std::size_t end = rows.size() - std::min(rows.size(), kKeptBack);
+    const std::size_t end = end_of_ripe(rows);
     TIDEMARK_TRY(write(rows, end));
     if (end > 0) last_.assign(rows[end - 1].key());
     RowRun kept_back;
@@ -74,6 +75,13 @@ class SstWriter final : public RowFileWriter {
   }
 
  private:
+  // Rows from there on are kept back.
+  static std::size_t end_of_ripe(const std::vector<StoredRow>& rows) {
+    const std::size_t least = rows.size() - std::min(rows.size(), kKeptBack);
+    std::size_t end = rows.size();
+    for (std::size_t bytes = 0; end > least && bytes < kKeptBackBytes;) bytes += rows[--end].size();
+    return end;
+  }
   Status write(const std::vector<StoredRow>& rows, std::size_t end) {
     for (std::size_t i = 0; i < end; ++i) {
       const rocksdb::Slice key{rows[i].key().data(), rows[i].key().size()};

@@ -38,6 +38,7 @@ class RowsOfASnapshot : public ::testing::Test {
                                                                  .files = &files,
                                                                  .stem = directory / "task",
                                                                  .pieces = {piece_bytes, file_bytes, kPieces},
+                                                                 .memory = &memory,
                                                                  .on_caught_up = [] {}});
     return *rows_;
   }
@@ -77,6 +78,7 @@ class RowsOfASnapshot : public ::testing::Test {
 
   FileSystem& files = posix_file_system();
   test_support::TemporaryDirectory directory;
+  MemoryBudget memory{1 << 20, 1};
 
  private:
   static constexpr int kThreads = 2;
@@ -97,6 +99,36 @@ TEST_F(RowsOfASnapshot, MakeOneFileIfTheyAreFew) {
   EXPECT_FALSE(error);
   EXPECT_EQ(snapshot.row_files.size(), 1U);
   EXPECT_EQ(stored(snapshot).size(), 6U);
+}
+
+// Who encodes in steps stops then, so that no more than a piece comes to lie in memory at once.
+TEST_F(RowsOfASnapshot, AreEnoughForAStepWhenTheyMakeAPiece) {
+  SnapshotRows& out = rows(4096, 1 << 20);
+  begin(1);
+  for (const bool in_turn : {true, false}) {
+    out.set_in_turn(in_turn);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_FALSE(out.is_full());
+      out.put(key_of(i), std::string(1500, 'x'));
+    }
+    EXPECT_TRUE(out.is_full());
+    out.hand_over(false);
+    EXPECT_FALSE(out.is_full());
+  }
+  out.hand_over(true);
+  EXPECT_FALSE(finish().second);
+}
+
+TEST_F(RowsOfASnapshot, ThatComeBeforeTheirTurnAreChargedToTheMemoryOfTheJobUntilTheyAreHandedOver) {
+  SnapshotRows& out = rows(4096, 1 << 20);
+  begin(1);
+  for (int i = 0; i < 100; ++i) out.put(key_of(i), std::string(1000, 'x'));
+  out.charge();
+  EXPECT_GT(memory.used(), 90'000U);
+  EXPECT_LT(memory.used(), 150'000U);
+  out.hand_over(true);
+  EXPECT_EQ(memory.used(), 0U);
+  EXPECT_FALSE(finish().second);
 }
 
 // What comes in its turn stays in one file, however small the pieces are; what comes before it would make that file overlap all others.

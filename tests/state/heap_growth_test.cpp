@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
+#include <utility>
 
 #include <tidemark/state/backend.hpp>
+#include <tidemark/state/store.hpp>
 
 #include "row_collector.hpp"
+#include "../support/temporary_directory.hpp"
 
 namespace tidemark::state_test {
 namespace {
@@ -136,6 +140,75 @@ TEST(TimersOfLargeKeys, AreChargedAtTheNextLookHoweverFewTheyAre) {
   for (std::uint64_t i = 0; i < 100; ++i) (void)timers.set(hash_of(i), std::string(100'000, 'x'), event_time(static_cast<std::int64_t>(i)));
   for (int looks = 0; looks < 4; ++looks) backend.follow_growth(false);
   EXPECT_GT(budget.used(), kBudget) << "ten million bytes";
+}
+
+// Takes rows until they are enough for a step.
+class Step final : public RowSink {
+ public:
+  static constexpr std::size_t kEnough = 64 << 10;
+  void put(ByteView key, ByteView value) override { bytes += key.size() + value.size(); }
+  void erase(ByteView) override {}
+  bool is_full() const override { return bytes >= kEnough; }
+
+  std::size_t bytes = 0;
+};
+
+// A step of encoding ends by bytes, or all of a state of large entries would be in memory twice.
+TEST(LargeEntries, OfAnyKindOfStateAreEncodedAFewAtATime) {
+  constexpr std::size_t kLarge = 10'000;
+  constexpr std::uint64_t kEntries = 200;
+  for (const std::string kind : {"list", "slice", "buffer", "block", "timers"}) {
+    SCOPED_TRACE(kind);
+    StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+    auto& lists = backend.entries_table<std::uint64_t, state_internal::EntryList<std::string>>("lists", {});
+    auto& slices = backend.slice_table<std::uint64_t, std::string>("slices", "", SliceResidency::kWhatIsTouched);
+    auto& buffer = backend.time_buffer<std::uint64_t, std::string>("waiting");
+    auto& blocks = backend.slice_table<std::uint64_t, std::array<std::uint64_t, kLarge / 8>>("blocks", "", SliceResidency::kWhatIsTouched);
+    auto& timers = backend.timers<std::string>();
+    for (std::uint64_t i = 0; i < kEntries; ++i) {
+      const EventTime time = event_time(static_cast<std::int64_t>(i) + 1);
+      const std::uint64_t hash = hash_of(i);
+      std::string large(kLarge, static_cast<char>('a' + i % 20));
+      large += std::to_string(i);
+      if (kind == "list") lists.change({hash, &i, time, kMinusInfinity, i + 1}).append(std::string{large}, time, lists.life());
+      if (kind == "slice") slices.slice(event_time(1)).upsert(hash, i) = large;
+      if (kind == "buffer") buffer.add(time, hash, i, std::move(large));
+      if (kind == "block") blocks.slice(event_time(1)).upsert(hash, i) = {i};
+      if (kind == "timers") (void)timers.set(hash, large, time);
+    }
+    Step step;
+    backend.note_checkpoint(1);
+    backend.freeze(step);
+    std::size_t steps = 1;
+    for (; !backend.encode_some(16'384); ++steps) {
+      EXPECT_LT(step.bytes, Step::kEnough + 2 * kLarge);
+      step.bytes = 0;
+    }
+    EXPECT_GE(steps, kEntries * kLarge / (Step::kEnough + 2 * kLarge));
+    backend.settle(true);
+  }
+}
+
+// Rows come almost in order, and a file keeps some back until it is seen what comes before them.
+TEST(LargeRows, AreKeptBackByAFileForAsManyBytesAsSmallOnesAtTheMost) {
+  const test_support::TemporaryDirectory directory;
+  auto created = create_row_file(posix_file_system(), directory / "rows.sst");
+  ASSERT_TRUE(created.ok());
+  RowFileWriter& writer = **created;
+  const auto takes = [&writer](const RowRun& piece) {
+    const auto taken = writer.append(piece);
+    return taken.ok() && *taken;
+  };
+  RowRun piece;
+  for (int i = 10; i < 30; ++i) piece.put(std::to_string(i), std::string(kMiB / 4, 'x'));
+  EXPECT_TRUE(takes(piece));
+  RowRun neighbour;
+  neighbour.put("281", "of those that are kept back");
+  EXPECT_TRUE(takes(neighbour));
+  RowRun far;
+  far.put("211", "written by now");
+  EXPECT_FALSE(takes(far));
+  EXPECT_TRUE(writer.finish().ok());
 }
 
 using Slices = SliceTable<std::uint64_t, std::string>;

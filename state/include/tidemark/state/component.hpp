@@ -84,7 +84,8 @@ class StateComponent {
   // At the barrier: what is dirty becomes frozen, in time that depends on the number of sub-tables and not of entries. `rows` is used until
   // settle(). Read dropped_through() and live_buckets() for the manifest before the task goes on. Precondition: settled.
   virtual void freeze(RowSink& rows) = 0;
-  // Encodes up to `max_rows` frozen entries; all that a key has of lists and maps counts as one. true: none is left.
+  // Encodes up to `max_rows` frozen entries, or fewer until the sink is full; all that a key has of lists and maps counts as one. true:
+  // none is left.
   virtual bool encode_some(std::size_t max_rows) = 0;
   // The end of the checkpoint. true: every row given out since freeze() is in the store; precondition: encode_some() returned true.
   // false: the checkpoint failed; all that was frozen or in flight is dirty again.

@@ -117,10 +117,11 @@ class DueIndex final : public StateComponent {
   void freeze(RowSink& rows) override { begin_freeze(rows); }
   // Precondition for true: the table has encoded all its rows.
   bool encode_some(std::size_t max_rows) override {
-    for (; encoded_ < sizes_.size(); encoded_bytes_ += sizes_[encoded_++], --max_rows) {
+    for (; encoded_ < sizes_.size(); encoded_bytes_ += sizes_[encoded_++]) {
       if (max_rows == 0) return false;
       context_.begin_key().append(row_keys_, encoded_bytes_, sizes_[encoded_]);
       context_.rows->put(context_.key, {});
+      max_rows = context_.rows->is_full() ? 0 : max_rows - 1;
     }
     forget_rows();
     return true;

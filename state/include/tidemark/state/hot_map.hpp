@@ -266,8 +266,9 @@ class HotMap {
         encode_at_.slot = word * 64;
         if (word + 1 < words) table.prefetch((word + 1) * 64, table.word_of(frozen(), (word + 1) * 64));
         std::uint64_t left = frozen_slots;
-        for (; left != 0 && budget > 0; left &= left - 1, --budget) {
+        for (; left != 0 && budget > 0; left &= left - 1) {
           hand_out(table, word * 64 + static_cast<std::uint32_t>(std::countr_zero(left)));
+          budget = (kOwnsHeap || sizeof(Value) > 256) && context_.rows->is_full() ? 0 : budget - 1;
         }
         table.take_off(frozen(), word * 64, frozen_slots & ~left);
         if (left != 0) return false;

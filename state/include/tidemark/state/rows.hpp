@@ -23,6 +23,8 @@ class RowSink {
   virtual void put(ByteView key, ByteView value) = 0;
   // A tombstone: an earlier checkpoint may hold the row.
   virtual void erase(ByteView key) = 0;
+  // Enough was put for one step: who encodes in steps stops here, though having put something. By default never.
+  virtual bool is_full() const { return false; }
 };
 
 }  // namespace v0

@@ -121,9 +121,9 @@ class RecordSlab {
       for (std::uint32_t word = 0; word < kWords; ++word) {
         while (frozen[word] != 0) {
           if (budget == 0) return false;
-          --budget;
           encode(context, static_cast<std::uint32_t>(encode_at_ * kChunk) + word * 64 +
                               static_cast<std::uint32_t>(std::countr_zero(frozen[word])));
+          budget = context.rows->is_full() ? 0 : budget - 1;
         }
       }
     }
