@@ -162,8 +162,11 @@ void SnapshotRows::add(RowFilePart& file, RowRun& rows, bool last) {
     }
   }
   pieces_in_flight_.fetch_add(1, std::memory_order_relaxed);
-  file.add(std::exchange(rows, std::move(empty)), last, [this](RowRun written) {
+  const std::size_t bytes = rows.bytes();
+  bytes_in_flight_.fetch_add(bytes, std::memory_order_relaxed);
+  file.add(std::exchange(rows, std::move(empty)), last, [this, bytes](RowRun written) {
     written.clear();
+    bytes_in_flight_.fetch_sub(bytes, std::memory_order_relaxed);
     {
       const std::lock_guard lock(mutex_);
       if (spare_.size() < options_.pieces.in_flight) spare_.push_back(std::move(written));
@@ -177,7 +180,6 @@ void SnapshotRows::end() {
   open_.reset();
   in_turn_.clear();
   early_.clear();
-  charge();
   cut_ = false;
   work_.reset();
   const std::lock_guard lock(mutex_);

@@ -49,7 +49,7 @@ class SnapshotRows final : public RowSink {
     MemoryBudget* memory = nullptr;      // null: no bound; outlives the object
     std::function<void()> on_caught_up;  // from any thread: is_behind() may have become false
   };
-  explicit SnapshotRows(Options options) : options_(std::move(options)) { early_account_.attach(options_.memory); }
+  explicit SnapshotRows(Options options) : options_(std::move(options)) { account_.attach(options_.memory); }
   ~SnapshotRows() override;
 
   // Each file is a part of `work`.
@@ -67,8 +67,13 @@ class SnapshotRows final : public RowSink {
   void give_up();
   // No more should be encoded until the disk has caught up.
   bool is_behind() const;
-  // While the disk is behind, records make rows early all the same. What is more than a piece of them is charged to the memory budget.
-  void charge() { early_account_.set(early_.bytes() - std::min(early_.bytes(), options_.pieces.bytes)); }
+  // While the disk is behind, records make rows early all the same. What is held beyond what the pieces are to take is charged to the
+  // memory budget.
+  void charge() {
+    const std::size_t held = early_.bytes() + in_turn_.bytes() + bytes_in_flight_.load(std::memory_order_relaxed);
+    const std::size_t planned = options_.pieces.bytes * options_.pieces.in_flight;
+    account_.set(held - std::min(held, planned));
+  }
 
  private:
   std::shared_ptr<RowFilePart> new_file(bool early);
@@ -79,7 +84,6 @@ class SnapshotRows final : public RowSink {
   Options options_;
   RowRun in_turn_;
   RowRun early_;
-  MemoryAccount early_account_;
   RowRun* to_ = &early_;
   CheckpointId checkpoint_ = 0;
   std::shared_ptr<SnapshotWork> work_;
@@ -89,6 +93,8 @@ class SnapshotRows final : public RowSink {
   std::uint64_t files_ = 0;              // begun
   std::size_t pieces_ = 0;               // handed over since the checkpoint began
   std::atomic<std::size_t> pieces_in_flight_{0};
+  std::atomic<std::size_t> bytes_in_flight_{0};
+  MemoryAccount account_;
   std::mutex mutex_;
   std::vector<RowRun> spare_;            // written, and empty; as many as the last checkpoint had use for
 };

@@ -132,6 +132,62 @@ TEST(MemoryBound, HoldsWhereWhatTheStateOwnsGrowsAndItsTablesDoNot) {
   EXPECT_NE(limited(0), 0);
 }
 
+// 300 MB of large records: they wait for the watermark, or make the accumulators of windows, until the input ends.
+constexpr std::uint64_t kDocuments = 3000;
+
+struct Document {
+  std::uint64_t number = 0;
+  std::string text{};
+};
+struct PassNumber {
+  void operator()(const Document& document, ProcessContext<std::uint64_t>&, Collector<std::uint64_t>& out) {
+    if (document.text.size() == 100'000) out(document.number);
+  }
+};
+
+enum class Use : std::uint8_t { kWait, kTumble, kSlide };
+
+int run_documents(Use use, const std::string& directory, std::size_t memory) {
+  std::uint64_t outputs = 0;
+  const auto count_into = callback_sink<std::uint64_t>([&](const Batch<std::uint64_t>& batch) { outputs += batch.size(); });
+  Graph graph;
+  auto documents =
+      graph
+          .from("documents", generator_source<Document>("documents", kDocuments,
+                                                        [](std::uint64_t i) {
+                                                          return Document{i, std::string(100'000, static_cast<char>('a' + i % 26))};
+                                                        }))
+          .with_event_time([](const Document& document) { return event_time(static_cast<std::int64_t>(document.number)); },
+                           {.out_of_orderness = std::chrono::seconds{1}})
+          .key_by(&Document::number);
+  const auto collect_by = [&](auto windows) {
+    documents.window(windows)
+        .aggregate("texts", aggregate<std::string>([](std::string& all, const Document& document) { all += document.text; },
+                                                   [](std::string& all, const std::string& more) { all += more; },
+                                                   [](const std::string& all) { return all.size(); }))
+        .map([](const auto& result) -> std::uint64_t { return result.value; })
+        .to("out", count_into);
+  };
+  const Duration size = std::chrono::seconds{1};
+  if (use == Use::kWait) documents.process<std::uint64_t>("waiting", PassNumber{}, event_time_order()).to("out", count_into);
+  if (use == Use::kTumble) collect_by(tumbling(size));
+  if (use == Use::kSlide) collect_by(sliding(size, size / 2));
+  if (const int failed = run_to_its_end(std::move(graph), directory, memory); failed != 0) return failed;
+  return outputs == kDocuments * (use == Use::kSlide ? 2 : 1) ? 0 : 4;
+}
+
+TEST(MemoryBound, HoldsWhereRecordsAndAccumulatorsAreLarge) {
+  for (const Use use : {Use::kWait, Use::kTumble, Use::kSlide}) {
+    SCOPED_TRACE(static_cast<int>(use));
+    const auto limited = [use](std::size_t memory) {
+      return run_limited(kMemory + kMemory / 10 + kConstant,
+                         [=](const std::string& directory) { return run_documents(use, directory + "/state", memory); });
+    };
+    EXPECT_EQ(limited(kMemory), 0);
+    EXPECT_NE(limited(0), 0);
+  }
+}
+
 // One record among small ones has a hundred megabytes. It crosses an exchange, becomes its key's state, is part of checkpoints, is read
 // back after a restore, and is a line of a result file.
 constexpr std::size_t kGiant = 100'000'000;

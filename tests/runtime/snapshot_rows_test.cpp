@@ -119,16 +119,23 @@ TEST_F(RowsOfASnapshot, AreEnoughForAStepWhenTheyMakeAPiece) {
   EXPECT_FALSE(finish().second);
 }
 
-TEST_F(RowsOfASnapshot, ThatComeBeforeTheirTurnAreChargedToTheMemoryOfTheJobUntilTheyAreHandedOver) {
+TEST_F(RowsOfASnapshot, BeyondThoseThatPiecesAreToTakeAreChargedToTheMemoryOfTheJobUntilTheyAreWritten) {
   SnapshotRows& out = rows(4096, 1 << 20);
   begin(1);
-  for (int i = 0; i < 100; ++i) out.put(key_of(i), std::string(1000, 'x'));
+  for (int i = 0; i < 100; ++i) {
+    out.charge();
+    EXPECT_EQ(memory.used() > 0, i * 1100 > 4096 * 3) << i << " before their turn";
+    out.put(key_of(i), std::string(1082, 'x'));   // 1,100 bytes with what a row takes besides
+  }
+  std::promise<void> go_on;
+  hold_io(go_on.get_future().share());
+  out.hand_over(true);
   out.charge();
   EXPECT_GT(memory.used(), 90'000U);
-  EXPECT_LT(memory.used(), 150'000U);
-  out.hand_over(true);
-  EXPECT_EQ(memory.used(), 0U);
+  go_on.set_value();
   EXPECT_FALSE(finish().second);
+  out.charge();
+  EXPECT_EQ(memory.used(), 0U);
 }
 
 // What comes in its turn stays in one file, however small the pieces are; what comes before it would make that file overlap all others.
