@@ -165,7 +165,7 @@ void SnapshotRows::add(RowFilePart& file, RowRun& rows, bool last) {
   const std::size_t bytes = rows.bytes();
   bytes_in_flight_.fetch_add(bytes, std::memory_order_relaxed);
   file.add(std::exchange(rows, std::move(empty)), last, [this, bytes](RowRun written) {
-    written.clear();
+    forget(written);
     bytes_in_flight_.fetch_sub(bytes, std::memory_order_relaxed);
     {
       const std::lock_guard lock(mutex_);
@@ -176,10 +176,18 @@ void SnapshotRows::add(RowFilePart& file, RowRun& rows, bool last) {
   });
 }
 
+void SnapshotRows::forget(RowRun& rows) const {
+  if (rows.bytes() > 2 * options_.pieces.bytes) {
+    rows = RowRun{};
+  } else {
+    rows.clear();
+  }
+}
+
 void SnapshotRows::end() {
   open_.reset();
-  in_turn_.clear();
-  early_.clear();
+  forget(in_turn_);
+  forget(early_);
   cut_ = false;
   work_.reset();
   const std::lock_guard lock(mutex_);

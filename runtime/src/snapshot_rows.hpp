@@ -58,8 +58,11 @@ class SnapshotRows final : public RowSink {
   void set_in_turn(bool in_turn) { to_ = in_turn ? &in_turn_ : &early_; }
   void put(ByteView key, ByteView value) override { to_->put(key, value); }
   void erase(ByteView key) override { to_->erase(key); }
-  // There is enough for a piece.
-  bool is_full() const override { return std::max(early_.bytes(), in_turn_.bytes()) >= options_.pieces.bytes; }
+  // There is enough for a piece. Small pieces are not worth a step: rows that do not come in the order of their keys, such as those of
+  // timers, are sorted piece by piece, and each becomes a file.
+  bool is_full() const override {
+    return std::max(early_.bytes(), in_turn_.bytes()) >= std::max(options_.pieces.bytes, std::size_t{2} << 20);
+  }
 
   // Hands over what is enough for a piece; `all`: everything, and the checkpoint gets no more.
   void hand_over(bool all);
@@ -80,6 +83,8 @@ class SnapshotRows final : public RowSink {
   // What is left of `rows` is empty.
   void add(RowFilePart& file, RowRun& rows, bool last);
   void end();
+  // Forgets the rows, and keeps their memory for later if that is no more than pieces are to take.
+  void forget(RowRun& rows) const;
 
   Options options_;
   RowRun in_turn_;

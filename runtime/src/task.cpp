@@ -502,7 +502,7 @@ void Task::follow_growth() {
 
 // What was written is clean now, and may go.
 void Task::give_up_memory() {
-  if (rows_ != nullptr) rows_->charge();   // all are written
+  if (rows_ != nullptr) rows_->charge();   // most of them are written
   for (Link& link : links) {
     if (link.backend && (held_back_ || memory_->spent())) link.backend->shrink();
   }

@@ -5,7 +5,7 @@ inline namespace v0 {
 namespace state_internal {
 
 void Horizon::read_more(ColdFetch& cold, StateId state,
-                        const std::function<bool(const RowPosition&, ByteView key, ByteView value)>& take) {
+                        const std::function<Taken(const RowPosition&, ByteView key, ByteView value)>& take) {
   Bytes first;
   if (through_ != RowPosition{}) {
     // The position behind that which was read last.
@@ -24,9 +24,11 @@ void Horizon::read_more(ColdFetch& cold, StateId state,
       stopped = true;
       return ColdFetch::Next::kStop;
     }
-    quota.take(key, value);
     last = position;
-    return take(position, key, value) ? ColdFetch::Next::kGoOn : ColdFetch::Next::kMalformed;
+    const Taken taken = take(position, key, value);
+    if (taken == Taken::kMalformed) return ColdFetch::Next::kMalformed;
+    quota.count(taken == Taken::kYes ? key.size() + value.size() : 0);
+    return ColdFetch::Next::kGoOn;
   });
   through_ = stopped ? last : end_of(kPlusInfinity);
 }

@@ -103,20 +103,24 @@ TEST_F(RowsOfASnapshot, MakeOneFileIfTheyAreFew) {
 
 // Who encodes in steps stops then, so that no more than a piece comes to lie in memory at once.
 TEST_F(RowsOfASnapshot, AreEnoughForAStepWhenTheyMakeAPiece) {
-  SnapshotRows& out = rows(4096, 1 << 20);
-  begin(1);
-  for (const bool in_turn : {true, false}) {
-    out.set_in_turn(in_turn);
-    for (int i = 0; i < 3; ++i) {
+  CheckpointId checkpoint = 0;
+  for (const std::size_t piece : {std::size_t{4096}, std::size_t{5} << 20}) {
+    const std::size_t enough = std::max(piece, std::size_t{2} << 20);   // small pieces are gathered
+    SnapshotRows& out = rows(piece, std::size_t{8} << 20);
+    begin(++checkpoint);
+    for (const bool in_turn : {true, false}) {
+      out.set_in_turn(in_turn);
+      for (int i = 0; i < 4; ++i) {
+        EXPECT_FALSE(out.is_full());
+        out.put(key_of(i), std::string(enough / 4, 'x'));
+      }
+      EXPECT_TRUE(out.is_full());
+      out.hand_over(false);
       EXPECT_FALSE(out.is_full());
-      out.put(key_of(i), std::string(1500, 'x'));
     }
-    EXPECT_TRUE(out.is_full());
-    out.hand_over(false);
-    EXPECT_FALSE(out.is_full());
+    out.hand_over(true);
+    EXPECT_FALSE(finish().second);
   }
-  out.hand_over(true);
-  EXPECT_FALSE(finish().second);
 }
 
 TEST_F(RowsOfASnapshot, BeyondThoseThatPiecesAreToTakeAreChargedToTheMemoryOfTheJobUntilTheyAreWritten) {

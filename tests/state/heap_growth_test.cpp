@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,29 @@
 
 #include "row_collector.hpp"
 #include "../support/temporary_directory.hpp"
+
+namespace tidemark::state_test {
+
+// Tells whether somebody holds it, and says that it owns much.
+struct Watched {
+  std::shared_ptr<int> token{};
+};
+
+}  // namespace tidemark::state_test
+
+namespace tidemark {
+inline namespace v0 {
+
+template <>
+struct Codec<state_test::Watched> {
+  static void encode(const state_test::Watched&, Bytes&) {}
+  [[nodiscard]] static bool decode(ByteView&, state_test::Watched&) { return true; }
+  static std::string schema() { return "watched"; }
+  static std::size_t footprint(const state_test::Watched&) { return 100'000; }
+};
+
+}  // namespace v0
+}  // namespace tidemark
 
 namespace tidemark::state_test {
 namespace {
@@ -132,6 +156,55 @@ TEST(WaitingRecords, AreChargedAtTheNextLookHoweverFewTheyAre) {
   EXPECT_GT(budget.used(), kBudget) << "ten million bytes";
 }
 
+TEST(WaitingRecords, OwnNothingOnceTheyWereReleasedAndAreNotChargedAnyMore) {
+  PlayedStore store;
+  for (const bool tracking : {true, false}) {
+    MemoryBudget budget{kBudget, 1};
+    StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+    auto& buffer = backend.time_buffer<std::uint64_t, Watched>("waiting");
+    backend.set_tracking(tracking);
+    backend.attach(&store, &budget);
+    const auto token = std::make_shared<int>();
+    for (std::int64_t i = 1; i <= 100; ++i) buffer.add(event_time(i), 7, 7, Watched{token});
+    backend.follow_growth(false);
+    EXPECT_GT(budget.used(), kBudget);
+    EXPECT_GT(token.use_count(), 100);
+    while (buffer.front(kPlusInfinity) != nullptr) buffer.pop_front();
+    backend.follow_growth(false);
+    EXPECT_LT(budget.used(), kMiB);
+    EXPECT_EQ(token.use_count(), 1);
+  }
+}
+
+// Of a job with several tasks each reads past what is of the others.
+TEST(WaitingRecords, OfOtherTasksDoNotCountWhereAFewAreReadTogether) {
+  constexpr std::int64_t kRecords = 1000;
+  PlayedStore store;
+  StateBackend all{KeySpace{.groups = 2, .seed = 0}, 0, 2};
+  auto& buffer = all.time_buffer<std::uint64_t, std::string>("waiting");
+  all.attach(&store, nullptr);
+  constexpr std::uint64_t kOther = 7;            // a hash of the first group
+  constexpr std::uint64_t kOwn = ~std::uint64_t{0};   // and one of the second
+  for (std::int64_t i = 1; i <= kRecords; ++i) {
+    buffer.add(event_time(i), i % 100 == 0 ? kOwn : kOther, 7, std::string(20'000, 'x'));
+  }
+  RowCollector rows;
+  all.note_checkpoint(1);
+  all.freeze(rows);
+  while (!all.encode_some(1000)) {}
+  store.ingest(rows);
+  all.settle(true);
+  StateBackend second{KeySpace{.groups = 2, .seed = 0}, 1, 2};
+  auto& own = second.time_buffer<std::uint64_t, std::string>("waiting");
+  second.attach(&store, nullptr);
+  second.note_checkpoint(1);
+  store.restore_lazily(second, {{}});
+  std::int64_t released = 0;
+  for (; own.front(event_time(kRecords)) != nullptr; own.pop_front()) ++released;
+  EXPECT_EQ(released, kRecords / 100);
+  EXPECT_LE(store.ranges_read, 2u);
+}
+
 TEST(TimersOfLargeKeys, AreChargedAtTheNextLookHoweverFewTheyAre) {
   MemoryBudget budget{kBudget, 1};
   StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
@@ -248,6 +321,25 @@ TEST(ManySlices, AreChargedForTheHeapOfTheirValuesAsItGrows) {
     EXPECT_GT(budget.used(), held / 2) << round;
     EXPECT_LT(budget.used(), 3 * held + kMiB) << round;
   }
+}
+
+// It begins in the memory of the one before.
+TEST(ManySlices, AreNotChargedForWhatTheValuesOfFormerOnesOwned) {
+  PlayedStore store;
+  MemoryBudget budget{64 * kMiB, 1};
+  StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
+  Slices& slices = backend.slice_table<std::uint64_t, std::string>("slices", "", SliceResidency::kWhatIsTouched);
+  backend.attach(&store, &budget);
+  const auto fill = [&](std::int64_t slice, std::size_t bytes) {
+    for (std::uint64_t key = 0; key < 1000; ++key) slices.slice(event_time(slice)).upsert(hash_of(key), key).assign(bytes, 'x');
+    backend.follow_growth(false);
+  };
+  fill(1, 20'000);
+  EXPECT_GT(budget.used(), 15 * kMiB);
+  slices.drop_first();
+  EXPECT_LT(budget.used(), kMiB);
+  fill(2, 10);
+  EXPECT_LT(budget.used(), kMiB);
 }
 
 // What is read together is few bytes, however large the rows are.

@@ -166,17 +166,18 @@ class DueIndex final : public StateComponent {
     return group >= first_group_ && group < end_group_;
   }
   [[gnu::noinline]] void read_more() {
+    using Taken = state_internal::Horizon::Taken;
     std::vector<DueKey<Key>> due_now;
     horizon_.read_more(*cold_, id(), [&](const state_internal::RowPosition& position, ByteView key, ByteView value) {
-      if (!owns(position.hash)) return true;
+      if (!owns(position.hash)) return Taken::kNo;
       DueKey<Key> due;
-      if (!take_due(key, value, due)) return false;
+      if (!take_due(key, value, due)) return Taken::kMalformed;
       if (due.time <= wheel_.now()) {
         due_now.push_back(std::move(due));
       } else {
         add(std::move(due));
       }
-      return true;
+      return Taken::kYes;
     });
     if (!due_now.empty()) wheel_.add_due(std::move(due_now));
     charge();

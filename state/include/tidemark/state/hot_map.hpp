@@ -7,8 +7,7 @@
 // With a cold tier (RowContext::cold) the map may be incomplete: clean entries leave when the memory budget is spent, and a restore brings
 // nothing in. A key that is not here is then looked up in the store; fetch() does that for many keys at once.
 //
-// References and pointers to values are good until the next call that may add or erase a key; looking up may, with a cold tier. Not
-// thread-safe.
+// References and pointers to values are good until the next call that may add or erase a key; looking up may, with a cold tier.
 
 #include <algorithm>
 #include <bit>
@@ -268,7 +267,7 @@ class HotMap {
         std::uint64_t left = frozen_slots;
         for (; left != 0 && budget > 0; left &= left - 1) {
           hand_out(table, word * 64 + static_cast<std::uint32_t>(std::countr_zero(left)));
-          budget = (kOwnsHeap || sizeof(Value) > 256) && context_.rows->is_full() ? 0 : budget - 1;
+          budget = (kOwnsHeap || sizeof(Key) + sizeof(Value) > 256) && context_.rows->is_full() ? 0 : budget - 1;
         }
         table.take_off(frozen(), word * 64, frozen_slots & ~left);
         if (left != 0) return false;
@@ -307,6 +306,7 @@ class HotMap {
     }
     encode_at_.group = static_cast<std::uint32_t>(tables_.size());
     size_ = 0;
+    heap_sample_ = {};
     rows_ = std::move(rows);
   }
   void set_rows(Rows rows) { rows_ = std::move(rows); }

@@ -274,15 +274,10 @@ class SliceTable final : public state_internal::SlicedComponent<HotMap<Key, Valu
         stretch.last = row.hash - 1;
         return Next::kStop;
       }
-      quota.take(key, value);
       last_hash = row.hash;
-      if (live.generations != nullptr) {
-        const std::uint64_t in_memory = live.generations->of_group(group_at(row.hash));
-        if (generation == in_memory && !planted(core_internal::Bug::kP23)) return Next::kGoOn;   // and newer there
-      } else {
-        if (generation != 0) fail_for_parts();
-        if (live.map->holds(row.hash, row.key)) return Next::kGoOn;
-      }
+      const bool in_memory = is_in_memory(live, row, generation);
+      quota.count(in_memory ? 0 : key.size() + value.size());
+      if (in_memory) return Next::kGoOn;
       if (!decode_whole(value, row.value)) return Next::kMalformed;
       if (!rows.empty() && rows.back().hash == row.hash && state_internal::same_key(rows.back().key, row.key)) {
         merge(rows.back().value, std::as_const(row.value));
@@ -295,6 +290,14 @@ class SliceTable final : public state_internal::SlicedComponent<HotMap<Key, Valu
     for (Row& read : rows) {
       if (const Value* last_part = live.map->find(read.hash, read.key)) merge(read.value, *last_part);
     }
+  }
+  // As new as the row, or newer.
+  bool is_in_memory(const Live& live, const Row& row, std::uint64_t generation) const {
+    if (live.generations != nullptr) {
+      return generation == live.generations->of_group(group_at(row.hash)) && !planted(core_internal::Bug::kP23);
+    }
+    if (generation != 0) fail_for_parts();
+    return live.map->holds(row.hash, row.key);
   }
   // The beginning of the row key behind all with this hash or a lesser one.
   static Bytes row_key_behind(EventTime end, std::uint64_t hash) {

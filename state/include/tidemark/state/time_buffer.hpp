@@ -117,7 +117,7 @@ class TimeBuffer final : public StateComponent {
     charge();
     end_settle();
   }
-  void follow_growth(bool) override { charge(); }
+  void follow_growth(bool) override { charge_records(); }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
     Entry entry{};
     std::uint64_t number = 0;
@@ -135,6 +135,7 @@ class TimeBuffer final : public StateComponent {
 
  private:
   using RowPosition = state_internal::RowPosition;
+  using Taken = state_internal::Horizon::Taken;
 
   static constexpr std::size_t kAhead = 8;   // records fetched before their turn
   static constexpr std::size_t kChargedTogether = 4096;
@@ -155,9 +156,11 @@ class TimeBuffer final : public StateComponent {
 
   void charge_to(MemoryBudget* budget) override { account_.attach(budget); }
   [[gnu::noinline]] void charge() {
-    account_.set(bytes() + slab_.heap_bytes(ladder_.size()));
+    ladder_bytes_ = ladder_.bytes();
     charge_at_ = ladder_.size() + kChargedTogether;
+    charge_records();
   }
+  void charge_records() { account_.set(slab_.bytes() + slab_.heap_bytes(ladder_.size()) + ladder_bytes_); }
   void push(EventTime time, std::uint64_t hash, std::uint32_t place) {
     ladder_.push({time, hash, place});
     if (ladder_.size() >= charge_at_) [[unlikely]] charge();
@@ -191,12 +194,13 @@ class TimeBuffer final : public StateComponent {
     horizon_.raise(state_internal::end_of(dropped_through_));
     if (horizon_.covers(kPlusInfinity)) return;
     horizon_.read_more(*cold_, id(), [this](const RowPosition& position, ByteView key, ByteView value) {
-      if (!owns(position.hash)) return true;
+      if (!owns(position.hash)) return Taken::kNo;
       Entry entry{};
       std::uint64_t number = 0;
-      if (!take_row(key, value, entry, number)) return false;
-      if (slab_.has_left(number)) bring_in(std::move(entry), number);
-      return true;
+      if (!take_row(key, value, entry, number)) return Taken::kMalformed;
+      if (!slab_.has_left(number)) return Taken::kNo;
+      bring_in(std::move(entry), number);
+      return Taken::kYes;
     });
   }
   // What is clean and lies behind `last` leaves memory.
@@ -246,6 +250,7 @@ class TimeBuffer final : public StateComponent {
   state_internal::Horizon horizon_;
   MemoryAccount account_;
   std::size_t charge_at_ = kChargedTogether;   // records in memory
+  std::size_t ladder_bytes_ = 0;               // when they were counted last: that takes a walk
 };
 
 }  // namespace v0

@@ -177,7 +177,7 @@ class TimerTable final : public StateComponent {
     charge();
     end_settle();
   }
-  void follow_growth(bool) override { charge(state_internal::kSampledOften); }
+  void follow_growth(bool) override { charge_keys(state_internal::kSampledOften); }
   Status restore_row(ByteView key_after_state_id, ByteView value) override {
     Timer timer;
     if (!take_timer(key_after_state_id, value, timer)) return malformed_row();
@@ -226,10 +226,14 @@ class TimerTable final : public StateComponent {
     if (ladder_.size() >= charge_at_) [[unlikely]] charge();
   }
   // What lies beside the blocks of the index.
-  [[gnu::noinline]] void charge(std::size_t sampled = state_internal::kSampledAtSettle) {
-    timers_.sample_heap(sampled);
-    blocks_.charge_heap(timers_.heap_bytes() + ladder_.bytes());
+  [[gnu::noinline]] void charge() {
+    ladder_bytes_ = ladder_.bytes();
     charge_at_ = ladder_.size() + kChargedTogether;
+    charge_keys(state_internal::kSampledAtSettle);
+  }
+  void charge_keys(std::size_t sampled) {
+    timers_.sample_heap(sampled);
+    blocks_.charge_heap(timers_.heap_bytes() + ladder_bytes_);
   }
 
   const Timer* least_in_memory(EventTime through) {
@@ -244,11 +248,13 @@ class TimerTable final : public StateComponent {
     return next_ != nullptr && next_->time <= through ? next_ : nullptr;
   }
   [[gnu::noinline]] void read_more() {
+    using Taken = state_internal::Horizon::Taken;
     horizon_.read_more(*cold_, id(), [this](const state_internal::RowPosition&, ByteView key, ByteView value) {
       Timer timer;
-      if (!take_timer(key, value, timer)) return false;
-      if (owns(timer.hash)) bring_in(timer);
-      return true;
+      if (!take_timer(key, value, timer)) return Taken::kMalformed;
+      if (!owns(timer.hash)) return Taken::kNo;
+      bring_in(timer);
+      return Taken::kYes;
     });
   }
   const Timer* find(const state_internal::DueTimer& due) const {
@@ -268,6 +274,7 @@ class TimerTable final : public StateComponent {
   state_internal::Horizon horizon_;
   std::uint64_t brought_in_ = 0;
   std::size_t charge_at_ = kChargedTogether;   // items of the ladder
+  std::size_t ladder_bytes_ = 0;               // when they were counted last: that takes a walk
 };
 
 // Compiled once, in the library, for the keys that most jobs have.

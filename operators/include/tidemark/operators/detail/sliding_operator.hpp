@@ -264,7 +264,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   }
   // Whether the next group may be folded into the parts: tables and vectors double when they grow.
   bool has_memory(const std::vector<Part>& parts) const {
-    std::size_t more = 0;
+    std::size_t more = key_heap_.of(kGroup) + value_heap_.of(3 * kGroup);
     if (cells_.room() < kGroup) more += cells_.bytes();
     if (parts.capacity() - parts.size() < kGroup) more += parts.capacity() * sizeof(Part);
     return more == 0 || memory_->allows(more);
@@ -473,7 +473,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       if (slice <= window_end_slice()) due_.push_back(slice);
     }
     std::reverse(due_.begin(), std::find_if(due_.begin(), due_.end(), [this](std::int64_t slice) { return !in_block(slice); }));
-    needed_ = 0;
+    needed_ = needed_for_piece_ = 0;
     cells_.clear();
     piece_ = this->slices().hashes();
     bound_piece(piece_.last);
@@ -493,7 +493,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
       const bool into_prefix = !in_block(due_[at_]);
       const Visited visited = fold_group(due_[at_], work, [&](std::uint32_t number, const Accumulator& value) {
         Cell& cell = cells_[number];
-        needed_ += 2 * sizeof(Part);   // vectors double
+        needed_for_piece_ += 2 * sizeof(Part);   // vectors double
         if (into_prefix) return this->aggregate().merge(cell.prefix, value);
         Accumulator behind = std::move(cell.suffix);
         cell.suffix = value;
@@ -516,6 +516,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   void begin_shorter_piece() {
     this->slices().leave_visit();
     cells_.clear();
+    needed_for_piece_ = 0;
     piece_span_ = (piece_.last - piece_.first) / 2;
     bound_piece(piece_.last);
     at_ = 0;
@@ -529,7 +530,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
     } else if (cells_.size() < most / 2) {
       piece_span_ = piece_span_ > kWidest / 2 ? kWidest : piece_span_ * 2;
     }
-    needed_ += 2 * cells_.size() * decltype(cells_)::kBytesPerKey;
+    needed_ += std::exchange(needed_for_piece_, 0) + 2 * cells_.size() * decltype(cells_)::kBytesPerKey;
     cells_.clear();
   }
 
@@ -547,6 +548,7 @@ class SlidingOperator final : public SlicedOperator<Key, T, KeyOf, Aggregate> {
   std::size_t parts_held_ = 0;         // in runs_ and spare_
   std::size_t held_ = 0;               // bytes
   std::size_t needed_ = 0;             // bytes, of the last window that could not be derived
+  std::size_t needed_for_piece_ = 0;   // of it
   bool give_up_asked_ = false;         // while a window fired
   state_internal::HeapSample key_heap_;
   state_internal::HeapSample value_heap_;

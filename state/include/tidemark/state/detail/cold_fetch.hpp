@@ -22,9 +22,10 @@ class ReadQuota {
  public:
   explicit ReadQuota(std::size_t rows) : rows_(rows) {}
   bool spent() const { return rows_ == 0 || bytes_ == 0; }
-  void take(ByteView key, ByteView value) {
+  // A row was read, so much of which stays in memory.
+  void count(std::size_t bytes) {
     rows_ -= std::min<std::size_t>(rows_, 1);
-    bytes_ -= std::min(bytes_, key.size() + value.size());
+    bytes_ -= std::min(bytes_, bytes);
   }
 
  private:

@@ -42,8 +42,9 @@ class Horizon {
   void raise(const RowPosition& position) { through_ = std::max(through_, position); }
 
   // Reads the next rows of `state`: so many that reading them together is cheap, and all of one position. take(position, key after the
-  // state id, value) answers false if the row is malformed. Throws JobFailure.
-  void read_more(ColdFetch& cold, StateId state, const std::function<bool(const RowPosition&, ByteView key, ByteView value)>& take);
+  // state id, value) says whether the row is in memory now. Throws JobFailure.
+  enum class Taken : std::uint8_t { kYes, kNo, kMalformed };
+  void read_more(ColdFetch& cold, StateId state, const std::function<Taken(const RowPosition&, ByteView key, ByteView value)>& take);
 
  private:
   static constexpr std::size_t kReadTogether = 4096;

@@ -87,13 +87,13 @@ class RecordSlab {
 
   void remove(RowContext& context, std::uint32_t place) {
     free_.push_back(place);
-    if (!context.tracking) return;
-    if (test(dirty_ ^ 1u, place)) encode(context, place);
-    if (test(kStored, place)) {
-      const Node& node = node_of(place);
-      tombstones_.push_back({node.record.time, node.record.hash, node.record.key, node.number});
+    Node& node = node_of(place);
+    if (context.tracking) {
+      if (test(dirty_ ^ 1u, place)) encode(context, place);
+      if (test(kStored, place)) tombstones_.push_back({node.record.time, node.record.hash, node.record.key, node.number});
+      clear_planes(place);
     }
-    clear_planes(place);
+    if constexpr (kMayOwnHeap<Key, T>) node.record = {};   // what is not charged any more is not held
   }
   // Rows through this time are dead without.
   void forget_tombstones(EventTime through) {
@@ -111,10 +111,11 @@ class RecordSlab {
     frozen_tombstones_.swap(tombstones_);
   }
   bool encode_some(RowContext& context, std::size_t budget) {
-    for (; tombstones_encoded_ < frozen_tombstones_.size(); ++tombstones_encoded_, --budget) {
+    for (; tombstones_encoded_ < frozen_tombstones_.size(); ++tombstones_encoded_) {
       if (budget == 0) return false;
       const Tombstone& tombstone = frozen_tombstones_[tombstones_encoded_];
       context.rows->erase(row_key(context, tombstone.time, tombstone.hash, tombstone.key, tombstone.number));
+      budget = context.rows->is_full() ? 0 : budget - 1;
     }
     for (; encode_at_ < encode_end_; ++encode_at_) {
       const Plane& frozen = chunks_[encode_at_]->planes[dirty_ ^ 1u];
