@@ -45,6 +45,15 @@ constexpr std::uint64_t kKeys = 1000;
 
 std::uint64_t hash_of(std::uint64_t key) { return (key + 1) * 0x9E3779B97F4A7C15u; }
 
+void take_checkpoint(StateBackend& backend, PlayedStore& store, std::uint64_t number) {
+  RowCollector rows;
+  backend.note_checkpoint(number);
+  backend.freeze(rows);
+  while (!backend.encode_some(1000)) {}
+  store.ingest(rows);
+  backend.settle(true);
+}
+
 // Lists of texts by key, in a job that may hold 4 MiB.
 class HeapGrowth : public testing::Test {
  protected:
@@ -62,14 +71,7 @@ class HeapGrowth : public testing::Test {
   void follow(bool may_shrink, int times = 1) {
     for (int i = 0; i < times; ++i) backend_.follow_growth(may_shrink);
   }
-  void checkpoint() {
-    RowCollector rows;
-    backend_.note_checkpoint(++checkpoint_);
-    backend_.freeze(rows);
-    while (!backend_.encode_some(1000)) {}
-    store_.ingest(rows);
-    backend_.settle(true);
-  }
+  void checkpoint() { take_checkpoint(backend_, store_, ++checkpoint_); }
 
   PlayedStore store_;
   MemoryBudget budget_{kBudget, 1};
@@ -188,12 +190,7 @@ TEST(WaitingRecords, OfOtherTasksDoNotCountWhereAFewAreReadTogether) {
   for (std::int64_t i = 1; i <= kRecords; ++i) {
     buffer.add(event_time(i), i % 100 == 0 ? kOwn : kOther, 7, std::string(20'000, 'x'));
   }
-  RowCollector rows;
-  all.note_checkpoint(1);
-  all.freeze(rows);
-  while (!all.encode_some(1000)) {}
-  store.ingest(rows);
-  all.settle(true);
+  take_checkpoint(all, store, 1);
   StateBackend second{KeySpace{.groups = 2, .seed = 0}, 1, 2};
   auto& own = second.time_buffer<std::uint64_t, std::string>("waiting");
   second.attach(&store, nullptr);
@@ -350,12 +347,7 @@ TEST(RowsOfAMegabyte, OfASliceAreReadAFewAtATime) {
   backend.attach(&store, nullptr);
   constexpr std::uint64_t kLarge = 50;
   for (std::uint64_t key = 0; key < kLarge; ++key) slices.slice(event_time(1)).upsert(hash_of(key), key).append(kMiB / 4, 'x');
-  RowCollector rows;
-  backend.note_checkpoint(1);
-  backend.freeze(rows);
-  while (!backend.encode_some(1000)) {}
-  store.ingest(rows);
-  backend.settle(true);
+  take_checkpoint(backend, store, 1);
   backend.shrink(true);
   ASSERT_EQ(slices.entries(), 0u);
   std::size_t put = 0;
@@ -375,12 +367,7 @@ TEST(RowsOfAMegabyte, ThatWaitForTheirTimeAreReadAFewAtATime) {
   backend.attach(&store, nullptr);
   constexpr std::int64_t kLarge = 50;
   for (std::int64_t i = 1; i <= kLarge; ++i) buffer.add(event_time(i), 7, 7, std::string(kMiB / 4, 'x'));
-  RowCollector rows;
-  backend.note_checkpoint(1);
-  backend.freeze(rows);
-  while (!backend.encode_some(1000)) {}
-  store.ingest(rows);
-  backend.settle(true);
+  take_checkpoint(backend, store, 1);
   StateBackend restored{KeySpace{.groups = 8, .seed = 0}, 0, 8};
   auto& lazy = restored.time_buffer<std::uint64_t, std::string>("waiting");
   restored.attach(&store, nullptr);
