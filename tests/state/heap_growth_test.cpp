@@ -340,7 +340,7 @@ TEST(ManySlices, AreNotChargedForWhatTheValuesOfFormerOnesOwned) {
 }
 
 // What is read together is few bytes, however large the rows are.
-TEST(RowsOfAMegabyte, OfASliceAreReadAFewAtATime) {
+TEST(LargeRows, OfASliceAreReadAFewAtATime) {
   PlayedStore store;
   StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
   Slices& slices = backend.slice_table<std::uint64_t, std::string>("slices", "", SliceResidency::kParts);
@@ -360,7 +360,7 @@ TEST(RowsOfAMegabyte, OfASliceAreReadAFewAtATime) {
   EXPECT_EQ(put, kLarge);
 }
 
-TEST(RowsOfAMegabyte, ThatWaitForTheirTimeAreReadAFewAtATime) {
+TEST(LargeRows, ThatWaitForTheirTimeAreReadAFewAtATime) {
   PlayedStore store;
   StateBackend backend{KeySpace{.groups = 8, .seed = 0}, 0, 8};
   auto& buffer = backend.time_buffer<std::uint64_t, std::string>("waiting");
