@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +19,7 @@
 #include <tidemark/state/backend.hpp>
 #include <tidemark/state/store.hpp>
 
+#include "scratch_directory.hpp"
 #include "support/forwarding_file_system.hpp"
 
 namespace {
@@ -197,49 +197,45 @@ int main(int argc, char** argv) {
   app.add_option("--state", directory, "A fresh folder in it holds the files, and is removed afterwards")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  directory += "/checkpoint_bench.XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr) return std::perror("mkdtemp"), 1;
-  {
-    Bench bench(directory, keys);
-    const auto touches = static_cast<std::size_t>(dirty * static_cast<double>(keys));
-    const Cost full = bench.checkpoint(touches);
+  const ScratchDirectory scratch(directory, "checkpoint_bench");
+  Bench bench(scratch.path(), keys);
+  const auto touches = static_cast<std::size_t>(dirty * static_cast<double>(keys));
+  const Cost full = bench.checkpoint(touches);
 
-    Cost sum;
-    std::vector<double> freezes;
-    const std::uint64_t compacted = bench.files().compaction;
-    const double process_cpu = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
-    const double worker_cpu = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
-    const Clock::time_point begin = Clock::now();
-    for (std::size_t round = 0; round < rounds; ++round) {
-      const Cost one = bench.checkpoint(touches);
-      freezes.push_back(one.freeze_ms);
-      sum.encoded += one.encoded;
-      sum.written += one.written;
-      sum.worker_cpu += one.worker_cpu;
-      sum.io_cpu += one.io_cpu;
-      sum.files = std::max(sum.files, one.files);
-      sum.step_ms = std::max(sum.step_ms, one.step_ms);
-      sum.settle_ms = std::max(sum.settle_ms, one.settle_ms);
-      if (round % 10 == 9) std::fprintf(stderr, "checkpoint %zu of %zu\n", round + 1, rounds);
-      std::this_thread::sleep_until(begin + (round + 1) * std::chrono::milliseconds{every_ms});
-    }
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    // All processor time but what the worker spent on records.
-    const double background = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - process_cpu - (cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - worker_cpu) +
-                              sum.worker_cpu;
-    const auto count = static_cast<double>(rounds);
-    const auto encoded = static_cast<double>(sum.encoded);
-    const auto written = static_cast<double>(sum.written);
-    const double saved_bytes = static_cast<double>(full.written) / (written / count);
-    const double saved_cpu = (full.worker_cpu + full.io_cpu) / ((sum.worker_cpu + sum.io_cpu) / count);
-    const double rewritten = static_cast<double>(bench.files().compaction - compacted);
-    std::printf("RESULT keys=%zu dirty=%g rounds=%zu every_ms=%zu stall_p99_ms=%.3f stall_max_ms=%.3f step_max_ms=%.2f settle_max_ms=%.2f "
-                "bytes_per_dirty_byte=%.2f incremental_saving=%.1f incremental_saving_bytes=%.1f incremental_saving_cpu=%.1f "
-                "write_amplification=%.2f background_cores=%.3f store_files_max=%zu\n",
-                keys, dirty, rounds, every_ms, percentile(freezes, 0.99), percentile(freezes, 1), sum.step_ms, sum.settle_ms,
-                written / encoded, std::min(saved_bytes, saved_cpu), saved_bytes, saved_cpu, (written + rewritten) / encoded,
-                background / seconds, sum.files);
+  Cost sum;
+  std::vector<double> freezes;
+  const std::uint64_t compacted = bench.files().compaction;
+  const double process_cpu = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
+  const double worker_cpu = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
+  const Clock::time_point begin = Clock::now();
+  for (std::size_t round = 0; round < rounds; ++round) {
+    const Cost one = bench.checkpoint(touches);
+    freezes.push_back(one.freeze_ms);
+    sum.encoded += one.encoded;
+    sum.written += one.written;
+    sum.worker_cpu += one.worker_cpu;
+    sum.io_cpu += one.io_cpu;
+    sum.files = std::max(sum.files, one.files);
+    sum.step_ms = std::max(sum.step_ms, one.step_ms);
+    sum.settle_ms = std::max(sum.settle_ms, one.settle_ms);
+    if (round % 10 == 9) std::fprintf(stderr, "checkpoint %zu of %zu\n", round + 1, rounds);
+    std::this_thread::sleep_until(begin + (round + 1) * std::chrono::milliseconds{every_ms});
   }
-  std::filesystem::remove_all(directory);
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  // All processor time but what the worker spent on records.
+  const double background = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - process_cpu - (cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - worker_cpu) +
+                            sum.worker_cpu;
+  const auto count = static_cast<double>(rounds);
+  const auto encoded = static_cast<double>(sum.encoded);
+  const auto written = static_cast<double>(sum.written);
+  const double saved_bytes = static_cast<double>(full.written) / (written / count);
+  const double saved_cpu = (full.worker_cpu + full.io_cpu) / ((sum.worker_cpu + sum.io_cpu) / count);
+  const double rewritten = static_cast<double>(bench.files().compaction - compacted);
+  std::printf("RESULT keys=%zu dirty=%g rounds=%zu every_ms=%zu stall_p99_ms=%.3f stall_max_ms=%.3f step_max_ms=%.2f settle_max_ms=%.2f "
+              "bytes_per_dirty_byte=%.2f incremental_saving=%.1f incremental_saving_bytes=%.1f incremental_saving_cpu=%.1f "
+              "write_amplification=%.2f background_cores=%.3f store_files_max=%zu\n",
+              keys, dirty, rounds, every_ms, percentile(freezes, 0.99), percentile(freezes, 1), sum.step_ms, sum.settle_ms,
+              written / encoded, std::min(saved_bytes, saved_cpu), saved_bytes, saved_cpu, (written + rewritten) / encoded,
+              background / seconds, sum.files);
   return 0;
 }

@@ -30,6 +30,7 @@
 #include <tidemark/runtime/runtime.hpp>
 
 #include "peer_workload.hpp"
+#include "scratch_directory.hpp"
 
 namespace {
 
@@ -501,14 +502,13 @@ int main(int argc, char** argv) {
   app.add_option("--state", settings.directory, "A fresh folder in it holds the files, and is removed afterwards")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  settings.directory += "/overload_bench.XXXXXX";
-  if (::mkdtemp(settings.directory.data()) == nullptr) return std::perror("mkdtemp"), 1;
+  const ScratchDirectory scratch(settings.directory, "overload_bench");
+  settings.directory = scratch.path();
   bool all = true;
   for (const Case& each : kCases) {
     if (std::find(only.begin(), only.end(), each.name) == only.end()) continue;
     std::fprintf(stderr, "%s\n", each.name);
     all &= run_alone(each, settings);
   }
-  std::filesystem::remove_all(settings.directory);
   return all ? 0 : 1;
 }

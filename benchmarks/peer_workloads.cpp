@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
 #include "peer_job.hpp"
 #include "peer_workload.hpp"
+#include "scratch_directory.hpp"
 
 namespace peer {
 namespace {
@@ -161,27 +160,6 @@ bool is_right(const Answer& answer, const Answer& expected, bool order_is_open) 
   return order_is_open ? answer.final == expected.final : answer.hash == expected.hash;
 }
 
-// A directory that is gone when this is.
-class FreshDirectory {
- public:
-  explicit FreshDirectory(const std::string& parent) {
-    std::string name = (std::filesystem::absolute(parent) / "peer-state-XXXXXX").string();
-    std::filesystem::create_directories(parent);
-    if (mkdtemp(name.data()) == nullptr) refuse("cannot make a directory in '" + parent + "'");
-    path_ = name;
-  }
-  FreshDirectory(const FreshDirectory&) = delete;
-  FreshDirectory& operator=(const FreshDirectory&) = delete;
-  ~FreshDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
 struct Pair {
   Outcome loop;
   Outcome job;
@@ -211,8 +189,8 @@ int run(const Arguments& arguments) {
     }
     if (arguments.job_runs) {
       JobOptions options = arguments.job;
-      std::optional<FreshDirectory> directory;
-      if (arguments.checkpoints) options.state_directory = directory.emplace(arguments.state) / "state";
+      std::optional<ScratchDirectory> directory;
+      if (arguments.checkpoints) options.state_directory = directory.emplace(arguments.state, "peer_workloads") / "state";
       const auto outcome = run_job(arguments.workload, arguments.events, options);
       if (!outcome.ok()) {
         std::cerr << "peer_workloads: " << outcome.error().describe() << "\n";

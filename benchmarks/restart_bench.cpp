@@ -25,6 +25,7 @@
 #include <tidemark/runtime/runtime.hpp>
 
 #include "peer_workload.hpp"
+#include "scratch_directory.hpp"
 
 namespace {
 
@@ -195,13 +196,11 @@ int main(int argc, char** argv) {
   app.add_flag("--rescale", rescaled, "Restart at parallelism 2, 3 and 1 instead, with the bytes that were written anew");
   CLI11_PARSE(app, argc, argv);
 
-  directory += "/restart_bench.XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr) return std::perror("mkdtemp"), 1;
+  const ScratchDirectory scratch(directory, "restart_bench");
   for (const std::uint64_t each : keys) {
     std::fprintf(stderr, "%llu keys\n", static_cast<unsigned long long>(each));
-    (rescaled ? rescale : measure)(each, directory + "/" + std::to_string(each));
-    std::filesystem::remove_all(directory + "/" + std::to_string(each));
+    (rescaled ? rescale : measure)(each, scratch / std::to_string(each));
+    std::filesystem::remove_all(scratch / std::to_string(each));
   }
-  std::filesystem::remove_all(directory);
   return 0;
 }

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +24,7 @@
 #include <tidemark/runtime/runtime.hpp>
 
 #include "peer_workload.hpp"
+#include "scratch_directory.hpp"
 
 namespace {
 
@@ -288,10 +288,8 @@ int main(int argc, char** argv) {
   app.add_option("--state", directory, "A fresh folder in it holds the files, and is removed afterwards")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  directory += "/state_bench.XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr) return std::perror("mkdtemp"), 1;
-  if (only.empty() || only == "totals") compare_totals(Records(keys, zipf_n, uniform_n, theta), memory_mib << 20, directory);
-  if (only.empty() || only == "windows") compare_windows(keys, memory_mib << 20, directory);
-  std::filesystem::remove_all(directory);
+  const ScratchDirectory scratch(directory, "state_bench");
+  if (only.empty() || only == "totals") compare_totals(Records(keys, zipf_n, uniform_n, theta), memory_mib << 20, scratch.path());
+  if (only.empty() || only == "windows") compare_windows(keys, memory_mib << 20, scratch.path());
   return 0;
 }
