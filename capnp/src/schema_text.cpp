@@ -1,6 +1,7 @@
-// A schema as a text: "capnp:ROOT{TYPE{0:text@0;1:f64@0=5a1e..};TYPE{0:air;1:water}}". For each struct that the root leads to its fields by
-// ordinal, with type, place and default, those of groups and unions among them; for each enum its enumerants. Two texts can be compared
-// field by field, which is what decides whether a stored message can be read.
+// A schema as a text: "capnp:ROOT{TYPE{0:text@0;1:f64@0=5a1e..};TYPE{0:air;1:water}}". For each struct that the root leads to its fields
+// by ordinal, with type, place and default, those of groups and unions among them; for each enum its enumerants. A generic struct is there
+// once for each binding of its parameters: "ID(struct<ID>,text)". Two texts can be compared field by field, which is what decides whether a
+// stored message can be read.
 
 #include <algorithm>
 #include <cstdio>
@@ -10,9 +11,11 @@
 
 #include <capnp/any.h>
 #include <capnp/dynamic.h>
+#include <capnp/message.h>
 #include <kj/string.h>
 
 #include <tidemark/capnp/message.hpp>
+#include <tidemark/core/check.hpp>
 #include <tidemark/core/hash.hpp>
 
 namespace tidemark {
@@ -22,7 +25,7 @@ namespace capnp_internal {
 namespace {
 
 using Fields = std::map<std::uint32_t, std::string>;   // by ordinal
-using Types = std::map<std::string, Fields>;           // by id
+using Types = std::map<std::string, Fields>;           // by name
 
 std::string hex(std::uint64_t number) {
   char text[17];
@@ -30,21 +33,45 @@ std::string hex(std::uint64_t number) {
   return text;
 }
 
+// Of the value's words: as a text a list or struct would be an opaque pointer.
+std::string hash_of_pointer(const capnp::AnyPointer::Reader& value) {
+  capnp::MallocMessageBuilder message;
+  capnp::AnyStruct::Builder holder = message.getRoot<capnp::AnyPointer>().initAsAnyStruct(0, 1);
+  holder.getPointerSection()[0].set(value);
+  const kj::Array<capnp::word> words = holder.asReader().canonicalize();
+  const auto bytes = words.asBytes();
+  return hex(hash_bytes(ByteView{reinterpret_cast<const char*>(bytes.begin()), bytes.size()}, 0));
+}
+
+std::string hash_of_default(const capnp::schema::Value::Reader& value) {
+  using capnp::schema::Value;
+  switch (value.which()) {
+    case Value::LIST: return hash_of_pointer(value.getList());
+    case Value::STRUCT: return hash_of_pointer(value.getStruct());
+    case Value::ANY_POINTER: return hash_of_pointer(value.getAnyPointer());
+    default: break;
+  }
+  const kj::String text = kj::str(value);
+  return hex(hash_bytes(ByteView{text.cStr(), text.size()}, 0));
+}
+
 class Writer {
  public:
-  void add(capnp::StructSchema schema) {
-    const std::string id = hex(schema.getProto().getId());
-    if (types_.contains(id)) return;
-    types_[id];   // a type may lead back to itself
+  // Returns the type's name.
+  std::string add(capnp::StructSchema schema) {
+    std::string name = name_of(schema);
+    if (types_.contains(name)) return name;
+    types_[name];   // a type may lead back to itself
     Fields fields;
     add_fields(schema, "", fields);
-    types_[id] = std::move(fields);
+    types_[name] = std::move(fields);
+    return name;
   }
-  std::string text(capnp::StructSchema root) const {
-    std::string text = "capnp:" + hex(root.getProto().getId()) + "{";
+  std::string text(const std::string& root) const {
+    std::string text = "capnp:" + root + "{";
     const char* between_types = "";
-    for (const auto& [id, fields] : types_) {
-      text += between_types + id + "{";
+    for (const auto& [name, fields] : types_) {
+      text += between_types + name + "{";
       const char* between = "";
       for (const auto& [ordinal, field] : fields) {
         text += between + std::to_string(ordinal) + ":" + field;
@@ -57,6 +84,23 @@ class Writer {
   }
 
  private:
+  // A struct's parameters may be its own or those of the struct that it is declared in.
+  std::string name_of(capnp::StructSchema schema) {
+    const auto proto = schema.getProto();
+    std::string name = hex(proto.getId());
+    if (!schema.isBranded()) return name;
+    std::string arguments;
+    for (const std::uint64_t scope : {proto.getScopeId(), proto.getId()}) {
+      for (const capnp::Type argument : schema.getBrandArgumentsAtScope(scope)) {
+        arguments += (arguments.empty() ? "" : ",") + type_text(argument);
+      }
+    }
+    TIDEMARK_CHECK(!arguments.empty(), std::string{"the Cap'n Proto type "} + proto.getDisplayName().cStr() +
+                                           " takes type parameters from further out than the struct around it");
+    TIDEMARK_CHECK(arguments.size() <= kLongestArguments, std::string{"the Cap'n Proto type "} + proto.getDisplayName().cStr() +
+                                                              " leads to itself with ever longer type parameters");
+    return name + "(" + arguments + ")";
+  }
   // `member`: of which unions the fields are members, and which.
   void add_fields(capnp::StructSchema schema, const std::string& member, Fields& fields) {
     for (const capnp::StructSchema::Field field : schema.getFields()) {
@@ -73,8 +117,7 @@ class Writer {
       const auto slot = proto.getSlot();
       std::string text = type_text(field.getType()) + "@" + std::to_string(slot.getOffset()) + within;
       if (slot.getHadExplicitDefault()) {
-        const kj::String value = kj::str(slot.getDefaultValue());
-        text += "=" + hex(hash_bytes(ByteView{value.cStr(), value.size()}, 0));
+        text += "=" + hash_of_default(slot.getDefaultValue());
       }
       fields[proto.getOrdinal().getExplicit()] = std::move(text);
     }
@@ -105,13 +148,14 @@ class Writer {
       case Type::DATA: return "data";
       case Type::LIST: return "list<" + type_text(type.asList().getElementType()) + ">";
       case Type::ENUM: add(type.asEnum()); return "enum<" + hex(type.asEnum().getProto().getId()) + ">";
-      case Type::STRUCT: add(type.asStruct()); return "struct<" + hex(type.asStruct().getProto().getId()) + ">";
+      case Type::STRUCT: return "struct<" + add(type.asStruct()) + ">";
       case Type::INTERFACE: return "interface";
       case Type::ANY_POINTER: break;
     }
     return "any";
   }
 
+  static constexpr std::size_t kLongestArguments = 1024;
   Types types_;
 };
 
@@ -158,8 +202,7 @@ std::optional<Parsed> parse(std::string_view text) {
 
 std::string schema_text(capnp::StructSchema schema) {
   Writer writer;
-  writer.add(schema);
-  return writer.text(schema);
+  return writer.text(writer.add(schema));
 }
 
 bool reads(std::string_view ours, std::string_view stored) {

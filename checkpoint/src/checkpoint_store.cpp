@@ -186,6 +186,15 @@ Result<DirectoryFacts> CheckpointStore::read() const {
   return facts;
 }
 
+Status CheckpointStore::mark_lineage(CheckpointId checkpoint, const std::string& job, const std::string& lineage) {
+  if (lineage_marked_) return {};
+  Bytes marker;
+  checkpoint_internal::append_footer(marker, {kManifestFormatVersion, checkpoint, job, lineage}, checkpoint_internal::kLineageMagic);
+  TIDEMARK_TRY(publish_file(files_, lineage_path(directory_), marker));
+  lineage_marked_ = true;
+  return {};
+}
+
 Status CheckpointStore::make_live(AttemptId attempt) {
   TIDEMARK_TRY(make_directories(files_, checkpoints_path(directory_)));
   TIDEMARK_TRY(make_directories(files_, all_live_path(directory_)));
@@ -217,14 +226,8 @@ CheckpointStore::PublishOutcome CheckpointStore::publish(const Manifest& manifes
     const bool absent = kind.ok() && *kind == FileKind::kAbsent;
     return {absent ? Published::kNo : Published::kUnknown, std::move(published)};
   }
-  if (!lineage_marked_) {
-    Bytes marker;
-    checkpoint_internal::append_footer(marker, {kManifestFormatVersion, manifest.checkpoint, manifest.job, manifest.lineage},
-                                       checkpoint_internal::kLineageMagic);
-    if (Status marked = publish_file(files_, lineage_path(directory_), marker); !marked.ok()) {
-      return {Published::kUnknown, std::move(marked)};
-    }
-    lineage_marked_ = true;
+  if (Status marked = mark_lineage(manifest.checkpoint, manifest.job, manifest.lineage); !marked.ok()) {
+    return {Published::kUnknown, std::move(marked)};
   }
   if (!in_place_) {   // the newest checkpoint was taken here now, from nothing or from one of which every byte was read
     if (Status marked = publish_file(files_, place_path(directory_), place()); !marked.ok()) {

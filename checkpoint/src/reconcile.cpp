@@ -89,7 +89,9 @@ class Reconciler {
     if (!orphaned_.empty()) return refuse_orphans();
     for (const std::string& name : drop_state_) {
       // Not refused: a service restarts with the flags it was once started with.
-      if (!is_stored(name)) {
+      if (contains(job_.sinks, name)) {
+        plan_.warnings.push_back("--drop-state names " + name + ", a sink that the job still has: nothing of it is given up");
+      } else if (!is_stored(name)) {
         plan_.warnings.push_back("--drop-state names " + name + ", of which the checkpoint holds nothing");
       }
     }

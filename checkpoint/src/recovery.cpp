@@ -28,7 +28,7 @@ std::string usable_ids(const DirectoryFacts& directory) {
   return text.empty() ? "none" : text;
 }
 
-// Above every number that was ever given, complete or not (C5).
+// Above every number that left a trace, complete or not (C5).
 CheckpointId next_checkpoint(const DirectoryFacts& directory, const Manifest* restored) {
   const CheckpointId newest = directory.checkpoints.empty() ? 0 : directory.checkpoints.back().id;
   return std::max(newest, restored == nullptr ? 0 : restored->checkpoint) + 1;
@@ -60,11 +60,11 @@ Error nothing_usable(const DirectoryFacts& directory) {
   for (const std::string& name : directory.unknown) content += (content.empty() ? "" : ", ") + name;
   for (const std::string& label : directory.savepoints) content += (content.empty() ? "" : ", ") + ("savepoint " + label);
   if (directory.ever_completed) content += (content.empty() ? "" : ", ") + std::string{"traces of completed checkpoints"};
+  std::string fix = "choose another directory, or start afresh with --from none";
+  if (!directory.savepoints.empty()) fix = "start from a savepoint with --from savepoint:LABEL, " + fix;
+  if (directory.ever_completed) fix = "if the job came here from elsewhere and took no checkpoint since, repeat that --from; else " + fix;
   return refusal(ErrorCode::kRestoreRefused, "there is no checkpoint to restore, and the state directory is not empty",
-                 {{"found", content}}, "a fresh start reads all input again and repeats output that was already committed",
-                 directory.savepoints.empty()
-                     ? "choose another directory, or start afresh with --from none"
-                     : "start from a savepoint with --from savepoint:LABEL, choose another directory, or start afresh with --from none");
+                 {{"found", content}}, "a fresh start reads all input again and repeats output that was already committed", std::move(fix));
 }
 
 // A manifest that is there and cannot be used was complete once, so its epoch may be committed.
@@ -180,6 +180,22 @@ Result<Choice> choose_named(const DirectoryFacts& directory, const std::shared_p
   return Choice{.manifest = named, .warnings = {}, .newest = false};
 }
 
+// A fork leaves the original as it is (C10): not so in its directory, where retention would take the original's checkpoints for the fork's
+// past. A copy of the directory is nobody else's.
+Status check_place_of_fork(const DirectoryFacts& directory) {
+  if (directory.copied) return {};
+  for (auto found = directory.checkpoints.rbegin(); found != directory.checkpoints.rend(); ++found) {
+    if (found->incomplete()) continue;
+    const std::string lineage = found->manifest == nullptr ? std::string{} : " of lineage " + found->manifest->lineage;
+    return refusal(ErrorCode::kForeignLineage, "a fork needs a state directory of its own",
+                   {{"state directory", name_of(found->id) + lineage}},
+                   "its checkpoints would take the place of the original's, which could not go on",
+                   "choose an empty one with --state, and name what to fork by its path: --from STATE/checkpoints/NUMBER or "
+                   "STATE/savepoints/LABEL; a fork that has begun goes on without --from and --fork-lineage");
+  }
+  return {};
+}
+
 // Refusals that concern the checkpoint as a whole.
 Status check_choice(const Manifest& manifest, const JobFacts& job, const RecoveryOptions& options, const std::vector<SinkPosition>& sinks) {
   if (manifest.job != job.job) {
@@ -198,7 +214,9 @@ Status check_choice(const Manifest& manifest, const JobFacts& job, const Recover
     return refusal(ErrorCode::kSinkEpochMismatch, "sink " + position->sink + " has committed past " + name_of(manifest.checkpoint),
                    {{"committed", "epoch " + std::to_string(position->committed)}, {"checkpoint", std::to_string(manifest.checkpoint)}},
                    "output between the two would be written a second time",
-                   "restore a newer checkpoint, or fork with --fork-lineage and a target of its own");
+                   (options.from == From::kLatest ? std::string{"restore a newer checkpoint"}
+                                                  : std::string{"leave --from away to go on with the newest checkpoint"}) +
+                       ", or fork with --fork-lineage, a state directory and a target of its own");
   }
   return {};
 }
@@ -207,7 +225,7 @@ Status check_drained(const Manifest& manifest, const RecoveryOptions& options) {
   if (!manifest.drained || options.allow_drained) return {};
   return refusal(ErrorCode::kDrained, name_of(manifest.checkpoint) + " was taken after a drain", {},
                  "its windows have fired before they were full",
-                 "allow it with --allow-drained, or start from an older one with --from ID and --fork-lineage");
+                 "allow it with --allow-drained, or fork an older one: --state NEW --from STATE/checkpoints/NUMBER --fork-lineage");
 }
 
 }  // namespace
@@ -238,6 +256,7 @@ Result<RecoveryPlan> plan_recovery(const DirectoryFacts& directory, const JobFac
                                                          : choose_latest(directory, job.past, sinks);
   if (!chosen.ok()) return chosen.status();
   if (chosen->manifest == nullptr) return fresh_start(directory, job, options, sinks);
+  if (options.fork_lineage) TIDEMARK_TRY(check_place_of_fork(directory));
 
   TIDEMARK_TRY(check_choice(*chosen->manifest, job, options, sinks));
   TIDEMARK_ASSIGN(const checkpoint_internal::RenamedManifest renamed,

@@ -10,6 +10,7 @@
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
 #include <tidemark/checkpoint/layout.hpp>
+#include <tidemark/core/check.hpp>
 #include <tidemark/core/file_system.hpp>
 
 #include "src/output.hpp"
@@ -18,11 +19,11 @@ namespace tidemark {
 inline namespace v0 {
 namespace cli_internal {
 
-Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string& text) {
+Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string& text, bool none_is_one) {
   constexpr std::string_view kLabel = "savepoint:";
   RestoreFrom which;
   if (text == "latest") return which;
-  if (text == "none") {
+  if (text == "none" && none_is_one) {
     which.kind = RestoreFrom::Kind::kNone;
     return which;
   }
@@ -41,7 +42,8 @@ Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string
   if (error == std::errc{} && end == text.data() + text.size() && which.checkpoint != 0) return which;
   return Error{.code = ErrorCode::kUsage,
                .message = where + "\"" + text + "\" names no checkpoint",
-               .facts = {{"names are", "latest, none, a number, savepoint:LABEL, the path of a savepoint or checkpoint"}},
+               .facts = {{"names are", std::string{"latest, "} + (none_is_one ? "none, " : "") +
+                                           "a number, savepoint:LABEL, the path of a savepoint or checkpoint"}},
                .fix = "see `checkpoints ls`; a path has a slash in it, as in ./" + text};
 }
 
@@ -74,7 +76,7 @@ Result<Manifest> find_numbered(const std::string& directory, std::optional<Check
     return Error{.code = ErrorCode::kRestoreRefused,
                  .message = fmt::format("there is no checkpoint {} in {}", *id, directory),
                  .facts = {{"usable", fmt::format("{}", fmt::join(usable, ", "))}},
-                 .fix = "name one of those, or none for the newest"};
+                 .fix = "name one of those, or latest"};
   }
   if (!id && damaged != nullptr && damaged->id > wanted->id) {
     talk("checkpoint {} is damaged; this is checkpoint {}\n", damaged->id, wanted->id);
@@ -84,11 +86,22 @@ Result<Manifest> find_numbered(const std::string& directory, std::optional<Check
   return load_manifest(posix_file_system(), directory, wanted->id);   // tells that it is missing
 }
 
+// `directory` is itself that of a savepoint or checkpoint.
+bool is_checkpoint(const std::string& directory) {
+  const auto kind = posix_file_system().kind(manifest_in(directory));
+  return kind.ok() && *kind == FileKind::kFile;
+}
+
 Result<ChosenCheckpoint> choose(const std::string& directory, const RestoreFrom& which) {
   ChosenCheckpoint chosen;
   switch (which.kind) {
-    case RestoreFrom::Kind::kNone: return Error{.code = ErrorCode::kUsage, .message = "none is no checkpoint", .fix = "name one"};
+    case RestoreFrom::Kind::kNone: TIDEMARK_CHECK(false, "none was to be refused by parse_checkpoint"); break;
     case RestoreFrom::Kind::kLatest:
+      if (is_checkpoint(directory)) {
+        chosen.path = directory;
+        break;
+      }
+      [[fallthrough]];
     case RestoreFrom::Kind::kCheckpoint: {
       const bool latest = which.kind == RestoreFrom::Kind::kLatest;
       TIDEMARK_ASSIGN(chosen.manifest, find_numbered(directory, latest ? std::nullopt : std::optional{which.checkpoint}));

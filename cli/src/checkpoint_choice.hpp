@@ -10,16 +10,17 @@ namespace tidemark {
 inline namespace v0 {
 namespace cli_internal {
 
-// What people write for a checkpoint: latest, none, its number, savepoint:LABEL, or the path of a directory, which has a slash so that
-// nothing else can be taken for one. kUsage, with `where` it was written in front.
-Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string& text);
+// What people write for a checkpoint: latest, its number, savepoint:LABEL, or the path of a directory, which has a slash so that nothing
+// else can be taken for one; and none, where a job may begin with none. kUsage, with `where` it was written in front.
+Result<RestoreFrom> parse_checkpoint(const std::string& where, const std::string& text, bool none_is_one);
 
 struct ChosenCheckpoint {
   std::string path;  // of its directory
   Manifest manifest;  // without the places of sources that were dropped
 };
 // The checkpoint that `which` names in the state directory or elsewhere; kLatest: the newest that can be read, which is the one that a
-// start would take; if a newer one is damaged, that is said on standard error. Errors: kRestoreRefused if there is none, with those that
+// start would take; if a newer one is damaged, that is said on standard error. Where `directory` is that of a checkpoint or savepoint,
+// kLatest is this one. Precondition: not kNone. Errors: kRestoreRefused if there is none, with those that
 // there are; kCheckpointCorrupt.
 Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const RestoreFrom& which);
 

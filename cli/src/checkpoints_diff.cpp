@@ -23,7 +23,7 @@ namespace {
 
 // One thing that is not the same in both.
 struct Change {
-  std::string what;   // "operator", "state", "split", "watermark"
+  std::string what;   // "history", "operator", "state", "split", "watermark"
   std::string name;
   std::optional<std::string> from;   // none: it is not there
   std::optional<std::string> to;
@@ -45,6 +45,8 @@ void compare(const std::string& what, const Named& from, const Named& to, std::v
     if (!from.contains(name)) changes.push_back({what, name, {}, value});
   }
 }
+
+Named history_of(const Manifest& manifest) { return {{"job", manifest.job}, {"lineage", manifest.lineage}}; }
 
 Named operators_of(const Manifest& manifest) {
   Named named;
@@ -155,6 +157,7 @@ int diff_checkpoints(const std::string& directory, const RestoreFrom& from, cons
   const Manifest& before = chosen_from->manifest;
   const Manifest& after = chosen_to->manifest;
   std::vector<Change> changes;
+  compare("history", history_of(before), history_of(after), changes);
   compare("operator", operators_of(before), operators_of(after), changes);
   compare("state", states_of(before), states_of(after), changes);
   compare("split", splits_of(before), splits_of(after), changes);

@@ -1,11 +1,13 @@
 #include "src/checkpoints_verb.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <numeric>
 #include <vector>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <tidemark/checkpoint/checkpoint_store.hpp>
 #include <tidemark/core/file_system.hpp>
@@ -32,13 +34,56 @@ std::string created_text(const Manifest& manifest) {
 
 const char* kind_of(const Manifest& manifest) { return manifest.finished ? "finished" : manifest.drained ? "drained" : "complete"; }
 
-// `label`: of a savepoint; empty: of a checkpoint in its place.
-std::string summary_json(const Manifest& manifest, const std::string& label = {}) {
+// Without braces.
+std::string summary_fields(const Manifest& manifest) {
   return fmt::format(
-      R"({{{}"checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{}}})",
-      label.empty() ? "" : fmt::format(R"("savepoint":{},)", json_string(label)), manifest.checkpoint, kind_of(manifest),
-      json_string(manifest.job), manifest.lineage, manifest.attempt, manifest.previous, created_text(manifest), manifest.files.size(),
-      bytes_of(manifest));
+      R"("checkpoint":{},"state":"{}","job":{},"lineage":"{}","attempt":{},"previous":{},"created":"{}","files":{},"bytes":{})",
+      manifest.checkpoint, kind_of(manifest), json_string(manifest.job), manifest.lineage, manifest.attempt, manifest.previous,
+      created_text(manifest), manifest.files.size(), bytes_of(manifest));
+}
+
+std::string summary_json(const Manifest& manifest) { return "{" + summary_fields(manifest) + "}"; }
+
+std::string savepoint_json(const std::string& label, const Manifest& manifest) {
+  return fmt::format(R"({{"savepoint":{},{}}})", json_string(label), summary_fields(manifest));
+}
+
+std::size_t prepared_by(const Manifest& manifest, const std::string& sink) {
+  return static_cast<std::size_t>(std::count_if(manifest.committables.begin(), manifest.committables.end(),
+                                                [&](const CommittableEntry& entry) { return entry.sink == sink; }));
+}
+
+// All that print_manifest shows.
+std::string manifest_json(const Manifest& manifest) {
+  std::vector<std::string> sources, states, tasks, sinks;
+  for (const SourceEntry& source : manifest.sources) {
+    for (const SplitEntry& split : source.splits) {
+      sources.push_back(fmt::format(R"({{"source":{},"split":{},"position":"{}","finished":{}}})", json_string(source.operator_name),
+                                    json_string(split.name), hex_text(split.position), split.finished));
+    }
+  }
+  for (const OperatorEntry& entry : manifest.operators) {
+    for (const StateEntry& state : entry.states) {
+      states.push_back(fmt::format(R"({{"operator":{},"state":{},"kind":{},"key":{},"value":{},"live_buckets":{}}})",
+                                   json_string(entry.name), json_string(state.name), json_string(state.kind), json_string(state.key),
+                                   json_string(state.value), state.live_buckets.size()));
+    }
+  }
+  for (const TaskEntry& task : manifest.tasks) {
+    std::vector<std::string> inputs;
+    for (const InputEntry& input : task.inputs) {
+      inputs.push_back(fmt::format(R"({{"input":{},"watermark":"{}","idle":{},"finished":{}}})", json_string(input.channel),
+                                   to_string(input.watermark), input.idle, input.finished));
+    }
+    tasks.push_back(
+        fmt::format(R"({{"task":{},"subtask":{},"inputs":[{}]}})", json_string(task.task), task.subtask, fmt::join(inputs, ",")));
+  }
+  for (const std::string& sink : manifest.sinks) {
+    sinks.push_back(fmt::format(R"({{"sink":{},"prepared":{}}})", json_string(sink), prepared_by(manifest, sink)));
+  }
+  return fmt::format(R"({{{},"tidemark":{},"key_groups":{},"hash":{},"sources":[{}],"states":[{}],"tasks":[{}],"sinks":[{}]}})",
+                     summary_fields(manifest), json_string(manifest.tidemark_version), manifest.key_groups, json_string(manifest.hash),
+                     fmt::join(sources, ","), fmt::join(states, ","), fmt::join(tasks, ","), fmt::join(sinks, ","));
 }
 
 void print_manifest(const Manifest& manifest) {
@@ -70,9 +115,7 @@ void print_manifest(const Manifest& manifest) {
   }
   print("\nSINKS\n");
   for (const std::string& sink : manifest.sinks) {
-    std::size_t prepared = 0;
-    for (const CommittableEntry& entry : manifest.committables) prepared += entry.sink == sink ? 1 : 0;
-    print("  {:<24} {} prepared outputs\n", sink, prepared);
+    print("  {:<24} {} prepared outputs\n", sink, prepared_by(manifest, sink));
   }
   print("\nFILES       {} files, {} bytes\n", manifest.files.size(), bytes_of(manifest));
 }
@@ -86,11 +129,14 @@ Status list_savepoints(const std::string& directory, const std::vector<std::stri
   for (const std::string& label : labels) {
     const auto manifest = load_manifest_in(posix_file_system(), savepoint_path(directory, label));
     if (!manifest.ok()) {
-      if (json) TIDEMARK_TRY(write_line(fmt::format(R"({{"savepoint":{},"state":"damaged"}})", json_string(label))));
+      if (json) {
+        TIDEMARK_TRY(write_line(fmt::format(R"({{"savepoint":{},"state":"damaged","reason":{}}})", json_string(label),
+                                            json_string(manifest.error().message))));
+      }
       table.add({label, "", "damaged", manifest.error().message, "", ""});
       continue;
     }
-    if (json) TIDEMARK_TRY(write_line(summary_json(*manifest, label)));
+    if (json) TIDEMARK_TRY(write_line(savepoint_json(label, *manifest)));
     table.add({label, std::to_string(manifest->checkpoint), kind_of(*manifest), created_text(*manifest),
                std::to_string(bytes_of(*manifest)), manifest->job});
   }
@@ -105,14 +151,22 @@ Status list_savepoints(const std::string& directory, const std::vector<std::stri
 int list_checkpoints(const std::string& directory, bool json) {
   const auto facts = read_state_directory(posix_file_system(), directory);
   if (!facts.ok()) return report(facts.error());
+  if (facts->checkpoints.empty() && facts->savepoints.empty() && facts->live.empty()) {
+    return report({.code = ErrorCode::kRestoreRefused,
+                   .message = "there is no state directory of a job in \"" + directory + "\"",
+                   .fix = "name one with --state; into the directory of a savepoint look with `checkpoints show`"});
+  }
   if (!json) print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", "CHECKPOINT", "STATE", "CREATED", "ATTEMPT", "BYTES", "JOB");
   for (const FoundCheckpoint& found : facts->checkpoints) {
     if (found.manifest == nullptr) {
       const char* state = found.incomplete() ? "incomplete" : "damaged";
-      if (json) {
-        print("{{\"checkpoint\":{},\"state\":\"{}\"}}\n", found.id, state);
+      const std::string reason = found.incomplete() ? std::string{} : found.damage.error().message;
+      if (!json) {
+        print("{:>10}  {:<9}  {}\n", found.id, state, reason);
+      } else if (found.incomplete()) {
+        print(R"({{"checkpoint":{},"state":"{}"}})" "\n", found.id, state);
       } else {
-        print("{:>10}  {:<9}  {}\n", found.id, state, found.incomplete() ? "" : found.damage.error().message);
+        print(R"({{"checkpoint":{},"state":"{}","reason":{}}})" "\n", found.id, state, json_string(reason));
       }
       continue;
     }
@@ -132,7 +186,7 @@ int show_checkpoint(const std::string& directory, const RestoreFrom& which, bool
   const auto chosen = find_checkpoint(directory, which);
   if (!chosen.ok()) return report(chosen.error());
   if (json) {
-    print("{}\n", summary_json(chosen->manifest));
+    print("{}\n", manifest_json(chosen->manifest));
   } else {
     print_manifest(chosen->manifest);
   }

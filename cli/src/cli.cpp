@@ -2,6 +2,7 @@
 
 #include <tidemark/cli/cli.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <deque>
@@ -262,10 +263,12 @@ class CommandLine {
       print("tidemark {}\n", kVersion);
       return kExitDone;
     }
-    const Result<RestoreFrom> which = parse_checkpoint(run_ != nullptr && *run_ ? "--from: " : "", which_);
+    const bool runs = run_ != nullptr && *run_;
+    const Result<RestoreFrom> which = parse_checkpoint(runs ? "--from: " : "", which_, runs);
     if (!which.ok()) return report(which.error());
-    const Result<RestoreFrom> to = parse_checkpoint("", to_);
+    const Result<RestoreFrom> to = parse_checkpoint("", to_, false);
     if (!to.ok()) return report(to.error());
+    if (const Status given = check_directory(*which, *to); !given.ok()) return report(given.error());
     if (*ls_) return list_checkpoints(state_, json_);
     if (*show_) return show_checkpoint(state_, *which, json_);
     if (*verify_) return verify_checkpoint(state_, *which, json_);
@@ -291,13 +294,20 @@ class CommandLine {
 
   // Where to look, and how to show it.
   void add_directory(CLI::App& verb) {
-    CLI::Option* state = verb.add_option("--state", state_, "Directory of the job's checkpoints");
-    if (state_.empty()) {
-      state->required();
-    } else {
-      state->capture_default_str();
-    }
+    CLI::Option* state = verb.add_option("--state", state_, "Directory of the job's checkpoints, or of a savepoint");
+    if (!state_.empty()) state->capture_default_str();
     verb.add_flag("--json", json_, "One JSON object per line");
+    look_into_.push_back(&verb);
+  }
+
+  // A verb that is given the path of a checkpoint needs no other.
+  Status check_directory(const RestoreFrom& which, const RestoreFrom& to) const {
+    const auto is_path = [](const RestoreFrom& each) { return each.kind == RestoreFrom::Kind::kDirectory; };
+    const bool looks = std::any_of(look_into_.begin(), look_into_.end(), [](const CLI::App* verb) { return verb->parsed(); });
+    if (!looks || !state_.empty() || (is_path(which) && (!*diff_ || is_path(to)))) return {};
+    return Error{.code = ErrorCode::kUsage,
+                 .message = "--state is required",
+                 .fix = "name the job's state directory, or the directory of a savepoint; see " + program_ + " --help"};
   }
 
   int refuse(const CLI::ParseError& error) {
@@ -370,6 +380,7 @@ class CommandLine {
   CLI::App* stop_ = nullptr;
   CLI::App* status_ = nullptr;
   std::vector<std::pair<CLI::App*, StateVerb>> state_verbs_;
+  std::vector<CLI::App*> look_into_;   // those with --state, but run
   CLI::App* version_ = nullptr;
   std::string state_;
   std::string which_ = "latest";

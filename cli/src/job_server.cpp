@@ -44,6 +44,8 @@ void JobServer::serve(Runtime& runtime) {
                         .input = {},
                         .pending = {},
                         .stops = false,
+                        .drains = false,
+                        .announced = false,
                         .answered = false,
                         .output = {}});
   }
@@ -59,10 +61,16 @@ void JobServer::finish(Runtime& runtime) {
 }
 
 bool JobServer::attend(Client& client, Runtime& runtime) {
+  const bool asked_before = client.pending.has_value();
   if (!client.pending && !client.answered && !take_request(client, runtime)) return false;
   if (client.pending && client.pending->wait_for(0s) == std::future_status::ready) {
     const Result<CheckpointId> taken = std::exchange(client.pending, std::nullopt)->get();
+    drained_ |= client.drains && taken.ok();
     answer(client, taken.ok() ? JobAnswer{.code = 0, .text = {}, .checkpoint = *taken, .json = {}} : failed(taken.error()));
+  }
+  // What is refused is so at once, and then nothing stops.
+  if (client.pending && asked_before && client.stops && !std::exchange(client.announced, true)) {
+    talk("\n{}: stopping after a final checkpoint, as `stop{}` asked\n", options_.job_name, client.drains ? " --drain" : "");
   }
   if (client.pending || !client.answered) return true;
   if (!client.socket.send(client.output)) return false;
@@ -95,8 +103,8 @@ void JobServer::act(Client& client, const JobRequest& request, Runtime& runtime)
   } else if (request.verb == "savepoint") {
     client.pending = runtime.request_savepoint(request.label);
   } else if (request.verb == "stop") {
-    talk("\n{}: stopping after a final checkpoint, as `stop{}` asked\n", options_.job_name, request.drain ? " --drain" : "");
     client.stops = true;
+    client.drains = request.drain;
     client.pending = runtime.request_stop({.drain = request.drain, .label = request.label});
   } else {
     answer(client, failed({.code = ErrorCode::kUsage,

@@ -136,7 +136,8 @@ int run_job(Graph graph, RunOptions options) {
       talk("{}: had finished before (checkpoint {}); nothing was written\n", job, start.restored_checkpoint);
       return kExitDone;
     case JobState::kStopped:
-      talk("{}: stopped; the same command goes on from here\n", job);
+      talk("{}: stopped; {}\n", job,
+           server && server->drained() ? "after the drain a start from here needs --allow-drained" : "the same command goes on from here");
       return handled > 0 ? exit_code_of_signal() : kExitDone;
     case JobState::kCancelled:
       talk("{}: stopped at once; the same command goes on from the last checkpoint\n", job);

@@ -30,7 +30,7 @@ using core_internal::write_whole;
 std::string remedy(int reason) {
   if (reason == ENOSPC || reason == EDQUOT) return "free space on the file system that holds it, or move the directory to a larger one";
   if (reason == EACCES || reason == EPERM || reason == EROFS) {
-    return "let the user of this process write there, or choose another directory";
+    return "give the user of this process the permission (and the file system that of writing), or choose another directory";
   }
   if (reason == ENAMETOOLONG) return "choose a directory with a shorter name";
   return {};

@@ -10,7 +10,13 @@ bool WatermarkMerger::all_finished() const {
 }
 
 bool WatermarkMerger::idle() const {
-  return !all_finished() && std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.finished || input.idle; });
+  bool any_idle = false;
+  for (const Input& input : inputs_) {
+    if (input.finished || input.empty) continue;
+    if (!input.idle) return false;
+    any_idle = true;
+  }
+  return any_idle;
 }
 
 EventTime WatermarkMerger::greatest() const {
@@ -43,7 +49,7 @@ std::optional<EventTime> WatermarkMerger::derive() {
   bool any_counted = false;
   bool any_active = false;
   for (const Input& input : inputs_) {
-    if (input.finished || input.idle) continue;
+    if (input.finished || input.idle || input.empty) continue;
     any_active = true;
     if (input.watermark < output_) continue;   // W11: not aligned
     any_counted = true;

@@ -475,11 +475,20 @@ Status Control::check_label(const std::string& label) const {
   return {};
 }
 
+// What else became of the wish for a savepoint.
+Error Control::not_kept(Error error, const CoordinatorAction& action) const {
+  if (action.checkpoint_kind == CheckpointKind::kPeriodic) return error;
+  error.facts.emplace_back("the job", "has ended after checkpoint " + std::to_string(action.id) + ", which was not kept as a savepoint");
+  if (!error.fix.empty()) error.fix += "; ";
+  error.fix += "copy " + checkpoint_path(facts_.checkpoints->directory(), action.id) + " before the job starts again";
+  return error;
+}
+
 void Control::keep(const CoordinatorAction& action) {
   for (const std::string& label : action.labels) {
     const Status kept = facts_.checkpoints->keep(action.id, label);
     if (!kept.ok()) options_.logger.warning("savepoint " + label + " failed: " + kept.error().message);
-    answer({label}, kept.ok() ? Result<CheckpointId>{action.id} : Result<CheckpointId>{kept});
+    answer({label}, kept.ok() ? Result<CheckpointId>{action.id} : Result<CheckpointId>{not_kept(kept.error(), action)});
   }
 }
 

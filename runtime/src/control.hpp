@@ -90,6 +90,7 @@ class Control final : private core_internal::Loop {
   CheckpointAnswer ask(std::string label, bool keeps, std::function<Result<CoordinatorActions>()> act);
   Status check_label(const std::string& label) const;
   void keep(const CoordinatorAction& action);
+  Error not_kept(Error error, const CoordinatorAction& action) const;
   void answer(const std::vector<std::string>& labels, const Result<CheckpointId>& answer);
   bool step() override;
   bool ready() override;

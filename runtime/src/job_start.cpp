@@ -412,6 +412,9 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   TIDEMARK_ASSIGN(const MemoryPlan memory, plan_memory(options, prepared.job.tasks.size(), channels));
   prepared.row_pieces = memory.rows;
   if (prepared.checkpoints) {
+    if (manifest != nullptr) {
+      TIDEMARK_TRY(prepared.facts.checkpoints->mark_lineage(manifest->checkpoint, options.job_name, build.lineage));
+    }
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);
     const StoreOptions store_options = store_options_of(options, memory, manifest != nullptr);

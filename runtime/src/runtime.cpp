@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -132,7 +133,7 @@ class Runtime::Job {
       if (result_) snapshot.state = result_->state;
     }
     snapshot.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(options_.clock->steady_now() - began_);
-    EventTime least = kPlusInfinity;
+    std::optional<EventTime> least;
     for (const auto& task : job_.tasks) {
       const TaskGauges& gauges = task->gauges();
       snapshot.records_in += gauges.records_in.load(std::memory_order_relaxed);
@@ -140,9 +141,10 @@ class Runtime::Job {
       snapshot.late += gauges.late.load(std::memory_order_relaxed);
       snapshot.quarantined += gauges.quarantined.load(std::memory_order_relaxed);
       snapshot.dropped += gauges.dropped.load(std::memory_order_relaxed);
-      least = std::min(least, event_time(gauges.watermark.load(std::memory_order_relaxed)));
+      if (!task->waits_for_event_time()) continue;
+      least = std::min(least.value_or(kPlusInfinity), event_time(gauges.watermark.load(std::memory_order_relaxed)));
     }
-    snapshot.watermark = job_.tasks.empty() ? kMinusInfinity : least;
+    snapshot.watermark = least.value_or(kMinusInfinity);
     if (memory_) snapshot.state_memory = memory_->used();
     if (control_) control_->fill(snapshot);
     return snapshot;

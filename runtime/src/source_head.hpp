@@ -41,6 +41,7 @@ class SourceHead final : public Operator {
   bool draining() const { return draining_; }
   // With kNothingNow: how long until a poll may find something.
   std::chrono::milliseconds poll_again_after() const;
+  bool has_splits() const { return !splits_.empty(); }
   // Where each split stands.
   std::vector<Split> splits() const;
   bool ended() const { return end_sent_; }

@@ -81,6 +81,16 @@ void Task::begin(Reports reports, Jobs* io, std::unique_ptr<SnapshotRows> rows, 
   rows_ = std::move(rows);
   memory_ = memory;
   if (merger_.size() != inputs.size()) merger_ = WatermarkMerger{inputs.size()};
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].from->delivers_nothing()) merger_.leave_out(i);
+  }
+}
+
+// But its end: a source task without a split, and a task below such ones that keeps nothing of its own.
+bool Task::delivers_nothing() const {
+  if (source != nullptr) return !source->has_splits();
+  return std::all_of(links.begin(), links.end(), [](const Link& link) { return link.backend == nullptr; }) &&
+         std::all_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.from->delivers_nothing(); });
 }
 
 bool Task::is_as_in(const TaskEntry& entry) const {
@@ -162,6 +172,21 @@ EventTime Task::forwarded_watermark(std::size_t link) const {
     if (const auto* stage = dynamic_cast<const SplitListener*>(links[link].op.get())) return stage->sent_watermark();
     if (links[link].above == link) return kMinusInfinity;
   }
+}
+
+bool Task::waits_for_event_time() const {
+  for (std::size_t link = 0; link < links.size(); ++link) {
+    if (!links[link].sink && has_event_time_behind(link)) return true;
+  }
+  return false;
+}
+
+bool Task::has_event_time_behind(std::size_t link) const {
+  for (;; link = links[link].above) {
+    if (dynamic_cast<const SplitListener*>(links[link].op.get()) != nullptr) return true;
+    if (links[link].above == link) break;
+  }
+  return std::any_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.from->has_event_time_behind(input.from_link); });
 }
 
 void Task::send(Mail letter) {

@@ -118,6 +118,11 @@ class Task final : public Stepped {
   const TaskGauges& gauges() const { return gauges_; }
   std::string describe() const { return stage_ + "/" + std::to_string(subtask_); }
 
+  // --- any thread, once the job is built ---
+  // Whether it has a part behind a stage that gives event time, other than sinks, which wait for none: that of what was set aside hears
+  // from everywhere, also from what branches off before there is event time.
+  bool waits_for_event_time() const;
+
   // --- any thread: what goes on in a step that does not return (Activity) ---
   std::uint64_t step_under_way() const { return activity_.step(); }
   // As in: operator "counts" of task counts/1.
@@ -140,6 +145,8 @@ class Task final : public Stepped {
 
   void send(Mail letter);
   EventTime forwarded_watermark(std::size_t link) const;
+  bool has_event_time_behind(std::size_t link) const;
+  bool delivers_nothing() const;
   void take_mail();
   bool writers_blocked();
   bool resume_pending();

@@ -85,6 +85,11 @@ RecoveryOptions fork(RecoveryOptions options) {
   return options;
 }
 
+DirectoryFacts copied(DirectoryFacts directory) {
+  directory.copied = true;
+  return directory;
+}
+
 Manifest of_another_lineage(CheckpointId id) {
   Manifest manifest = sample_manifest(id);
   manifest.lineage = "fedcba9876543210fedcba9876543210";
@@ -120,85 +125,50 @@ TEST(Recovery, F19ChoosesTheCheckpointByTheTable) {
       {"every manifest is gone (F17)", manifests_gone, latest, {}, std::nullopt, ErrorCode::kRestoreRefused},
       {"... with consent", manifests_gone, none, {}, 0, {}},
       {"the newest", holding({complete(6), complete(7)}), latest, {}, 7, {}},
-      {"what is newer and incomplete is ignored (C6)",
-       holding({complete(6), complete(7), incomplete(8), incomplete(9)}),
-       latest,
-       {},
-       7,
-       {}},
+      {"what is newer and incomplete is ignored (C6)", holding({complete(6), complete(7), incomplete(8), incomplete(9)}), latest, {},
+       7, {}},
       {"a sink that has committed it", holding({complete(7)}), latest, {{"out", 7}}, 7, {}},
       {"a sink that has not (the crash between the two)", holding({complete(7)}), latest, {{"out", 6}}, 7, {}},
-      {"a sink that is past it: the directory is an old copy (F10)",
-       holding({complete(7)}),
-       latest,
-       {{"out", 10}},
-       std::nullopt,
+      {"a sink that is past it: the directory is an old copy (F10)", holding({complete(7)}), latest, {{"out", 10}}, std::nullopt,
        ErrorCode::kSinkEpochMismatch},
       {"newest bad, sinks unknown (F18)", holding({complete(6), damaged(7)}), latest, {}, std::nullopt, corrupt},
       {"newest bad, no sink past the older", holding({complete(6), damaged(7)}), latest, {{"out", 6}}, 6, {}},
       {"newest bad, a sink past the older", holding({complete(6), damaged(7)}), latest, {{"out", 7}}, std::nullopt, corrupt},
       {"two bad, none past the older", holding({complete(5), damaged(6), damaged(7)}), latest, {{"out", 5}}, 5, {}},
-      {"newest unreadable for now, no sink past the older (F14)",
-       holding({complete(6), damaged(7, ErrorCode::kStorageFailed)}),
-       latest,
-       {{"out", 6}},
-       std::nullopt,
-       ErrorCode::kStorageFailed},
-      {"... with the older by wish",
-       holding({complete(6), damaged(7, ErrorCode::kStorageFailed)}),
-       from_id(6),
-       {{"out", 6}},
-       6,
-       {}},
+      {"newest unreadable for now, no sink past the older (F14)", holding({complete(6), damaged(7, ErrorCode::kStorageFailed)}),
+       latest, {{"out", 6}}, std::nullopt, ErrorCode::kStorageFailed},
+      {"... with the older by wish", holding({complete(6), damaged(7, ErrorCode::kStorageFailed)}), from_id(6), {{"out", 6}}, 6, {}},
       {"all bad (F19)", holding({damaged(6), damaged(7)}), latest, {{"out", 0}}, std::nullopt, corrupt},
       {"all bad, with consent", holding({damaged(6), damaged(7)}), none, {}, 0, {}},
-      {"newest of a newer release: never an older one",
-       holding({complete(6), damaged(7, ErrorCode::kRestoreRefused)}),
-       latest,
-       {{"out", 6}},
-       std::nullopt,
-       ErrorCode::kRestoreRefused},
+      {"newest of a newer release: never an older one", holding({complete(6), damaged(7, ErrorCode::kRestoreRefused)}), latest,
+       {{"out", 6}}, std::nullopt, ErrorCode::kRestoreRefused},
       {"an older one by wish", holding({complete(6), complete(7)}), from_id(6), {{"out", 6}}, 6, {}},
-      {"an older one by wish that a sink is past (D28)",
-       holding({complete(6), complete(7)}),
-       from_id(6),
-       {{"out", 7}},
-       std::nullopt,
+      {"an older one by wish that a sink is past (D28)", holding({complete(6), complete(7)}), from_id(6), {{"out", 7}}, std::nullopt,
        ErrorCode::kSinkEpochMismatch},
       {"a bad one by wish", holding({complete(6), damaged(7)}), from_id(7), {}, std::nullopt, corrupt},
       {"an incomplete one by wish", holding({complete(6), incomplete(7)}), from_id(7), {}, std::nullopt, ErrorCode::kRestoreRefused},
       {"savepoints and nothing else (F19)", only_savepoints, latest, {}, std::nullopt, ErrorCode::kRestoreRefused},
       {"... with consent", only_savepoints, none, {}, 0, {}},
       {"a savepoint in a directory without checkpoints", absent, named(sample_manifest(7)), {{"out", 7}}, 7, {}},
-      {"a savepoint beside newer checkpoints that no sink has committed",
-       holding({complete(7), complete(8)}),
-       named(sample_manifest(7)),
-       {{"out", 7}},
-       7,
-       {}},
-      {"a savepoint that a sink is past (F10)",
-       absent,
-       named(sample_manifest(7)),
-       {{"out", 8}},
-       std::nullopt,
+      {"a savepoint beside newer checkpoints that no sink has committed", holding({complete(7), complete(8)}),
+       named(sample_manifest(7)), {{"out", 7}}, 7, {}},
+      {"a savepoint that a sink is past (F10)", absent, named(sample_manifest(7)), {{"out", 8}}, std::nullopt,
        ErrorCode::kSinkEpochMismatch},
       {"a savepoint in a directory of another lineage", holding({complete(of_another_lineage(3))}), named(sample_manifest(7)), {},
        std::nullopt, ErrorCode::kForeignLineage},
       {"... though it is to be forked", holding({complete(of_another_lineage(3))}), fork(named(sample_manifest(7))), {}, std::nullopt,
        ErrorCode::kForeignLineage},
-      {"a savepoint in a directory that holds its lineage too",
-       holding({complete(6), complete(of_another_lineage(9))}),
-       named(sample_manifest(7)),
-       {{"out", 7}},
-       7,
-       {}},
+      {"a fork of the newest in the directory of the original (C10)", holding({complete(7)}), fork(latest), {}, std::nullopt,
+       ErrorCode::kForeignLineage},
+      {"... or of an older one", holding({complete(6), complete(7)}), fork(from_id(6)), {}, std::nullopt, ErrorCode::kForeignLineage},
+      {"... or of a savepoint", holding({complete(8)}), fork(named(sample_manifest(7))), {}, std::nullopt, ErrorCode::kForeignLineage},
+      {"a fork in a copy of the directory", copied(holding({complete(6), complete(7)})), fork(from_id(6)), {}, 6, {}},
+      {"a fork where there are no checkpoints", absent, fork(named(sample_manifest(7))), {}, 7, {}},
+      {"a savepoint in a directory that holds its lineage too", holding({complete(6), complete(of_another_lineage(9))}),
+       named(sample_manifest(7)), {{"out", 7}}, 7, {}},
       {"nothing to fork", absent, fork(latest), {}, std::nullopt, ErrorCode::kRestoreRefused},
       {"a fresh start that is to fork", holding({complete(7)}), fork(none), {}, std::nullopt, ErrorCode::kRestoreRefused},
-      {"a fresh start onto a target that holds the output",
-       holding({complete(7)}),
-       none,
-       {{"out", 7}},
-       std::nullopt,
+      {"a fresh start onto a target that holds the output", holding({complete(7)}), none, {{"out", 7}}, std::nullopt,
        ErrorCode::kSinkEpochMismatch},
   };
   for (const Case& one : cases) {
@@ -363,14 +333,14 @@ TEST(Recovery, RefusesADrainedCheckpointUnlessAsked) {   // C9
   EXPECT_EQ(refused_plan.answer, Answer::kDrained);
   EXPECT_EQ(refused_plan.refusal.error().code, ErrorCode::kDrained);
   EXPECT_EQ(refused_plan.recommit, manifest.committables);   // whoever drained it may have died before that was committed
-  EXPECT_EQ(refused(holding({complete(manifest)}), sample_job(), fork({})).code, ErrorCode::kDrained);
+  EXPECT_EQ(refused(copied(holding({complete(manifest)})), sample_job(), fork({})).code, ErrorCode::kDrained);
   RecoveryOptions allowed;
   allowed.allow_drained = true;
   EXPECT_EQ(planned(holding({complete(manifest)}), sample_job(), allowed).answer, Answer::kRestore);
 }
 
 TEST(Recovery, ForksIntoANewLineageAndLeavesPendingOutputToTheOriginal) {
-  const RecoveryPlan plan = planned(holding({complete(7)}), sample_job(), fork({}));
+  const RecoveryPlan plan = planned(copied(holding({complete(7)})), sample_job(), fork({}));
   EXPECT_EQ(plan.answer, Answer::kRestore);
   EXPECT_EQ(plan.lineage, "");
   EXPECT_EQ(plan.completed, 0U);          // its targets hold nothing yet (R8)
@@ -378,7 +348,7 @@ TEST(Recovery, ForksIntoANewLineageAndLeavesPendingOutputToTheOriginal) {
   EXPECT_EQ(plan.seed, sample_manifest().seed);   // K1
   EXPECT_THAT(plan.recommit, IsEmpty());
   EXPECT_TRUE(plan.verify_all);
-  EXPECT_EQ(refused(holding({complete(7)}), sample_job(), fork({}), {{"out", 3}}).code, ErrorCode::kSinkEpochMismatch);
+  EXPECT_EQ(refused(copied(holding({complete(7)})), sample_job(), fork({}), {{"out", 3}}).code, ErrorCode::kSinkEpochMismatch);
 }
 
 // Refusals name both sides and the remedy.

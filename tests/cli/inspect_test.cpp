@@ -40,7 +40,7 @@ class StateDirectory : public ::testing::Test {
   }
   std::string diff(bool json) {
     ::testing::internal::CaptureStdout();
-    EXPECT_EQ(diff_checkpoints(directory.path(), *parse_checkpoint("", "7"), *parse_checkpoint("", "8"), json), kExitDone);
+    EXPECT_EQ(diff_checkpoints(directory.path(), *parse_checkpoint("", "7", false), *parse_checkpoint("", "8", false), json), kExitDone);
     return ::testing::internal::GetCapturedStdout();
   }
 

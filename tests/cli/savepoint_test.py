@@ -88,6 +88,8 @@ class AStop(RunningJobTest):
         done = self.ask("stop", "--drain", "--label", "drained")
         self.assertEqual((done.returncode, job.wait(timeout=PATIENCE_S)), (0, 0), done.stderr)
         self.assertIn("--allow-drained", done.stderr)
+        self.assertNotIn("the same command", self.log("job"))
+        self.assertIn("needs --allow-drained", self.log("job"))
         self.assert_error(self.run_job("job"), "TM0205", 3, "--allow-drained")
         self.run_well("job", "-q", "--allow-drained")
         self.assertEqual(results(self.out("job"))["late"], self.expected()["late"])
@@ -111,6 +113,14 @@ class AStop(RunningJobTest):
         self.asked_well("savepoint", "--label", "taken")
         self.assert_error(self.ask("stop", "--label", "taken"), "TM0103", 2, "already")
         self.assertIsNone(job.poll())
+        self.assertNotIn("stopping", self.log("job"))
+
+    def test_that_cannot_be_kept_says_where_the_last_checkpoint_is(self):
+        job = self.start_and_wait()
+        (self.state / "savepoints").write_text("in the way", encoding="utf-8")
+        done = self.ask("stop", "--label", "end")
+        self.assert_error(done, "TM0301", 1, "has ended after checkpoint", str(self.state / "checkpoints"))
+        self.assertEqual(job.wait(timeout=PATIENCE_S), 0)
 
 
 class ASavepoint(RunningJobTest):
@@ -147,6 +157,14 @@ class ASavepoint(RunningJobTest):
                      for which in ("latest", stopped["checkpoint"], "savepoint:end", copy)}
             self.assertEqual(len(shown), 1)
             self.assertNotEqual(shown, {""})
+        # Nothing else of the job need be there.
+        for words in (["checkpoints", "show"], ["state", "ls"], ["state", "scan", "rules", "state"]):
+            by_path = [*words, "--checkpoint", copy] if words[0] == "state" else [*words, copy]
+            shown = {call(TOOL, *each, "--json").stdout for each in (by_path, [*words, "--state", copy])}
+            self.assertEqual(len(shown), 1)
+            self.assertNotEqual(shown, {""})
+        self.assert_error(call(TOOL, "checkpoints", "ls", "--state", copy), "TM0201", 3, "checkpoints show")
+        self.assert_error(call(TOOL, "checkpoints", "diff", copy, "latest"), "TM0101", 2, "--state is required")
         (row_file, *_) = sorted((copy / "store").glob("*.sst"))
         content = bytearray(row_file.read_bytes())
         content[len(content) // 2] ^= 1
@@ -178,6 +196,8 @@ class TheSocket(RunningJobTest):
         self.assertTrue(stat.S_ISSOCK(mode))
         self.assertEqual(stat.S_IMODE(mode), 0o600)
         self.assertEqual(self.asked_well("status")["state"], "running")
+        # What branches off before event time holds nothing back.
+        self.wait_until("a watermark", lambda: self.asked_well("status")["watermark"] != "-inf")
         self.assertEqual(self.stop(job), 130)
         self.assertFalse((self.state / "SOCKET").exists())
         for words in (["status"], ["stop"], ["savepoint", "--label", "x"]):

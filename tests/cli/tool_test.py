@@ -72,7 +72,12 @@ class Checkpoints(JobTest):
                 self.assertIn(words, text.stdout)
             self.assertTrue(text.stdout.startswith(f"checkpoint  {newest['checkpoint']} "), text.stdout)
             as_json = call(TOOL, "checkpoints", "show", "--json", "--state", self.state, *chosen)
-            self.assertEqual(json.loads(as_json.stdout), newest)
+            shown = json.loads(as_json.stdout)
+            self.assertEqual({name: shown[name] for name in newest}, newest)
+            self.assertEqual([(each["source"], each["finished"]) for each in shown["sources"]], [("transactions", True)])
+            self.assertIn("rules", {each["operator"] for each in shown["states"]})
+            self.assertIn("alerts", {each["sink"] for each in shown["sinks"]})
+            self.assertGreater(len(shown["tasks"]), 0)
 
     def test_the_job_itself_shows_them_too(self):
         for verb in ("ls", "show"):
@@ -95,13 +100,16 @@ class Checkpoints(JobTest):
         number = int(manifest.parent.name)
         self.assertRegex(call(TOOL, "checkpoints", "ls", "--state", self.state).stdout, rf"(?m)^ +{number}  damaged ")
         as_json = call(TOOL, "checkpoints", "ls", "--json", "--state", self.state)
-        self.assertEqual(json.loads(as_json.stdout.splitlines()[-1]), {"checkpoint": number, "state": "damaged"})
+        shown = json.loads(as_json.stdout.splitlines()[-1])
+        self.assertEqual((shown["checkpoint"], shown["state"]), (number, "damaged"))
+        self.assertIn("manifest", shown["reason"])
         self.assert_error(call(TOOL, "checkpoints", "show", number, "--state", self.state), "TM0202", 3)
 
     def test_what_is_not_there_is_an_error(self):
         self.assert_error(call(TOOL, "checkpoints", "show", "999", "--state", self.state), "TM0201", 3, "999")
         nowhere = self.folder / "nowhere"
-        self.assertEqual(call(TOOL, "checkpoints", "ls", "--json", "--state", nowhere).stdout, "")
+        self.assert_error(call(TOOL, "checkpoints", "ls", "--json", "--state", nowhere), "TM0201", 3, "nowhere")
+        self.assert_error(call(TOOL, "checkpoints", "show", "none", "--state", self.state), "TM0101", 2, "latest")
         self.assert_error(call(TOOL, "checkpoints", "show", "--state", nowhere), "TM0201", 3, "--state")
         self.assertFalse(nowhere.exists())
 

@@ -106,6 +106,29 @@ TEST(WatermarkMerger, F25IsIdleWhenSomeInputsAreOpenAndAllOfThemIdle_W12) {
   }
 }
 
+TEST(WatermarkMerger, WaitsForAnInputFromWhichNothingComesOnlyWhereAllMustHaveEnded_W9) {
+  for (const bool ends_first : {true, false}) {
+    WatermarkMerger merger{3};
+    merger.leave_out(2);
+    EXPECT_FALSE(merger.idle());
+    const auto end_of_z = [&] { EXPECT_EQ(text_of(apply(merger, "z end")), "-"); };
+    if (ends_first) end_of_z();
+    EXPECT_EQ(text_of(apply(merger, "x 10")), "-");
+    EXPECT_EQ(text_of(apply(merger, "y 7")), "7");
+    EXPECT_EQ(text_of(apply(merger, "y idle")), "10");
+    EXPECT_FALSE(merger.idle());
+    EXPECT_EQ(text_of(apply(merger, "x idle")), "-");
+    EXPECT_TRUE(merger.idle());
+    EXPECT_EQ(text_of(apply(merger, "x end")), "-");
+    EXPECT_EQ(text_of(apply(merger, "y end")), "-");
+    EXPECT_FALSE(merger.idle());
+    EXPECT_EQ(merger.all_finished(), ends_first);
+    if (!ends_first) end_of_z();
+    EXPECT_TRUE(merger.all_finished());
+    EXPECT_EQ(merger.output(), event_time(10));
+  }
+}
+
 TEST(WatermarkMerger, GoesOnFromAnyRecordedPoint_C1) {
   const std::vector<std::string> steps = {"x 20", "y 10", "z 15", "y idle", "x 50", "z 60", "y active", "y 30", "x end", "y 55", "z idle",
                                           "y idle", "z active", "z 70", "y end", "z end"};

@@ -196,6 +196,47 @@ TEST_F(SavepointTest, IsForkedIntoExactlyWhatTheOriginalHadStillToWrite) {  // C
   EXPECT_EQ((*again)->wait().state, JobState::kAlreadyFinished);
 }
 
+TEST_F(SavepointTest, IsNotForgottenByAStartThatDiedBeforeItsFirstCheckpointElsewhere) {  // R2, C10
+  const Targets original;
+  stop(original, {.drain = false, .label = "end"});
+  const std::vector<Line> before = original.lines.committed();
+  for (const bool forks : {true, false}) {
+    const Targets own;
+    const Targets& targets = forks ? own : original;
+    RuntimeOptions moved = options(forks ? "fork" : "elsewhere");
+    moved.from = from(path("state/savepoints/end"));
+    moved.fork_lineage = forks;
+    RuntimeOptions dies = moved;
+    dies.checkpoint_every = 1h;
+    {
+      const auto runtime = running(targets, dies);
+      ASSERT_NE(runtime, nullptr);
+      runtime->request_cancel();
+      ASSERT_EQ(runtime->wait().state, JobState::kCancelled);
+    }
+    // Afresh it would write what the original has written.
+    const Error error = refused(targets, options(moved.state_directory.substr(directory.path().size() + 1)));
+    EXPECT_EQ(error.code, ErrorCode::kRestoreRefused);
+    EXPECT_NE(error.fix.find("repeat that --from"), std::string::npos) << error.describe();
+    finish(targets, moved);
+    std::vector<Line> all = targets.lines.committed();
+    if (forks) all.insert(all.end(), before.begin(), before.end());
+    EXPECT_EQ(sorted(all), model(splits).lines);
+  }
+}
+
+TEST_F(SavepointTest, IsNotForkedInTheStateDirectoryOfTheOriginal) {  // C10
+  const Targets original;
+  const Targets own;
+  stop(original, {.drain = false, .label = "end"});
+  RuntimeOptions fork = options();
+  fork.from = {.kind = RestoreFrom::Kind::kSavepoint, .name = "end"};
+  fork.fork_lineage = true;
+  EXPECT_EQ(refused(own, fork).code, ErrorCode::kForeignLineage);
+  finish(original, options());
+  EXPECT_TRUE(original == model(splits));
+}
+
 TEST_F(SavepointTest, IsNotForkedIntoATargetThatHoldsTheOutputOfTheOriginal) {  // R8
   const Targets original;
   stop(original, {.drain = false, .label = "end"});

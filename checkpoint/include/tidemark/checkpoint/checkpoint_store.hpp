@@ -47,8 +47,11 @@ class CheckpointStore {
   // What only the owner knows is there as well: whether the directory was copied.
   Result<DirectoryFacts> read() const;
 
-  // The first change of a start, when nothing refuses it any more. Makes the live directory of an attempt, durable, with an empty rows/ in
-  // it; its store/ is made by create_store or restore_store.
+  // The first change of a start that restores a checkpoint, when nothing refuses it any more: from now on, durably, no start in this
+  // directory begins afresh unasked, also where what was restored lies elsewhere and the process ends before the first checkpoint here.
+  Status mark_lineage(CheckpointId restored, const std::string& job, const std::string& lineage);
+  // The first change of any other start. Makes the live directory of an attempt, durable, with an empty rows/ in it; its store/ is made by
+  // create_store or restore_store.
   Status make_live(AttemptId attempt);
   // After make_live. Makes the directory of a checkpoint, durable, and returns the path of its empty store/ for StateStore::link_into.
   Result<std::string> begin(CheckpointId id);

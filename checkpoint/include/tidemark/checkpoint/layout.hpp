@@ -3,8 +3,8 @@
 //
 //   LOCK                                held by the one owner
 //   SOCKET                              where a job that a command line runs listens while it runs
-//   LINEAGE                             published after the first checkpoint: from then on an empty list of checkpoints is damage, not a
-//                                       fresh start
+//   LINEAGE                             published after the first checkpoint, or before a start that restores one from elsewhere: from
+//                                       then on an empty list of checkpoints is no fresh start
 //   PLACE                               published after the first checkpoint that is taken here: which LOCK lies beside it. Beside another
 //                                       one, what is here was copied
 //   checkpoints/0000000007/manifest     its rename is the commit point

@@ -31,7 +31,7 @@ struct FoundCheckpoint {
 
 // What a state directory holds (checkpoint_store.hpp reads it).
 struct DirectoryFacts {
-  bool ever_completed = false;                // LINEAGE is there: a checkpoint was completed in this directory
+  bool ever_completed = false;                // LINEAGE is there: a checkpoint was completed here, or a job came here with one
   std::vector<FoundCheckpoint> checkpoints;   // ascending by id
   std::vector<std::string> savepoints{};      // labels, ascending; what they hold is not looked at
   std::vector<AttemptId> live;                // ascending
@@ -71,7 +71,7 @@ struct RecoveryOptions {
   CheckpointId id = 0;                        // with kId
   std::shared_ptr<const Manifest> named;      // with kNamed: of a savepoint, or of a checkpoint that lies elsewhere
   bool allow_drained = false;
-  bool fork_lineage = false;                  // a new lineage from this state; its sinks need targets of their own (R8)
+  bool fork_lineage = false;                  // a new lineage from this state; directory and sinks' targets its own (R8, C10)
   std::vector<std::string> drop_state;        // operators, "operator/state", sources and sinks whose stored part is given up (K10)
 };
 

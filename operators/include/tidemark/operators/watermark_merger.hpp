@@ -18,6 +18,7 @@ class WatermarkMerger {
     EventTime watermark = kMinusInfinity;
     bool idle = false;
     bool finished = false;
+    bool empty = false;   // leave_out()
   };
 
   explicit WatermarkMerger(std::size_t inputs = 0) : inputs_(inputs) {}
@@ -38,6 +39,10 @@ class WatermarkMerger {
   // +infinity comes after that, when the owner says so.
   std::optional<EventTime> on_finished(std::size_t index);
   void end() { output_ = kPlusInfinity; }
+
+  // Nothing will come from this input but its end (W9). It is waited for by all_finished() and by nothing else: when its end comes is a
+  // matter of threads, and no result may depend on it.
+  void leave_out(std::size_t index) { inputs_[index].empty = true; }
 
   // As recorded in a checkpoint.
   void restore(std::size_t index, const Input& input) { inputs_[index] = input; }

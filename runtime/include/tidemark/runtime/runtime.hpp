@@ -125,7 +125,7 @@ struct JobSnapshot {
   std::uint64_t late = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t dropped = 0;
-  EventTime watermark = kMinusInfinity;     // the least of all tasks
+  EventTime watermark = kMinusInfinity;     // the least of all tasks behind a with_event_time
   CheckpointId last_checkpoint = 0;         // newest completed one; 0: none yet
   std::chrono::milliseconds since_checkpoint{0};
   std::chrono::milliseconds checkpoint_duration{0};
