@@ -33,6 +33,40 @@ std::string hex(std::uint64_t number) {
   return text;
 }
 
+// Ids of the structs, the one at hand and those around it, whose type parameters its fields name.
+using Scopes = std::set<std::uint64_t>;
+
+void add_scopes(const capnp::schema::Type::Reader& type, Scopes& scopes);
+void add_scopes(const capnp::schema::Brand::Reader& brand, Scopes& scopes) {
+  for (const auto scope : brand.getScopes()) {
+    scopes.insert(scope.getScopeId());
+    if (!scope.isBind()) continue;
+    for (const auto binding : scope.getBind()) {
+      if (binding.isType()) add_scopes(binding.getType(), scopes);
+    }
+  }
+}
+void add_scopes(const capnp::schema::Type::Reader& type, Scopes& scopes) {
+  using capnp::schema::Type;
+  switch (type.which()) {
+    case Type::LIST: return add_scopes(type.getList().getElementType(), scopes);
+    case Type::STRUCT: return add_scopes(type.getStruct().getBrand(), scopes);
+    case Type::ANY_POINTER:
+      if (type.getAnyPointer().isParameter()) scopes.insert(type.getAnyPointer().getParameter().getScopeId());
+      return;
+    default: return;
+  }
+}
+void add_scopes(capnp::StructSchema schema, Scopes& scopes) {
+  for (const capnp::StructSchema::Field field : schema.getFields()) {
+    if (field.getProto().isGroup()) {
+      add_scopes(field.getType().asStruct(), scopes);
+    } else {
+      add_scopes(field.getProto().getSlot().getType(), scopes);
+    }
+  }
+}
+
 // Of the value's words: as a text a list or struct would be an opaque pointer.
 std::string hash_of_pointer(const capnp::AnyPointer::Reader& value) {
   capnp::MallocMessageBuilder message;
@@ -84,19 +118,19 @@ class Writer {
   }
 
  private:
-  // A struct's parameters may be its own or those of the struct that it is declared in.
   std::string name_of(capnp::StructSchema schema) {
     const auto proto = schema.getProto();
     std::string name = hex(proto.getId());
     if (!schema.isBranded()) return name;
+    Scopes scopes{proto.getId(), proto.getScopeId()};
+    add_scopes(schema, scopes);
     std::string arguments;
-    for (const std::uint64_t scope : {proto.getScopeId(), proto.getId()}) {
+    for (const std::uint64_t scope : scopes) {
       for (const capnp::Type argument : schema.getBrandArgumentsAtScope(scope)) {
         arguments += (arguments.empty() ? "" : ",") + type_text(argument);
       }
     }
-    TIDEMARK_CHECK(!arguments.empty(), std::string{"the Cap'n Proto type "} + proto.getDisplayName().cStr() +
-                                           " takes type parameters from further out than the struct around it");
+    if (arguments.empty()) return name;
     TIDEMARK_CHECK(arguments.size() <= kLongestArguments, std::string{"the Cap'n Proto type "} + proto.getDisplayName().cStr() +
                                                               " leads to itself with ever longer type parameters");
     return name + "(" + arguments + ")";

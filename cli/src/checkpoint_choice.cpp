@@ -126,6 +126,13 @@ Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const Res
   return chosen;
 }
 
+Status check_state_directory(const std::string& directory, const DirectoryFacts& facts) {
+  if (!facts.checkpoints.empty() || !facts.savepoints.empty() || !facts.live.empty() || facts.ever_completed) return {};
+  return Error{.code = ErrorCode::kRestoreRefused,
+               .message = "there is no state directory of a job in \"" + directory + "\"",
+               .fix = "name one with --state; into the directory of a savepoint look with `checkpoints show`"};
+}
+
 Error reason_or_removal(const std::string& checkpoint_path, Error error) {
   const auto manifest = posix_file_system().kind(manifest_in(checkpoint_path));
   if (!manifest.ok() || *manifest != FileKind::kAbsent) return error;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <tidemark/checkpoint/manifest.hpp>
+#include <tidemark/checkpoint/recovery.hpp>
 #include <tidemark/runtime/runtime.hpp>
 
 namespace tidemark {
@@ -23,6 +24,9 @@ struct ChosenCheckpoint {
 // kLatest is this one. Precondition: not kNone. Errors: kRestoreRefused if there is none, with those that
 // there are; kCheckpointCorrupt.
 Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const RestoreFrom& which);
+
+// kRestoreRefused where there is nothing of a job's state directory.
+Status check_state_directory(const std::string& directory, const DirectoryFacts& facts);
 
 // The reason why looking at a checkpoint failed: if it is gone by now, that it was removed meanwhile, else `error` itself.
 Error reason_or_removal(const std::string& checkpoint_path, Error error);

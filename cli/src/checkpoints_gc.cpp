@@ -46,13 +46,14 @@ Status print_deletions(const Deletions& deletions, bool dry_run, bool json) {
 }
 
 Result<Deletions> choose(const std::string& directory) {
-  TIDEMARK_ASSIGN(const ChosenCheckpoint newest, find_checkpoint(directory, {}));
   TIDEMARK_ASSIGN(const DirectoryFacts facts, read_state_directory(posix_file_system(), directory));
+  TIDEMARK_TRY(check_state_directory(directory, facts));
+  TIDEMARK_ASSIGN(const ChosenCheckpoint newest, find_checkpoint(directory, {}));
   return choose_deletions(facts, retention_facts(facts, newest.manifest));
 }
 
 Result<Deletions> collect(const std::string& directory) {
-  TIDEMARK_TRY(find_checkpoint(directory, {}).status());   // taking the lock would make the directory
+  TIDEMARK_TRY(choose(directory).status());   // taking the lock would make the directory
   TIDEMARK_ASSIGN(const std::unique_ptr<CheckpointStore> owned, CheckpointStore::open(posix_file_system(), directory));
   TIDEMARK_ASSIGN(Deletions deletions, choose(directory));
   TIDEMARK_TRY(owned->remove_all(deletions));

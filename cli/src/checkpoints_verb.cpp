@@ -151,11 +151,7 @@ Status list_savepoints(const std::string& directory, const std::vector<std::stri
 int list_checkpoints(const std::string& directory, bool json) {
   const auto facts = read_state_directory(posix_file_system(), directory);
   if (!facts.ok()) return report(facts.error());
-  if (facts->checkpoints.empty() && facts->savepoints.empty() && facts->live.empty()) {
-    return report({.code = ErrorCode::kRestoreRefused,
-                   .message = "there is no state directory of a job in \"" + directory + "\"",
-                   .fix = "name one with --state; into the directory of a savepoint look with `checkpoints show`"});
-  }
+  if (const Status there = check_state_directory(directory, *facts); !there.ok()) return report(there.error());
   if (!json) print("{:>10}  {:<9}  {:<20}  {:>7}  {:>12}  {}\n", "CHECKPOINT", "STATE", "CREATED", "ATTEMPT", "BYTES", "JOB");
   for (const FoundCheckpoint& found : facts->checkpoints) {
     if (found.manifest == nullptr) {

@@ -294,7 +294,7 @@ class CommandLine {
 
   // Where to look, and how to show it.
   void add_directory(CLI::App& verb) {
-    CLI::Option* state = verb.add_option("--state", state_, "Directory of the job's checkpoints, or of a savepoint");
+    CLI::Option* state = verb.add_option("--state", state_, "Directory of the job's checkpoints");
     if (!state_.empty()) state->capture_default_str();
     verb.add_flag("--json", json_, "One JSON object per line");
     look_into_.push_back(&verb);

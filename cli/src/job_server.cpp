@@ -1,5 +1,6 @@
 #include "src/job_server.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 #include <vector>
@@ -44,10 +45,14 @@ void JobServer::serve(Runtime& runtime) {
                         .input = {},
                         .pending = {},
                         .stops = false,
-                        .drains = false,
-                        .announced = false,
                         .answered = false,
                         .output = {}});
+  }
+  // Only what is not refused is announced.
+  const bool asked = std::any_of(clients_.begin(), clients_.end(), [](const Client& client) { return client.stops; });
+  if (asked && !announced_ && runtime.snapshot().stopping) {
+    announced_ = true;
+    talk("\n{}: stopping after a final checkpoint, as `stop` asked\n", options_.job_name);
   }
   std::erase_if(clients_, [&](Client& client) { return !attend(client, runtime); });
 }
@@ -61,16 +66,10 @@ void JobServer::finish(Runtime& runtime) {
 }
 
 bool JobServer::attend(Client& client, Runtime& runtime) {
-  const bool asked_before = client.pending.has_value();
   if (!client.pending && !client.answered && !take_request(client, runtime)) return false;
   if (client.pending && client.pending->wait_for(0s) == std::future_status::ready) {
     const Result<CheckpointId> taken = std::exchange(client.pending, std::nullopt)->get();
-    drained_ |= client.drains && taken.ok();
     answer(client, taken.ok() ? JobAnswer{.code = 0, .text = {}, .checkpoint = *taken, .json = {}} : failed(taken.error()));
-  }
-  // What is refused is so at once, and then nothing stops.
-  if (client.pending && asked_before && client.stops && !std::exchange(client.announced, true)) {
-    talk("\n{}: stopping after a final checkpoint, as `stop{}` asked\n", options_.job_name, client.drains ? " --drain" : "");
   }
   if (client.pending || !client.answered) return true;
   if (!client.socket.send(client.output)) return false;
@@ -104,7 +103,6 @@ void JobServer::act(Client& client, const JobRequest& request, Runtime& runtime)
     client.pending = runtime.request_savepoint(request.label);
   } else if (request.verb == "stop") {
     client.stops = true;
-    client.drains = request.drain;
     client.pending = runtime.request_stop({.drain = request.drain, .label = request.label});
   } else {
     answer(client, failed({.code = ErrorCode::kUsage,
@@ -130,10 +128,11 @@ JobAnswer JobServer::status(const Runtime& runtime) const {
       .json = fmt::format(
           R"({{"job":{},"state":"{}","lineage":"{}","attempt":{},"uptime_ms":{},"records_in":{},"records_out":{},"late":{},)"
           R"("quarantined":{},"dropped":{},"watermark":"{}","last_checkpoint":{},"since_checkpoint_ms":{},"checkpoint_ms":{},)"
-          R"("checkpoint_bytes":{},"checkpoints":{},"failed_checkpoints":{}}})",
+          R"("checkpoint_bytes":{},"checkpoints":{},"failed_checkpoints":{},"stopping":{}}})",
           json_string(options_.job_name), to_string(now.state), start.lineage, start.attempt, now.uptime.count(), now.records_in,
           now.records_out, now.late, now.quarantined, now.dropped, to_string(now.watermark), now.last_checkpoint,
-          now.since_checkpoint.count(), now.checkpoint_duration.count(), now.checkpoint_bytes, now.checkpoints, now.failed_checkpoints)};
+          now.since_checkpoint.count(), now.checkpoint_duration.count(), now.checkpoint_bytes, now.checkpoints, now.failed_checkpoints,
+          now.stopping)};
 }
 
 }  // namespace cli_internal

@@ -29,8 +29,6 @@ class JobServer {
   // The job has ended: gives the last answers and removes the socket. Before the runtime goes, and with it the lock. Who asked for the stop
   // sees the connection end only when this object does, so that it knows that the directory is free.
   void finish(Runtime& runtime);
-  // A stop with a drain was asked for and done.
-  bool drained() const { return drained_; }
 
  private:
   struct Client {
@@ -39,8 +37,6 @@ class JobServer {
     std::string input;
     std::optional<CheckpointAnswer> pending;
     bool stops = false;
-    bool drains = false;
-    bool announced = false;                          // of a stop: that it was asked for
     bool answered = false;
     std::string output;
   };
@@ -57,7 +53,7 @@ class JobServer {
   const RuntimeOptions& options_;
   std::optional<LocalSocket> listening_;
   std::vector<Client> clients_;
-  bool drained_ = false;
+  bool announced_ = false;                           // that the job stops
 };
 
 }  // namespace cli_internal

@@ -137,7 +137,7 @@ int run_job(Graph graph, RunOptions options) {
       return kExitDone;
     case JobState::kStopped:
       talk("{}: stopped; {}\n", job,
-           server && server->drained() ? "after the drain a start from here needs --allow-drained" : "the same command goes on from here");
+           runtime.snapshot().drained ? "after the drain a start from here needs --allow-drained" : "the same command goes on from here");
       return handled > 0 ? exit_code_of_signal() : kExitDone;
     case JobState::kCancelled:
       talk("{}: stopped at once; the same command goes on from the last checkpoint\n", job);

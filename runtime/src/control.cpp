@@ -296,7 +296,12 @@ CheckpointAnswer Control::request_savepoint(std::string label) {
 
 CheckpointAnswer Control::request_stop(StopOptions options) {
   return ask(options.label, !options.label.empty(),
-             [this, options] { return coordinator_.on_stop_requested(options.drain, options.label, now()); });
+             [this, options] {
+               Result<CoordinatorActions> actions = coordinator_.on_stop_requested(options.drain, options.label, now());
+               const std::lock_guard lock(mutex_);
+               figures_.stopping |= actions.ok();
+               return actions;
+             });
 }
 
 void Control::request_cancel() {
@@ -352,6 +357,7 @@ void Control::publish(const CoordinatorAction& action) {
     const std::lock_guard lock(mutex_);
     completed_at_ = now();
     figures_.last_checkpoint = action.id;
+    figures_.drained = action.drained;
     ++figures_.checkpoints;
     figures_.checkpoint_bytes = 0;
     for (const auto& snapshot : snapshots_) figures_.checkpoint_bytes += snapshot->bytes;
@@ -563,6 +569,8 @@ void Control::end(JobResult result) {
 void Control::fill(JobSnapshot& snapshot) const {
   const std::lock_guard lock(mutex_);
   snapshot.last_checkpoint = figures_.last_checkpoint;
+  snapshot.stopping = figures_.stopping;
+  snapshot.drained = figures_.drained;
   snapshot.checkpoints = figures_.checkpoints;
   snapshot.failed_checkpoints = figures_.failed_checkpoints;
   snapshot.checkpoint_bytes = figures_.checkpoint_bytes;

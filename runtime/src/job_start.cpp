@@ -397,7 +397,9 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
     TIDEMARK_TRY(check_later ? check_checkpoint_in(*options.files, restored, *manifest)
                              : verify_checkpoint_in(*options.files, restored, *manifest));
   }
+  const auto mark_lineage = [&] { return prepared.facts.checkpoints->mark_lineage(manifest->checkpoint, options.job_name, build.lineage); };
   if (plan.answer == RecoveryPlan::Answer::kAlreadyFinished || plan.answer == RecoveryPlan::Answer::kDrained) {
+    TIDEMARK_TRY(mark_lineage());
     TIDEMARK_TRY(commit_again(options, restored, plan, prepared.facts.sinks));
     TIDEMARK_TRY(plan.refusal);
     prepared.already_finished = true;
@@ -412,9 +414,7 @@ Result<PreparedJob> prepare_job(const Graph& graph, const RuntimeOptions& option
   TIDEMARK_ASSIGN(const MemoryPlan memory, plan_memory(options, prepared.job.tasks.size(), channels));
   prepared.row_pieces = memory.rows;
   if (prepared.checkpoints) {
-    if (manifest != nullptr) {
-      TIDEMARK_TRY(prepared.facts.checkpoints->mark_lineage(manifest->checkpoint, options.job_name, build.lineage));
-    }
+    if (manifest != nullptr) TIDEMARK_TRY(mark_lineage());
     TIDEMARK_TRY(prepared.facts.checkpoints->make_live(build.attempt));
     const std::string live = live_store_path(options.state_directory, build.attempt);
     const StoreOptions store_options = store_options_of(options, memory, manifest != nullptr);

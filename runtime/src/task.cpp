@@ -84,6 +84,8 @@ void Task::begin(Reports reports, Jobs* io, std::unique_ptr<SnapshotRows> rows, 
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].from->delivers_nothing()) merger_.leave_out(i);
   }
+  told_idle_ = merger_.idle();   // as it was told, too, before a restore
+  find_event_time();
 }
 
 // But its end: a source task without a split, and a task below such ones that keeps nothing of its own.
@@ -174,19 +176,16 @@ EventTime Task::forwarded_watermark(std::size_t link) const {
   }
 }
 
-bool Task::waits_for_event_time() const {
+void Task::find_event_time() {
+  has_event_time_.assign(links.size(), false);
+  const bool comes = std::any_of(inputs.begin(), inputs.end(), [](const Input& input) {
+    return input.from_link < input.from->has_event_time_.size() && input.from->has_event_time_[input.from_link];
+  });
   for (std::size_t link = 0; link < links.size(); ++link) {
-    if (!links[link].sink && has_event_time_behind(link)) return true;
+    const std::size_t above = links[link].above;
+    has_event_time_[link] = gives_time(links[link]) || (above == link ? comes : has_event_time_[above]);
+    waits_for_event_time_ |= has_event_time_[link] && !links[link].sink;
   }
-  return false;
-}
-
-bool Task::has_event_time_behind(std::size_t link) const {
-  for (;; link = links[link].above) {
-    if (dynamic_cast<const SplitListener*>(links[link].op.get()) != nullptr) return true;
-    if (links[link].above == link) break;
-  }
-  return std::any_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.from->has_event_time_behind(input.from_link); });
 }
 
 void Task::send(Mail letter) {

@@ -118,10 +118,10 @@ class Task final : public Stepped {
   const TaskGauges& gauges() const { return gauges_; }
   std::string describe() const { return stage_ + "/" + std::to_string(subtask_); }
 
-  // --- any thread, once the job is built ---
+  // --- any thread, after begin ---
   // Whether it has a part behind a stage that gives event time, other than sinks, which wait for none: that of what was set aside hears
   // from everywhere, also from what branches off before there is event time.
-  bool waits_for_event_time() const;
+  bool waits_for_event_time() const { return waits_for_event_time_; }
 
   // --- any thread: what goes on in a step that does not return (Activity) ---
   std::uint64_t step_under_way() const { return activity_.step(); }
@@ -145,7 +145,7 @@ class Task final : public Stepped {
 
   void send(Mail letter);
   EventTime forwarded_watermark(std::size_t link) const;
-  bool has_event_time_behind(std::size_t link) const;
+  void find_event_time();
   bool delivers_nothing() const;
   void take_mail();
   bool writers_blocked();
@@ -205,6 +205,8 @@ class Task final : public Stepped {
   std::atomic<bool> has_mail_{false};
   TaskGauges gauges_;
   unsigned steps_ = 0;
+  std::vector<bool> has_event_time_;            // by link: what comes out of it
+  bool waits_for_event_time_ = false;
 };
 
 }  // namespace runtime_internal

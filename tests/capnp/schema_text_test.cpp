@@ -42,6 +42,11 @@ TEST(CapnpSchemaText, TellsTypesInsideGenericOnesApartByWhatThoseAreBoundTo) {
   expect_different<generic::LidsOfPAndQ, generic::LidsOfPAndR>();
 }
 
+TEST(CapnpSchemaText, TellsTypesApartWhoseParametersComeFromFurtherOut) {
+  expect_different<generic::MiddlesOfPAndQ, generic::MiddlesOfPAndR>();
+  expect_different<generic::InnersOfPAndQ, generic::InnersOfPAndR>();
+}
+
 TEST(CapnpSchemaText, TellsDefaultsApartThatAreLists) { expect_different<generic::ListOfOne, generic::ListOfSeven>(); }
 
 TEST(CapnpSchemaText, TellsDefaultsApartThatAreStructs) { expect_different<generic::StructOfFive, generic::StructOfSix>(); }

@@ -118,9 +118,12 @@ class AStop(RunningJobTest):
     def test_that_cannot_be_kept_says_where_the_last_checkpoint_is(self):
         job = self.start_and_wait()
         (self.state / "savepoints").write_text("in the way", encoding="utf-8")
-        done = self.ask("stop", "--label", "end")
-        self.assert_error(done, "TM0301", 1, "has ended after checkpoint", str(self.state / "checkpoints"))
-        self.assertEqual(job.wait(timeout=PATIENCE_S), 0)
+        done = self.ask("stop", "--drain", "--label", "end")
+        self.assertIn("has ended after checkpoint", done.stderr)
+        self.assertIn(f"copy {self.state / 'checkpoints'}", done.stderr)
+        self.assertEqual((done.returncode, job.wait(timeout=PATIENCE_S)), (1, 0), done.stderr)
+        for words in ("stopping after a final checkpoint, as `stop` asked", "needs --allow-drained"):
+            self.assertIn(words, self.log("job"))
 
 
 class ASavepoint(RunningJobTest):
@@ -163,7 +166,9 @@ class ASavepoint(RunningJobTest):
             shown = {call(TOOL, *each, "--json").stdout for each in (by_path, [*words, "--state", copy])}
             self.assertEqual(len(shown), 1)
             self.assertNotEqual(shown, {""})
-        self.assert_error(call(TOOL, "checkpoints", "ls", "--state", copy), "TM0201", 3, "checkpoints show")
+        for words in (["ls"], ["gc"], ["gc", "--dry-run"]):
+            self.assert_error(call(TOOL, "checkpoints", *words, "--state", copy), "TM0201", 3, "checkpoints show")
+        self.assertEqual(sorted(path.name for path in copy.iterdir()), ["manifest", "store"])
         self.assert_error(call(TOOL, "checkpoints", "diff", copy, "latest"), "TM0101", 2, "--state is required")
         (row_file, *_) = sorted((copy / "store").glob("*.sst"))
         content = bytearray(row_file.read_bytes())

@@ -130,6 +130,8 @@ struct JobSnapshot {
   std::chrono::milliseconds since_checkpoint{0};
   std::chrono::milliseconds checkpoint_duration{0};
   std::uint64_t checkpoint_bytes = 0;       // written by the last one
+  bool stopping = false;                    // a stop was accepted: the last checkpoint is next, or has been taken
+  bool drained = false;                     // the last checkpoint counts as drained: who goes on from it must say so
   std::uint64_t checkpoints = 0;            // completed by this process
   std::uint64_t failed_checkpoints = 0;
   std::size_t state_memory = 0;             // bytes of hot tables, where memory is bounded
