@@ -59,6 +59,11 @@ using SavedInstances = Task::SavedOperators::mapped_type;
 
 bool gives_time(const Task::Link& link) { return dynamic_cast<const SplitListener*>(link.op.get()) != nullptr; }
 
+bool keeps_keys(const Task::Link& link) {
+  return link.backend != nullptr && std::any_of(link.backend->components().begin(), link.backend->components().end(),
+                                                [](const auto& component) { return !component->schema().key.empty(); });
+}
+
 // What all instances of a link had saved; null: the checkpoint does not know it. `stages`: how many stages of the task before it give event
 // time, and then with it.
 const SavedInstances* find_saved(const Task::SavedOperators& saved, const std::string& source, const Task::Link& link,
@@ -88,11 +93,12 @@ void Task::begin(Reports reports, Jobs* io, std::unique_ptr<SnapshotRows> rows, 
   find_event_time();
 }
 
-// But its end: a source task without a split, and a task below such ones that keeps nothing of its own.
+// But its end: a source task without a split, and a task below such ones. What has keys may have some of an earlier run, whose windows and
+// timers are still to fire.
 bool Task::delivers_nothing() const {
+  if (std::any_of(links.begin(), links.end(), [](const Link& link) { return keeps_keys(link); })) return false;
   if (source != nullptr) return !source->has_splits();
-  return std::all_of(links.begin(), links.end(), [](const Link& link) { return link.backend == nullptr; }) &&
-         std::all_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.from->delivers_nothing(); });
+  return std::all_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.from->delivers_nothing(); });
 }
 
 bool Task::is_as_in(const TaskEntry& entry) const {

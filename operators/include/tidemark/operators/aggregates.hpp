@@ -3,13 +3,13 @@
 //
 //   .window(tumbling(1min)).aggregate("spent", count(), sum(&Payment::cents))      // one result: std::tuple<std::uint64_t, std::int64_t>
 //
-// An aggregate folds the records of a key and window into an accumulator, which is what the state holds. Its law: a default-constructed
-// accumulator
-// stands for no record at all, merging it changes nothing, and add() and merge() are associative and commutative; then results do not
-// depend on
-// parallelism, batches or recovery (D1). Floating-point addition is not associative: such sums and averages are the same from run to run
-// for a key
-// whose records come from one split, but may otherwise differ in their last bits (D2).
+// An aggregate folds the records of a key and window into an accumulator, which is what the state holds.
+//
+// Its law: a default-constructed accumulator stands for no record at all, merging it changes nothing, and add() and merge() are
+// associative and commutative; then results do not depend on parallelism, batches or recovery (D1).
+//
+// Floating-point addition is not associative: such sums and averages are the same from run to run for a key whose records come from one
+// split by one path (windows.hpp), but may otherwise differ in their last bits (D2).
 //
 // `of` below is a member pointer or a function of the record. Functions are copied once for each task and called by that task's thread
 // alone.

@@ -2,10 +2,10 @@
 // process(): free-form logic for each key, with a state of the user's own, timers of event time and side outputs.
 //
 // Order (P2, P3). With arrival_order(), the default, records are handled as they come, and timers run where the watermark stands in the
-// input. The result is deterministic for a key whose records come from one split, if it uses neither timers nor context.watermark() nor,
-// where records are behind, a time to live; or if one bounded split feeds the operator (exception D2 to the promise D1). With
-// event_time_order() records wait until the watermark has reached their time; then records and timers of a key run in one sequence by
-// time, and the results never depend on splits, batches or parallelism (D1).
+// input. That is deterministic for a key whose records come from one split by one path (no union of streams that stem from it, no earlier
+// key_by above parallelism 1) if it uses neither timers nor context.watermark() nor, where records are behind, a time to live; or if one
+// bounded split alone feeds the operator so (D2). With event_time_order() records wait until the watermark has reached their time; then
+// records and timers of a key run in one sequence by time, and the results never depend on splits, batches or parallelism (D1).
 //
 //   struct Velocity {
 //     struct State { std::deque<EventTime> recent; };

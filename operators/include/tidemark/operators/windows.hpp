@@ -1,15 +1,15 @@
 #pragma once
 // Windows of event time: tumbling, sliding and session windows, and their results.
 //
-// A window fires once, when the watermark has reached its last microsecond (F1); its results carry the time end - 1 (A5). A record is late
-// for a window
-// that its own split's watermark had closed before it (L1, L2), and late altogether if that holds for all its windows (L4). Late records go
-// to the
-// stage's late() stream, else to quarantine, else they are dropped and logged; they are always counted. Nothing here allows extra lateness.
+// A window fires once, when the watermark has reached its last microsecond (F1); its results carry the time end - 1 (A5).
+// A record is late for a window that its own split's watermark had closed before it (L1, L2), and late altogether if that holds for all
+// its windows (L4). Late records go to the stage's late() stream, else to quarantine, else they are dropped and logged; they are always
+// counted. Nothing here allows extra lateness.
 //
 // D1 (the same results at any parallelism, batch size and crash) holds with these exceptions of D2: floating-point sums and averages, and
-// session windows,
-// if a key's records come from several splits; for sessions only if one of them is behind (S4).
+// session windows, if a key's records come from several splits, or from one by several paths: a union of streams that stem from it or,
+// above parallelism 1, an earlier key_by; for sessions only if one of the records is behind (S4).
+// For the least and greatest of equal values that differ, as +0.0 and -0.0 do, it does not say which of them is the result.
 
 #include <compare>
 #include <string>
