@@ -67,6 +67,8 @@ void add_scopes(capnp::StructSchema schema, Scopes& scopes) {
   }
 }
 
+std::string hash_of(const char* bytes, std::size_t size) { return hex(hash_bytes(ByteView{bytes, size}, 0)); }
+
 // Of the value's words: as a text a list or struct would be an opaque pointer.
 std::string hash_of_pointer(const capnp::AnyPointer::Reader& value) {
   capnp::MallocMessageBuilder message;
@@ -74,7 +76,7 @@ std::string hash_of_pointer(const capnp::AnyPointer::Reader& value) {
   holder.getPointerSection()[0].set(value);
   const kj::Array<capnp::word> words = holder.asReader().canonicalize();
   const auto bytes = words.asBytes();
-  return hex(hash_bytes(ByteView{reinterpret_cast<const char*>(bytes.begin()), bytes.size()}, 0));
+  return hash_of(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
 }
 
 std::string hash_of_default(const capnp::schema::Value::Reader& value) {
@@ -86,7 +88,7 @@ std::string hash_of_default(const capnp::schema::Value::Reader& value) {
     default: break;
   }
   const kj::String text = kj::str(value);
-  return hex(hash_bytes(ByteView{text.cStr(), text.size()}, 0));
+  return hash_of(text.cStr(), text.size());
 }
 
 class Writer {

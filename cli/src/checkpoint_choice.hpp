@@ -21,8 +21,7 @@ struct ChosenCheckpoint {
 };
 // The checkpoint that `which` names in the state directory or elsewhere; kLatest: the newest that can be read, which is the one that a
 // start would take; if a newer one is damaged, that is said on standard error. Where `directory` is that of a checkpoint or savepoint,
-// kLatest is this one. Precondition: not kNone. Errors: kRestoreRefused if there is none, with those that
-// there are; kCheckpointCorrupt.
+// kLatest is this one. Precondition: not kNone. Errors: kRestoreRefused if there is none, with those that there are; kCheckpointCorrupt.
 Result<ChosenCheckpoint> find_checkpoint(const std::string& directory, const RestoreFrom& which);
 
 // kRestoreRefused where there is nothing of a job's state directory.

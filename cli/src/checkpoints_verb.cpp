@@ -5,7 +5,6 @@
 #include <numeric>
 #include <vector>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -14,6 +13,7 @@
 #include <tidemark/core/schema.hpp>
 
 #include "src/checkpoint_choice.hpp"
+#include "src/manifest_text.hpp"
 #include "src/output.hpp"
 #include "src/run_verb.hpp"
 
@@ -26,10 +26,6 @@ namespace {
 std::uint64_t bytes_of(const Manifest& manifest) {
   return std::accumulate(manifest.files.begin(), manifest.files.end(), std::uint64_t{0},
                          [](std::uint64_t sum, const StoredFile& file) { return sum + file.size; });
-}
-
-std::string created_text(const Manifest& manifest) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::time_point_cast<std::chrono::seconds>(manifest.created));
 }
 
 const char* kind_of(const Manifest& manifest) { return manifest.finished ? "finished" : manifest.drained ? "drained" : "complete"; }
@@ -57,10 +53,7 @@ std::size_t prepared_by(const Manifest& manifest, const std::string& sink) {
 std::string manifest_json(const Manifest& manifest) {
   std::vector<std::string> sources, states, tasks, sinks;
   for (const SourceEntry& source : manifest.sources) {
-    for (const SplitEntry& split : source.splits) {
-      sources.push_back(fmt::format(R"({{"source":{},"split":{},"position":"{}","finished":{}}})", json_string(source.operator_name),
-                                    json_string(split.name), hex_text(split.position), split.finished));
-    }
+    for (const SplitEntry& split : source.splits) sources.push_back(split_json(source, split));
   }
   for (const OperatorEntry& entry : manifest.operators) {
     for (const StateEntry& state : entry.states) {
@@ -71,10 +64,7 @@ std::string manifest_json(const Manifest& manifest) {
   }
   for (const TaskEntry& task : manifest.tasks) {
     std::vector<std::string> inputs;
-    for (const InputEntry& input : task.inputs) {
-      inputs.push_back(fmt::format(R"({{"input":{},"watermark":"{}","idle":{},"finished":{}}})", json_string(input.channel),
-                                   to_string(input.watermark), input.idle, input.finished));
-    }
+    for (const InputEntry& input : task.inputs) inputs.push_back("{" + input_fields(input) + "}");
     tasks.push_back(
         fmt::format(R"({{"task":{},"subtask":{},"inputs":[{}]}})", json_string(task.task), task.subtask, fmt::join(inputs, ",")));
   }

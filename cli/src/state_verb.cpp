@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <tidemark/checkpoint/layout.hpp>
@@ -20,6 +19,7 @@
 #include <tidemark/state/store.hpp>
 
 #include "src/checkpoint_choice.hpp"
+#include "src/manifest_text.hpp"
 #include "src/output.hpp"
 #include "src/run_verb.hpp"
 #include "src/state_rows.hpp"
@@ -165,24 +165,20 @@ Status print_lists_json(const Manifest& manifest, const std::vector<StateLine>& 
   TIDEMARK_TRY(write_line(fmt::format(R"({{"checkpoint":{},"job":{}}})", manifest.checkpoint, json_string(manifest.job))));
   for (const StateLine& line : lines) TIDEMARK_TRY(write_line(line_json(line)));
   for (const SourceEntry& source : manifest.sources) {
-    for (const SplitEntry& split : source.splits) {
-      TIDEMARK_TRY(write_line(fmt::format(R"({{"source":{},"split":{},"position":"{}","finished":{}}})", json_string(source.operator_name),
-                                          json_string(split.name), hex_text(split.position), split.finished)));
-    }
+    for (const SplitEntry& split : source.splits) TIDEMARK_TRY(write_line(split_json(source, split)));
   }
   for (const TaskEntry& task : manifest.tasks) {
     for (const InputEntry& input : task.inputs) {
-      TIDEMARK_TRY(write_line(fmt::format(R"({{"task":{},"subtask":{},"input":{},"watermark":"{}","idle":{},"finished":{}}})",
-                                          json_string(task.task), task.subtask, json_string(input.channel), to_string(input.watermark),
-                                          input.idle, input.finished)));
+      TIDEMARK_TRY(
+          write_line(fmt::format(R"({{"task":{},"subtask":{},{}}})", json_string(task.task), task.subtask, input_fields(input))));
     }
   }
   return {};
 }
 
 Status print_lists(const Manifest& manifest, const std::vector<StateLine>& lines) {
-  TIDEMARK_TRY(write_line(fmt::format("checkpoint {} of job {}, created {:%Y-%m-%dT%H:%M:%SZ}\n", manifest.checkpoint, manifest.job,
-                                      std::chrono::time_point_cast<std::chrono::seconds>(manifest.created))));
+  TIDEMARK_TRY(
+      write_line(fmt::format("checkpoint {} of job {}, created {}\n", manifest.checkpoint, manifest.job, created_text(manifest))));
   Table states({{"OPERATOR"}, {"STATE"}, {"KIND"}, {"ROWS", Align::kRight}, {"BYTES", Align::kRight}, {"TIMES", Align::kRight},
                 {"FIRST"}, {"LAST"}, {"SCHEMA"}});
   for (const StateLine& line : lines) {
